@@ -1,0 +1,183 @@
+//! Strict JSON: duplicate members refused at any depth, depth bounded, one canonical spelling when written.
+//!
+//! Reading borrows from the text where it can. Writing sorts members bytewise, leaves no white space and knows integers
+//! only; what is verified is always the bytes as received, never a re-spelling of them.
+
+mod read;
+mod write;
+
+use std::borrow::Cow;
+use std::fmt;
+
+pub use read::parse;
+pub use write::{Writer, canonical, steers};
+
+use crate::code::Code;
+use crate::time::Timestamp;
+
+/// How deep objects and arrays may nest, the outermost counted.
+pub const MAX_DEPTH: usize = 16;
+
+/// A JSON value; strings borrow from the text unless they hold escapes.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Value<'a> {
+    /// `null`
+    Null,
+    /// `true` or `false`
+    Bool(bool),
+    /// A number without fraction or exponent that fits 64 bits.
+    Integer(i128),
+    /// Any other number: never accepted where mintage reads a number, ignored in unknown members.
+    Fraction(f64),
+    /// A string.
+    String(Cow<'a, str>),
+    /// An array.
+    Array(Vec<Value<'a>>),
+    /// An object, its members in the order of the text, no name twice.
+    Object(Members<'a>),
+}
+
+/// The members of an object in the order of the text.
+pub type Members<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+
+/// Says why JSON text was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum JsonError {
+    /// One object has two members of this name.
+    Duplicate(String),
+    /// A member that must be there is not.
+    Missing(&'static str),
+    /// The text is not JSON (RFC 8259); the reason and place are the parser's.
+    Syntax(String),
+    /// Objects and arrays nest more than [`MAX_DEPTH`] deep.
+    TooDeep,
+    /// A member holds a value outside its range.
+    Value {
+        /// The member's name.
+        member: String,
+        /// What it must be, such as `an integer in 0..=3650`.
+        expected: &'static str,
+        /// What it is, shortened.
+        found: String,
+    },
+}
+
+impl JsonError {
+    /// Returns the code a document with this fault is refused with.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Duplicate(_) => Code::DuplicateMember,
+            _ => Code::Malformed,
+        }
+    }
+
+    /// Says that `member` must be `expected`, and is not.
+    pub fn value(member: &str, expected: &'static str, found: &Value<'_>) -> Self {
+        Self::Value { member: member.to_owned(), expected, found: found.describe() }
+    }
+}
+
+impl fmt::Display for JsonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Duplicate(name) => write!(f, "the member `{}` stands twice in one object", name.escape_debug()),
+            Self::Missing(name) => write!(f, "the member `{name}` is missing"),
+            Self::Syntax(reason) => write!(f, "the text is not JSON: {reason}"),
+            Self::TooDeep => write!(f, "objects and arrays nest more than {MAX_DEPTH} deep"),
+            Self::Value { member, expected, found } => {
+                write!(f, "the member `{}` must be {expected}, and is {found}", member.escape_debug())
+            }
+        }
+    }
+}
+
+impl std::error::Error for JsonError {}
+
+impl<'a> Value<'a> {
+    /// Takes the members of an object.
+    ///
+    /// # Errors
+    /// `Value` for any other type; `name` names the member at fault.
+    pub fn into_object(self, name: &str) -> Result<Members<'a>, JsonError> {
+        match self {
+            Self::Object(members) => Ok(members),
+            other => Err(JsonError::value(name, "an object", &other)),
+        }
+    }
+
+    /// Takes the items of an array.
+    ///
+    /// # Errors
+    /// `Value` for any other type.
+    pub fn into_array(self, name: &str) -> Result<Vec<Self>, JsonError> {
+        match self {
+            Self::Array(items) => Ok(items),
+            other => Err(JsonError::value(name, "an array", &other)),
+        }
+    }
+
+    /// Takes a string of at most 1,024 bytes.
+    ///
+    /// # Errors
+    /// `Value` for any other type or a longer string.
+    pub fn into_string(self, name: &str) -> Result<Cow<'a, str>, JsonError> {
+        match self {
+            Self::String(text) if text.len() <= 1_024 => Ok(text),
+            other => Err(JsonError::value(name, "a string of at most 1,024 bytes", &other)),
+        }
+    }
+
+    /// Takes a string of any length that the document's own bound allows.
+    ///
+    /// # Errors
+    /// `Value` for any other type.
+    pub fn into_text(self, name: &str) -> Result<Cow<'a, str>, JsonError> {
+        match self {
+            Self::String(text) => Ok(text),
+            other => Err(JsonError::value(name, "a string", &other)),
+        }
+    }
+
+    /// Takes an integer in `0 ..= 2^63-1`.
+    ///
+    /// # Errors
+    /// `Value` for any other type or range.
+    pub fn into_count(self, name: &str) -> Result<u64, JsonError> {
+        match self {
+            Self::Integer(number) if (0..=i128::from(i64::MAX)).contains(&number) => {
+                u64::try_from(number).map_err(|_| JsonError::value(name, "an integer", &self))
+            }
+            other => Err(JsonError::value(name, "an integer in 0..=9223372036854775807", &other)),
+        }
+    }
+
+    /// Takes integer seconds since the epoch.
+    ///
+    /// # Errors
+    /// `Value` for any other type or range.
+    pub fn into_timestamp(self, name: &str) -> Result<Timestamp, JsonError> {
+        let seconds = match self {
+            Self::Integer(number) => i64::try_from(number).ok(),
+            _ => None,
+        };
+        seconds.and_then(|seconds| Timestamp::from_seconds(seconds).ok()).ok_or_else(|| {
+            JsonError::value(name, "a time in integer seconds since the epoch, 0..=253402300799", &self)
+        })
+    }
+
+    /// Names the value's type and, for a short scalar, the value itself.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Null => "null".to_owned(),
+            Self::Bool(value) => value.to_string(),
+            Self::Integer(number) => number.to_string(),
+            Self::Fraction(number) => format!("the fraction {number}"),
+            Self::String(text) if text.len() <= 64 => format!("the string `{}`", text.escape_debug()),
+            Self::String(text) => format!("a string of {} bytes", text.len()),
+            Self::Array(items) => format!("an array of {}", items.len()),
+            Self::Object(members) => format!("an object of {}", members.len()),
+        }
+    }
+}

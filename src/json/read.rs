@@ -1,0 +1,195 @@
+//! Reads JSON text into a [`Value`] through serde_json's grammar.
+
+use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::fmt;
+
+use serde_core::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
+use serde_core::{Deserialize, Deserializer};
+
+use super::{JsonError, MAX_DEPTH, Members, Value};
+
+/// Above this many members a set finds duplicates faster than comparing each with each.
+const FEW: usize = 24;
+
+/// Reads one JSON value that fills the whole text.
+///
+/// # Errors
+/// `Syntax`, `Duplicate` (also when two spellings of a name differ only by escapes) and `TooDeep`.
+pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
+    let fault = Cell::new(None);
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let seed = Strict { depth: 0, fault: &fault };
+    let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    read.map_err(|error| fault.take().unwrap_or_else(|| JsonError::Syntax(error.to_string())))
+}
+
+/// Reads one value at a depth; a fault that serde_json could only carry as words is left in `fault`.
+#[derive(Clone, Copy)]
+struct Strict<'c> {
+    depth: usize,
+    fault: &'c Cell<Option<JsonError>>,
+}
+
+impl Strict<'_> {
+    fn deeper<E: Error>(self) -> Result<Self, E> {
+        if self.depth == MAX_DEPTH {
+            return Err(self.refuse(JsonError::TooDeep));
+        }
+        Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    fn refuse<E: Error>(self, fault: JsonError) -> E {
+        let error = E::custom(&fault);
+        self.fault.set(Some(fault));
+        error
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Strict<'_> {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Strict<'_> {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value<'de>, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value<'de>, E> {
+        Ok(Value::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value<'de>, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value<'de>, E> {
+        Ok(Value::Integer(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value<'de>, E> {
+        Ok(Value::Fraction(value))
+    }
+
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Value<'de>, E> {
+        Ok(Value::String(Cow::Borrowed(value)))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value<'de>, E> {
+        Ok(Value::String(Cow::Owned(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value<'de>, A::Error> {
+        let deeper = self.deeper()?;
+        let mut array = Vec::new();
+        while let Some(item) = items.next_element_seed(deeper)? {
+            array.push(item);
+        }
+        Ok(Value::Array(array))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
+        let deeper = self.deeper()?;
+        let mut members = Members::with_capacity(8);
+        let mut names = HashSet::new();
+        while let Some(Name(name)) = entries.next_key()? {
+            if members.len() == FEW {
+                names.extend(members.iter().map(|(name, _)| name.clone()));
+            }
+            let taken = if members.len() < FEW {
+                members.iter().any(|(other, _)| *other == name)
+            } else {
+                !names.insert(name.clone())
+            };
+            if taken {
+                return Err(self.refuse(JsonError::Duplicate(name.into_owned())));
+            }
+            let value = entries.next_value_seed(deeper)?;
+            members.push((name, value));
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+/// A member's name, borrowed where the text spells it without escapes.
+struct Name<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+
+        impl<'de> Visitor<'de> for Text {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a member name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+                Ok(Cow::Borrowed(name))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+                Ok(Cow::Owned(name.to_owned()))
+            }
+        }
+
+        deserializer.deserialize_str(Text).map(Name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_duplicate_members_at_any_depth_and_in_any_spelling() {
+        for text in [
+            r#"{"a":1,"a":1}"#,
+            r#"{"a":1,"b":{"c":1,"c":2}}"#,
+            r#"[{"a":1,"\u0061":2}]"#,
+            r#"{"\u0061":1,"a":2}"#,
+            r#"{"x":{"limits":{"m":3,"\u006d":999}}}"#,
+        ] {
+            assert!(matches!(parse(text.as_bytes()), Err(JsonError::Duplicate(_))), "{text}");
+        }
+        let many: Vec<String> = (0..100).chain([3]).map(|n| format!(r#""k{n}":0"#)).collect();
+        let text = format!("{{{}}}", many.join(","));
+        assert_eq!(parse(text.as_bytes()), Err(JsonError::Duplicate("k3".to_owned())));
+    }
+
+    #[test]
+    fn sixteen_deep_is_read_and_seventeen_is_not() {
+        let nested = |depth| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(parse(nested(16).as_bytes()).is_ok());
+        assert_eq!(parse(nested(17).as_bytes()), Err(JsonError::TooDeep));
+        assert_eq!(parse("[".repeat(100_000).as_bytes()), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn refuses_what_is_not_json() {
+        for text in ["", "{", "{}x", "{} {}", "\u{feff}{}", "{'a':1}", "{\"a\":NaN}", "{\"a\":01}", "[1,]", "\"\\ud800\"", "nul"] {
+            assert!(matches!(parse(text.as_bytes()), Err(JsonError::Syntax(_))), "{text}");
+        }
+        assert!(matches!(parse(b"\"\xff\""), Err(JsonError::Syntax(_))));
+    }
+
+    #[test]
+    fn tells_integers_from_fractions() {
+        assert_eq!(parse(b"18446744073709551615"), Ok(Value::Integer(18_446_744_073_709_551_615)));
+        for text in ["1.0", "1e3", "-0", "18446744073709551616"] {
+            assert!(matches!(parse(text.as_bytes()), Ok(Value::Fraction(_))), "{text}");
+        }
+    }
+}

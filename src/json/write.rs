@@ -1,0 +1,191 @@
+//! Writes JSON in its one canonical spelling.
+
+use super::Value;
+
+/// Spells a value canonically: members sorted bytewise, no white space.
+pub fn canonical(value: &Value<'_>) -> String {
+    let mut out = Writer::default();
+    out.value(value);
+    out.finish()
+}
+
+/// Appends JSON to a text; the caller gives members in bytewise order of their names.
+#[derive(Debug, Default)]
+pub struct Writer {
+    text: String,
+    /// Whether the next item of the innermost object or array stands first, and so without a comma.
+    first: bool,
+}
+
+impl Writer {
+    /// Opens an object, to be closed with [`Writer::end_object`].
+    pub fn begin_object(&mut self) {
+        self.open('{');
+    }
+
+    /// Closes an object.
+    pub fn end_object(&mut self) {
+        self.close('}');
+    }
+
+    /// Opens an array, to be closed with [`Writer::end_array`].
+    pub fn begin_array(&mut self) {
+        self.open('[');
+    }
+
+    /// Closes an array.
+    pub fn end_array(&mut self) {
+        self.close(']');
+    }
+
+    /// Writes a member's name; its value must follow.
+    pub fn name(&mut self, name: &str) -> &mut Self {
+        self.separate();
+        self.quote(name);
+        self.text.push(':');
+        self.first = true;
+        self
+    }
+
+    /// Writes a string.
+    pub fn string(&mut self, text: &str) {
+        self.separate();
+        self.quote(text);
+    }
+
+    /// Writes an integer.
+    pub fn integer(&mut self, number: i128) {
+        self.separate();
+        match i64::try_from(number) {
+            Ok(small) => push_integer(&mut self.text, small),
+            Err(_) => self.text.push_str(&number.to_string()),
+        }
+    }
+
+    /// Writes `true` or `false`.
+    pub fn bool(&mut self, value: bool) {
+        self.separate();
+        self.text.push_str(if value { "true" } else { "false" });
+    }
+
+    /// Writes `null`.
+    pub fn null(&mut self) {
+        self.separate();
+        self.text.push_str("null");
+    }
+
+    /// Writes text that is JSON already.
+    pub fn raw(&mut self, json: &str) {
+        self.separate();
+        self.text.push_str(json);
+    }
+
+    /// Writes any value canonically; a fraction has no canonical spelling and is written as `null`.
+    pub fn value(&mut self, value: &Value<'_>) {
+        match value {
+            Value::Null | Value::Fraction(_) => self.null(),
+            Value::Bool(value) => self.bool(*value),
+            Value::Integer(number) => self.integer(*number),
+            Value::String(text) => self.string(text),
+            Value::Array(items) => {
+                self.begin_array();
+                items.iter().for_each(|item| self.value(item));
+                self.end_array();
+            }
+            Value::Object(members) => {
+                let mut sorted: Vec<_> = members.iter().collect();
+                sorted.sort_by(|left, right| left.0.as_bytes().cmp(right.0.as_bytes()));
+                self.begin_object();
+                for (name, value) in sorted {
+                    self.name(name).value(value);
+                }
+                self.end_object();
+            }
+        }
+    }
+
+    /// Returns the text.
+    pub fn finish(self) -> String {
+        self.text
+    }
+
+    fn open(&mut self, bracket: char) {
+        self.separate();
+        self.text.push(bracket);
+        self.first = true;
+    }
+
+    fn close(&mut self, bracket: char) {
+        self.text.push(bracket);
+        self.first = false;
+    }
+
+    fn separate(&mut self) {
+        if !self.first && !self.text.is_empty() {
+            self.text.push(',');
+        }
+        self.first = false;
+    }
+
+    /// Quotes per RFC 8259, section 7, with short escapes where they exist. Bidi controls and other characters that steer
+    /// a terminal are escaped too, so that what we print as JSON can be looked at.
+    fn quote(&mut self, text: &str) {
+        self.text.push('"');
+        let mut plain = 0;
+        for (at, char) in text.char_indices() {
+            if char.is_ascii() && !matches!(char, '\0'..='\x1f' | '"' | '\\' | '\x7f') || !char.is_ascii() && !steers(char) {
+                continue;
+            }
+            self.text.push_str(&text[plain..at]);
+            plain = at + char.len_utf8();
+            match char {
+                '"' => self.text.push_str("\\\""),
+                '\\' => self.text.push_str("\\\\"),
+                '\n' => self.text.push_str("\\n"),
+                '\r' => self.text.push_str("\\r"),
+                '\t' => self.text.push_str("\\t"),
+                other => {
+                    for unit in other.encode_utf16(&mut [0; 2]) {
+                        self.text.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+        }
+        self.text.push_str(&text[plain..]);
+        self.text.push('"');
+    }
+}
+
+/// Whether a character could move the cursor, reorder what is shown or hide: controls (C0, C1), bidi controls, zero-width
+/// and other format characters. Such characters never reach a terminal and are refused when a license is minted.
+pub fn steers(char: char) -> bool {
+    matches!(char,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        | '\u{e0000}'..='\u{e007f}')
+}
+
+fn push_integer(text: &mut String, number: i64) {
+    use std::fmt::Write;
+    // Writing to a String cannot fail.
+    let _ = write!(text, "{number}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::parse;
+    use super::*;
+
+    #[test]
+    fn members_are_sorted_bytewise_and_white_space_goes() {
+        let value = parse(br#" { "b" : [ 1 , -2 , { } ] , "a" : { "z" : null , "Z" : true } , "\u00e9":"\u00e9" } "#).unwrap();
+        assert_eq!(canonical(&value), r#"{"a":{"Z":true,"z":null},"b":[1,-2,{}],"é":"é"}"#);
+    }
+
+    #[test]
+    fn characters_that_steer_a_terminal_are_escaped() {
+        let value = Value::String("\u{1b}[2J\u{202e}\u{9b}\"\\\n\u{e0041}".into());
+        assert_eq!(canonical(&value), r#""\u001b[2J\u202e\u009b\"\\\n\udb40\udc41""#);
+        assert_eq!(parse(canonical(&value).as_bytes()), Ok(value));
+    }
+}
