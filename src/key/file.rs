@@ -1,0 +1,222 @@
+//! Private key files: PKCS#8 in PEM or DER, plain or encrypted (RFC 5208, RFC 5958, RFC 8018).
+
+use ed25519_dalek_pkcs8::pkcs8::EncodePrivateKey;
+use ed25519_dalek_pkcs8::KeypairBytes;
+use pkcs8::der::{Decode, pem::PemLabel};
+use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters};
+use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
+use zeroize::Zeroizing;
+
+use super::text::named_algorithm;
+use super::{KeyError, Passphrase, SecretKey};
+
+/// Largest PBKDF2 round count that is run for a foreign file.
+const MAX_ROUNDS: u32 = 10_000_000;
+/// Most memory that scrypt may take for a foreign file, in bytes (128 · N · r).
+const MAX_SCRYPT_MEMORY: u64 = 256 << 20;
+const MAX_SCRYPT_R: u16 = 32;
+const MAX_SCRYPT_P: u16 = 16;
+
+/// Fresh randomness for one encryption; never used twice.
+#[derive(Debug)]
+pub struct Freshness {
+    /// Salt of the key derivation.
+    pub salt: [u8; 16],
+    /// Initialisation vector of AES-256-CBC.
+    pub iv: [u8; 16],
+}
+
+/// A private key file whose structure has been read and whose cost is bounded, and which is not opened yet.
+pub struct KeyFile {
+    document: SecretDocument,
+    encrypted: bool,
+}
+
+impl KeyFile {
+    /// Reads PEM or DER.
+    ///
+    /// # Errors
+    /// `Form` when it is neither, `OtherType` for another label or algorithm, `TooCostly` when opening it would take more
+    /// than 10,000,000 PBKDF2 rounds or 256 MiB of scrypt memory.
+    pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
+        let document = match std::str::from_utf8(bytes).ok().filter(|text| text.trim_start().starts_with("-----BEGIN ")) {
+            Some(text) => from_pem(text.trim())?,
+            None => SecretDocument::try_from(bytes).map_err(|_| form("it is neither PEM nor DER"))?,
+        };
+        if let Ok(info) = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes()) {
+            check_cost(&info)?;
+            return Ok(Self { document, encrypted: true });
+        }
+        if PrivateKeyInfoRef::from_der(document.as_bytes()).is_ok() {
+            return Ok(Self { document, encrypted: false });
+        }
+        Err(match named_algorithm(document.as_bytes()) {
+            Some(name) => KeyError::OtherType(name),
+            None => form("its structure is not PKCS#8, or its encryption is not PBES2 with PBKDF2 or scrypt"),
+        })
+    }
+
+    /// Whether a passphrase is needed.
+    pub fn is_encrypted(&self) -> bool {
+        self.encrypted
+    }
+
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// `Locked` without a passphrase that is needed, `WrongPassphrase`, `OtherType` for another algorithm, `PairMismatch`
+    /// when a stored public half is foreign.
+    pub fn open(&self, passphrase: Option<&Passphrase>) -> Result<SecretKey, KeyError> {
+        if !self.encrypted {
+            return from_pkcs8(self.document.as_bytes());
+        }
+        let info = EncryptedPrivateKeyInfoRef::from_der(self.document.as_bytes())
+            .map_err(|_| form("its structure is not PKCS#8"))?;
+        let passphrase = passphrase.ok_or(KeyError::Locked)?;
+        let opened = info.decrypt(passphrase.reveal()).map_err(|_| KeyError::WrongPassphrase)?;
+        // A wrong passphrase can leave padding that happens to look right, but never the structure of a key.
+        if PrivateKeyInfoRef::from_der(opened.as_bytes()).is_err() {
+            return Err(KeyError::WrongPassphrase);
+        }
+        from_pkcs8(opened.as_bytes())
+    }
+}
+
+impl SecretKey {
+    /// Returns PKCS#8 version 1 PEM, which OpenSSL 3.0 opens; wiped when dropped.
+    ///
+    /// # Errors
+    /// `Form` if the encoder refuses, which it has no reason to.
+    pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
+        self.pkcs8()?.to_pem("PRIVATE KEY", LineEnding::LF).map_err(|_| form("it could not be encoded"))
+    }
+
+    /// Returns PKCS#8 PEM encrypted with PBES2: scrypt N=2^14 r=8 p=5 and AES-256-CBC, which OpenSSL 3.0 opens.
+    ///
+    /// # Errors
+    /// As [`SecretKey::to_pem`].
+    pub fn to_encrypted_pem(&self, passphrase: &Passphrase, fresh: &Freshness) -> Result<Zeroizing<String>, KeyError> {
+        let fault = || form("it could not be encrypted");
+        let cost = pkcs8::pkcs5::scrypt::Params::new(14, 8, 5).map_err(|_| fault())?;
+        let parameters =
+            Parameters::generate_scrypt_aes256cbc(cost, &fresh.salt, fresh.iv).map_err(|_| fault())?;
+        let document = self.pkcs8()?;
+        let info = PrivateKeyInfoRef::from_der(document.as_bytes()).map_err(|_| fault())?;
+        let encrypted = info.encrypt_with_params(parameters, passphrase.reveal()).map_err(|_| fault())?;
+        encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).map_err(|_| fault())
+    }
+
+    fn pkcs8(&self) -> Result<SecretDocument, KeyError> {
+        // Without the public half the encoder writes version 1; version 2 is unknown to OpenSSL 3.0.
+        let mut pair = KeypairBytes { secret_key: *self.seed(), public_key: None };
+        let document = pair.to_pkcs8_der().map_err(|_| form("it could not be encoded"));
+        zeroize::Zeroize::zeroize(&mut pair.secret_key);
+        document
+    }
+}
+
+fn from_pem(text: &str) -> Result<SecretDocument, KeyError> {
+    let label = text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split("-----").next()).unwrap_or_default();
+    if label != PrivateKeyInfoRef::PEM_LABEL && label != EncryptedPrivateKeyInfoRef::PEM_LABEL {
+        return Err(KeyError::OtherType(match label {
+            "PUBLIC KEY" => "a public key where a private one belongs".to_owned(),
+            "OPENSSH PRIVATE KEY" => {
+                "an OpenSSH private key (`ssh-keygen -p -m PKCS8 -f FILE` converts it)".to_owned()
+            }
+            label => format!("PEM text labelled `{}`", label.escape_debug()),
+        }));
+    }
+    let document = SecretDocument::from_pem(text).map_err(|_| form("the PEM text is damaged"))?;
+    Ok(document.1)
+}
+
+fn from_pkcs8(der: &[u8]) -> Result<SecretKey, KeyError> {
+    let info = PrivateKeyInfoRef::from_der(der).map_err(|_| form("its structure is not PKCS#8"))?;
+    let pair = KeypairBytes::try_from(info).map_err(|_| match named_algorithm(der) {
+        Some(name) => KeyError::OtherType(name),
+        None => form("it holds no Ed25519 key"),
+    })?;
+    let seed = Zeroizing::new(pair.secret_key);
+    let secret = SecretKey::from_seed(&seed);
+    match pair.public_key {
+        Some(stored) if stored.to_bytes() != *secret.public().as_bytes() => Err(KeyError::PairMismatch),
+        _ => Ok(secret),
+    }
+}
+
+/// Bounds the work before any of it is done: the parameters come from whoever wrote the file.
+fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
+    let costly = |found: String| Err(KeyError::TooCostly(found));
+    let scheme = info.encryption_algorithm.pbes2();
+    let Some(Parameters { kdf, encryption, .. }) = scheme else {
+        return Err(KeyError::OtherType("a key under PBES1 encryption".to_owned()));
+    };
+    if !matches!(encryption, EncryptionScheme::Aes128Cbc { .. } | EncryptionScheme::Aes256Cbc { .. } | EncryptionScheme::Aes192Cbc { .. }
+        | EncryptionScheme::Aes128Gcm { .. } | EncryptionScheme::Aes256Gcm { .. })
+    {
+        return Err(KeyError::OtherType("a key under a cipher other than AES".to_owned()));
+    }
+    match kdf {
+        Kdf::Pbkdf2(params) if params.iteration_count > MAX_ROUNDS => {
+            costly(format!("{} PBKDF2 rounds, and at most {MAX_ROUNDS} are run", params.iteration_count))
+        }
+        Kdf::Pbkdf2(params) if params.iteration_count == 0 => Err(form("its PBKDF2 round count is 0")),
+        Kdf::Pbkdf2(_) => Ok(()),
+        Kdf::Scrypt(params) => {
+            let (n, r, p) = (params.cost_parameter, params.block_size, params.parallelization);
+            if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
+                return Err(form(&format!("its scrypt parameters N={n} r={r} p={p} are impossible")));
+            }
+            let memory = n.saturating_mul(128 * u64::from(r));
+            if memory > MAX_SCRYPT_MEMORY || r > MAX_SCRYPT_R || p > MAX_SCRYPT_P {
+                return costly(format!(
+                    "scrypt N={n} r={r} p={p}, and at most 256 MiB, r={MAX_SCRYPT_R}, p={MAX_SCRYPT_P} are allowed"
+                ));
+            }
+            Ok(())
+        }
+        _ => Err(KeyError::OtherType("a key under an unknown key derivation".to_owned())),
+    }
+}
+
+fn form(reason: &str) -> KeyError {
+    KeyError::Form(reason.to_owned())
+}
+
+impl std::fmt::Debug for KeyFile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeyFile").field("encrypted", &self.encrypted).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FRESH: Freshness = Freshness { salt: [1; 16], iv: [2; 16] };
+
+    #[test]
+    fn what_is_written_opens_again() {
+        let key = SecretKey::from_seed(&[9; 32]);
+        let plain = KeyFile::parse(key.to_pem().unwrap().as_bytes()).unwrap();
+        assert!(!plain.is_encrypted());
+        assert_eq!(plain.open(None).unwrap().public(), key.public());
+
+        let passphrase = Passphrase::new("correct horse battery staple".to_owned());
+        let sealed = KeyFile::parse(key.to_encrypted_pem(&passphrase, &FRESH).unwrap().as_bytes()).unwrap();
+        assert!(sealed.is_encrypted());
+        assert_eq!(sealed.open(Some(&passphrase)).unwrap().public(), key.public());
+        assert_eq!(sealed.open(None).unwrap_err(), KeyError::Locked);
+        let wrong = Passphrase::new("wrong".to_owned());
+        assert_eq!(sealed.open(Some(&wrong)).unwrap_err(), KeyError::WrongPassphrase);
+    }
+
+    #[test]
+    fn a_written_key_is_pkcs8_version_1() {
+        let key = SecretKey::from_seed(&[9; 32]);
+        let document = key.pkcs8().unwrap();
+        // RFC 5208: SEQUENCE of 46 bytes, then version INTEGER 0.
+        assert_eq!(document.as_bytes()[..5], [0x30, 0x2e, 0x02, 0x01, 0x00]);
+        assert_eq!(document.as_bytes().len(), 48);
+    }
+}

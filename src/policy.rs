@@ -1,0 +1,153 @@
+//! [`judge`]: whether a verified license may run here and now. Pure: all that the answer depends on arrives as a value.
+
+mod build;
+mod clock;
+mod entitled;
+mod machine;
+mod product;
+mod tenant;
+mod usage;
+mod window;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::code::Code;
+use crate::fingerprint::Machine;
+use crate::license::{Activation, License};
+use crate::time::Timestamp;
+use crate::token::VerifiedToken;
+use crate::verdict::{Check, Outcome, Refusal, State, Verdict, effective_limits};
+
+/// What a license is judged against. What is left out is not asked, except where the license itself demands it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Context {
+    /// The time to judge for.
+    pub now: Timestamp,
+    /// A time that has certainly passed; a clock earlier than it by more than 300 s was set back.
+    pub floor: Option<Timestamp>,
+    /// The tenant that runs the product.
+    pub tenant: Option<String>,
+    /// The product that runs.
+    pub product: Option<String>,
+    /// The machine that it runs on.
+    pub machine: MachineContext,
+    /// Features about to be used.
+    pub features: Vec<String>,
+    /// Current use by limit key.
+    pub usage: BTreeMap<String, u64>,
+    /// When the running build was made.
+    pub build_date: Option<Timestamp>,
+    /// Limits of the default tier.
+    pub defaults: BTreeMap<String, u64>,
+}
+
+/// What is known of the machine.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum MachineContext {
+    /// Any machine will do: the caller asks about the license alone.
+    Any,
+    /// What was read from this machine.
+    This(Machine),
+    /// Nothing; a license bound to a machine is then refused.
+    #[default]
+    Unknown,
+}
+
+impl Context {
+    /// Starts a context that asks nothing but whether the license is valid at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self {
+            now,
+            floor: None,
+            tenant: None,
+            product: None,
+            machine: MachineContext::Unknown,
+            features: Vec::new(),
+            usage: BTreeMap::new(),
+            build_date: None,
+            defaults: BTreeMap::new(),
+        }
+    }
+}
+
+/// Runs every rule and reports every refusal, not the first.
+pub fn judge(token: &VerifiedToken, context: &Context) -> Verdict {
+    let mut findings = Findings::default();
+    let kid = token.key_id().kid();
+    findings.pass("signature", format!("by key {kid}"));
+    let license = token.shared_license();
+    match license.as_deref() {
+        Some(license) => judge_license(license, context, &mut findings),
+        None => findings.fail("seal", Code::Sealed, "the license is sealed and no secret was given"),
+    }
+    let state = findings.state(license.as_deref(), context.now);
+    let holding = license.as_deref().filter(|_| state.license_limits_hold());
+    let effective_limits = effective_limits(holding, &context.defaults);
+    usage::judge(&effective_limits, context, &mut findings);
+    Verdict {
+        state,
+        refusals: findings.refusals,
+        checks: findings.checks,
+        as_of: context.now,
+        key_id: Some(token.key_id()),
+        license,
+        effective_limits,
+    }
+}
+
+fn judge_license(license: &License, context: &Context, findings: &mut Findings) {
+    clock::judge(license, context, findings);
+    window::judge(license, context, findings);
+    tenant::judge(license, context, findings);
+    product::judge(license, context, findings);
+    machine::judge(license, context, findings);
+    match license.activation {
+        Activation::None => findings.skip("activation", "no proof is demanded"),
+        Activation::Proof => {
+            findings.fail("activation", Code::ProofRequired, "the license is valid only with an activation proof");
+        }
+    }
+    entitled::judge(license, context, findings);
+    build::judge(license, context, findings);
+}
+
+/// Collects what the rules find.
+#[derive(Default)]
+struct Findings {
+    checks: Vec<Check>,
+    refusals: Vec<Refusal>,
+}
+
+impl Findings {
+    fn pass(&mut self, name: &'static str, detail: impl Into<Cow<'static, str>>) {
+        self.checks.push(Check { name, outcome: Outcome::Pass, detail: detail.into() });
+    }
+
+    fn skip(&mut self, name: &'static str, detail: &'static str) {
+        self.checks.push(Check { name, outcome: Outcome::Skip, detail: detail.into() });
+    }
+
+    fn fail(&mut self, name: &'static str, code: Code, message: impl fmt::Display) {
+        let refusal = Refusal::new(code, message);
+        self.checks.push(Check { name, outcome: Outcome::Fail, detail: refusal.message.clone().into() });
+        self.refusals.push(refusal);
+    }
+
+    fn state(&self, license: Option<&License>, now: Timestamp) -> State {
+        // These leave the license what it is: the holder asked for more than it grants, or is late.
+        let of_the_license = |code| !matches!(code, Code::BuildNotCovered | Code::Expired | Code::NotEntitled);
+        match license {
+            Some(license) if !self.refusals.iter().any(|refusal| of_the_license(refusal.code)) => {
+                window::state(license, now)
+            }
+            _ => State::Invalid,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

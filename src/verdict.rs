@@ -1,0 +1,266 @@
+//! [`Verdict`]: the answer, with every check that led to it.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::code::{Code, Exit};
+use crate::id::KeyId;
+use crate::json::Writer;
+use crate::license::License;
+use crate::time::{DAY, Timestamp};
+
+/// What a license is to its holder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum State {
+    /// None is configured; default-tier limits apply.
+    Absent,
+    /// Valid now; its limits apply.
+    Active,
+    /// Past its grace period; default-tier limits apply.
+    Expired,
+    /// Past `exp` and within its grace period; its limits apply.
+    Grace,
+    /// Not to be believed, or not for here; default-tier limits apply.
+    Invalid,
+}
+
+/// One reason for a "no".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The reason's code.
+    pub code: Code,
+    /// One sentence that names both values.
+    pub message: String,
+}
+
+/// One rule and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// The rule's name.
+    pub name: &'static str,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was compared.
+    pub detail: Cow<'static, str>,
+}
+
+/// How a rule ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It was broken.
+    Fail,
+    /// It was kept.
+    Pass,
+    /// It did not apply.
+    Skip,
+}
+
+/// A number that holds now, and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EffectiveLimit {
+    /// The limit's key.
+    pub key: String,
+    /// The number.
+    pub value: u64,
+    /// Whether the license or the default tier sets it.
+    pub source: Source,
+}
+
+/// Where an effective limit comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// The default tier.
+    Default,
+    /// The license.
+    License,
+}
+
+/// The answer to "may this run here and now?", and all that led to it.
+#[derive(Clone, Debug)]
+#[must_use = "a verdict that nobody reads lets everything pass"]
+pub struct Verdict {
+    /// What the license is to its holder.
+    pub state: State,
+    /// Every reason for a "no"; none means yes.
+    pub refusals: Vec<Refusal>,
+    /// Every rule, in the order judged.
+    pub checks: Vec<Check>,
+    /// The time it was judged for.
+    pub as_of: Timestamp,
+    /// The key that signed, once that is proved.
+    pub key_id: Option<KeyId>,
+    /// The claims, once their signature is proved.
+    pub license: Option<Arc<License>>,
+    /// The numbers that hold now, sorted by key.
+    pub effective_limits: Vec<EffectiveLimit>,
+}
+
+impl Verdict {
+    /// Refuses a document that gave nothing to judge: absent, unreadable or not signed by a trusted key.
+    pub fn refused(state: State, refusal: Refusal, as_of: Timestamp, defaults: &BTreeMap<String, u64>) -> Self {
+        let check = Check { name: "document", outcome: Outcome::Fail, detail: refusal.message.clone().into() };
+        Self {
+            state,
+            refusals: vec![refusal],
+            checks: vec![check],
+            as_of,
+            key_id: None,
+            license: None,
+            effective_limits: effective_limits(None, defaults),
+        }
+    }
+
+    /// Whether the answer is yes.
+    pub fn is_valid(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// Returns the class of the exit status; `None` means yes. One certain "no" outweighs what could not be told.
+    pub fn exit(&self) -> Option<Exit> {
+        self.refusals.iter().map(|refusal| refusal.code.exit()).min()
+    }
+
+    /// Returns whole days until `exp`, negative after it; `None` when no license is proved.
+    pub fn days_remaining(&self) -> Option<i64> {
+        self.license.as_ref().map(|license| license.expires_at.since(self.as_of).div_euclid(DAY))
+    }
+
+    /// Returns the verdict as canonical JSON.
+    pub fn to_json(&self) -> String {
+        let mut out = Writer::default();
+        self.write(&mut out, None);
+        out.finish()
+    }
+
+    /// Returns the verdict on one line of a batch as canonical JSON, with the line's number.
+    pub fn to_json_line(&self, line: u64) -> String {
+        let mut out = Writer::default();
+        self.write(&mut out, Some(line));
+        out.finish()
+    }
+
+    fn write(&self, out: &mut Writer, line: Option<u64>) {
+        out.begin_object();
+        out.name("asOf").string(&self.as_of.to_string());
+        self.write_checks(out);
+        match self.days_remaining() {
+            Some(days) => out.name("daysRemaining").integer(days.into()),
+            None => out.name("daysRemaining").null(),
+        }
+        self.write_limits(out);
+        match self.key_id {
+            Some(id) => out.name("keyId").string(&id.to_string()),
+            None => out.name("keyId").null(),
+        }
+        out.name("kind").string("license");
+        match &self.license {
+            Some(license) => license.write_readable(out.name("license")),
+            None => out.name("license").null(),
+        }
+        if let Some(line) = line {
+            out.name("line").integer(line.into());
+        }
+        out.name("refusals").begin_array();
+        for refusal in &self.refusals {
+            refusal.write(out);
+        }
+        out.end_array();
+        out.name("state").string(self.state.as_str());
+        out.name("verdict").string(if self.is_valid() { "valid" } else { "refused" });
+        out.end_object();
+    }
+
+    fn write_checks(&self, out: &mut Writer) {
+        out.name("checks").begin_array();
+        for check in &self.checks {
+            out.begin_object();
+            out.name("detail").string(&check.detail);
+            out.name("name").string(check.name);
+            out.name("outcome").string(check.outcome.as_str());
+            out.end_object();
+        }
+        out.end_array();
+    }
+
+    fn write_limits(&self, out: &mut Writer) {
+        out.name("effectiveLimits").begin_array();
+        for limit in &self.effective_limits {
+            out.begin_object();
+            out.name("key").string(&limit.key);
+            out.name("source").string(limit.source.as_str());
+            out.name("value").integer(limit.value.into());
+            out.end_object();
+        }
+        out.end_array();
+    }
+}
+
+/// Lays the license's limits over the default tier's, key by key, sorted.
+pub fn effective_limits(license: Option<&License>, defaults: &BTreeMap<String, u64>) -> Vec<EffectiveLimit> {
+    let mut limits: BTreeMap<&String, (u64, Source)> =
+        defaults.iter().map(|(key, value)| (key, (*value, Source::Default))).collect();
+    if let Some(license) = license {
+        limits.extend(license.limits.iter().map(|(key, value)| (key, (*value, Source::License))));
+    }
+    limits.into_iter().map(|(key, (value, source))| EffectiveLimit { key: key.clone(), value, source }).collect()
+}
+
+impl Refusal {
+    /// Gives a reason.
+    pub fn new(code: Code, message: impl fmt::Display) -> Self {
+        Self { code, message: message.to_string() }
+    }
+
+    /// Writes the refusal as `{"code","hint","message"}`.
+    pub fn write(&self, out: &mut Writer) {
+        out.begin_object();
+        out.name("code").string(self.code.as_str());
+        out.name("hint").string(self.code.hint());
+        out.name("message").string(&self.message);
+        out.end_object();
+    }
+}
+
+impl State {
+    /// Returns the state's name as every output writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "ABSENT",
+            Self::Active => "ACTIVE",
+            Self::Expired => "EXPIRED",
+            Self::Grace => "GRACE",
+            Self::Invalid => "INVALID",
+        }
+    }
+
+    /// Whether the license's own limits hold in this state.
+    pub fn license_limits_hold(self) -> bool {
+        matches!(self, Self::Active | Self::Grace)
+    }
+}
+
+impl Outcome {
+    /// Returns the outcome as every output writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Fail => "fail",
+            Self::Pass => "pass",
+            Self::Skip => "skip",
+        }
+    }
+}
+
+impl Source {
+    /// Returns the source as every output writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::License => "license",
+        }
+    }
+}
