@@ -12,3 +12,5 @@ pub mod policy;
 pub mod seal;
 pub mod token;
 pub mod verdict;
+#[cfg(feature = "vendor")]
+pub mod operation;

@@ -1,2 +1,27 @@
-//! The `mintage` command.
-fn main() {}
+//! The `mintage` command: arguments in, an exit status out.
+
+mod args;
+mod clock;
+mod command;
+mod failure;
+mod files;
+mod keys;
+mod machine;
+mod output;
+#[cfg(test)]
+mod pages;
+mod process;
+mod prompt;
+mod random;
+mod render;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match args::parse(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(error) => return failure::usage(&error),
+    };
+    let terminal = render::Terminal::new(&cli.global);
+    command::run(cli, &terminal).unwrap_or_else(|error| failure::report(&error, &terminal))
+}

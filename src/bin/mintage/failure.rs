@@ -1,0 +1,118 @@
+//! Turns every error into a code, a sentence, hints and an exit status; nothing else prints errors.
+
+use std::fmt;
+use std::io::Write;
+use std::process::ExitCode;
+
+use mintage::code::{Code, Exit};
+use mintage::fingerprint::{EnrolError, FingerprintError};
+use mintage::json::Writer;
+use mintage::key::KeyError;
+use mintage::operation::mint::MintError;
+use mintage::operation::plans::PlanError;
+use mintage::seal::SealError;
+use mintage::time::TimeError;
+
+use crate::files::FileError;
+use crate::render::Terminal;
+
+/// A failure that a command names itself.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: Code,
+    exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// Fails with a code, its own hint and its own exit status.
+    pub(crate) fn new(code: Code, message: impl fmt::Display) -> Self {
+        Self { code, exit: code.exit(), message: message.to_string(), hint: None }
+    }
+
+    /// Gives a hint that fits better than the code's own.
+    pub(crate) fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Says that work could not be done, where the code alone would mean "no".
+    pub(crate) fn unable(mut self) -> Self {
+        self.exit = Exit::Unable;
+        self
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Reports an error, and returns the exit status of its class.
+pub(crate) fn report(error: &anyhow::Error, terminal: &Terminal) -> ExitCode {
+    let (code, exit, hint) = classify(error);
+    let message = format!("{error:#}");
+    if terminal.json {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("code").string(code.map_or("internal", Code::as_str));
+        out.name("error").string(&message);
+        out.name("hints").begin_array();
+        hint.iter().for_each(|hint| out.string(hint));
+        out.end_array();
+        out.name("message").string(&message);
+        out.end_object();
+        // The same failure is told on standard error, whatever becomes of this.
+        let _ = terminal.data(format!("{}\n", out.finish()).as_bytes());
+    }
+    let hints: Vec<&str> = hint.iter().map(String::as_str).collect();
+    terminal.error(code, &message, &hints);
+    ExitCode::from(exit.status())
+}
+
+/// Reports arguments that were not understood, or prints the help or version that was asked for.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        return match error.print() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(Exit::Unable.status()),
+        };
+    }
+    let text = error.render().to_string();
+    let text = text.strip_prefix("error: ").map_or(text.clone(), |rest| format!("mintage: error[usage]: {rest}"));
+    // A closed standard error leaves nobody to tell.
+    let _ = write!(std::io::stderr().lock(), "{text}");
+    ExitCode::from(Exit::Usage.status())
+}
+
+/// Finds the code of an error by the library's own errors in its chain.
+fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
+    let known = |code: Code| (Some(code), code.exit(), Some(code.hint().to_owned()));
+    for cause in error.chain() {
+        if let Some(failure) = cause.downcast_ref::<Failure>() {
+            let hint = failure.hint.clone().unwrap_or_else(|| failure.code.hint().to_owned());
+            return (Some(failure.code), failure.exit, Some(hint));
+        }
+        macro_rules! by_code {
+            ($($error:ty)*) => {$(
+                if let Some(error) = cause.downcast_ref::<$error>() {
+                    return known(error.code());
+                }
+            )*};
+        }
+        by_code!(EnrolError FileError FingerprintError KeyError MintError PlanError);
+        if let Some(SealError::ShortSecret(_)) = cause.downcast_ref::<SealError>() {
+            let hint = "make one with `head -c 32 /dev/urandom > SECRET_FILE`".to_owned();
+            return (Some(Code::BadKey), Exit::Unable, Some(hint));
+        }
+        if cause.downcast_ref::<TimeError>().is_some() {
+            let hint = "write 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h, 2w or never".to_owned();
+            return (Some(Code::Usage), Exit::Usage, Some(hint));
+        }
+    }
+    (None, Exit::Unable, None)
+}

@@ -1,0 +1,66 @@
+//! Passphrases: from a terminal or a file, never from an argument or the environment.
+
+use std::path::{Path, PathBuf};
+
+use mintage::code::Code;
+use mintage::key::Passphrase;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::files;
+
+/// The longest passphrase file, in bytes.
+const MAX_BYTES: usize = 64 << 10;
+
+/// Asks for the passphrase of a key that exists.
+pub(crate) fn passphrase(file: Option<&PathBuf>, key: &Path) -> anyhow::Result<Passphrase> {
+    match file {
+        Some(file) => from_file(file),
+        None => ask(&format!("passphrase of `{}`: ", crate::render::shown(&key.display().to_string()))),
+    }
+}
+
+/// Asks for the passphrase of a new key, twice at a terminal; weak ones are refused.
+pub(crate) fn new_passphrase(file: Option<&PathBuf>) -> anyhow::Result<Passphrase> {
+    let passphrase = match file {
+        Some(file) => from_file(file)?,
+        None => {
+            let first = ask("new passphrase: ")?;
+            check(&first)?;
+            if ask("the same again: ")?.reveal() != first.reveal() {
+                return Err(Failure::new(Code::BadPassphrase, "the two passphrases differ").hint("try again").into());
+            }
+            first
+        }
+    };
+    check(&passphrase)?;
+    Ok(passphrase)
+}
+
+fn check(passphrase: &Passphrase) -> anyhow::Result<()> {
+    match passphrase.weakness() {
+        None => Ok(()),
+        Some(weakness) => Err(Failure::new(Code::WeakPassphrase, weakness).into()),
+    }
+}
+
+/// Takes the first line.
+fn from_file(path: &Path) -> anyhow::Result<Passphrase> {
+    let data = Zeroizing::new(files::read(path, MAX_BYTES)?);
+    let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match std::str::from_utf8(line) {
+        Ok(text) => Ok(Passphrase::new(text.to_owned())),
+        Err(_) => Err(Failure::new(Code::BadPassphrase, format_args!("`{}` is not UTF-8", path.display())).into()),
+    }
+}
+
+fn ask(question: &str) -> anyhow::Result<Passphrase> {
+    match rpassword::prompt_password(question) {
+        Ok(text) => Ok(Passphrase::new(text)),
+        Err(error) => {
+            let message = format!("a passphrase is needed, and there is no terminal to ask at: {error}");
+            Err(Failure::new(Code::BadPassphrase, message).hint("name a file with --passphrase-file").into())
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What people see: standard output carries data, standard error carries notes, and neither ever carries a character
+//! that steers the terminal.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write};
+
+use clap::builder::styling::{AnsiColor, Style};
+use mintage::json::steers;
+
+use crate::args::{Color, Global};
+use crate::files::FileError;
+
+/// The two streams and how the reader wants them.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    /// Whether standard output carries JSON.
+    pub(crate) json: bool,
+    quiet: bool,
+    color_out: bool,
+    color_err: bool,
+}
+
+impl Terminal {
+    pub(crate) fn new(global: &Global) -> Self {
+        let wanted = |is_terminal: bool| match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        };
+        Self {
+            json: global.json,
+            quiet: global.quiet,
+            color_out: wanted(io::stdout().is_terminal()),
+            color_err: wanted(io::stderr().is_terminal()),
+        }
+    }
+
+    /// Whether a progress bar has someone to look at it.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.quiet && io::stderr().is_terminal()
+    }
+
+    /// Prints one line of data.
+    pub(crate) fn line(&self, line: &str) -> Result<(), FileError> {
+        self.data(format!("{}\n", shown(line)).as_bytes())
+    }
+
+    /// Prints data as it is; the caller vouches for it.
+    pub(crate) fn data(&self, data: &[u8]) -> Result<(), FileError> {
+        let mut out = io::stdout().lock();
+        out.write_all(data).and_then(|()| out.flush()).map_err(FileError::stdout)
+    }
+
+    /// Prints `name  value` lines with the values in one column.
+    pub(crate) fn table(&self, rows: &[(&str, &str)]) -> Result<(), FileError> {
+        let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        let lines: Vec<String> = rows.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+        lines.iter().try_for_each(|line| self.line(line.trim_end()))
+    }
+
+    /// Tells people something that is not data.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.tell("", text);
+        }
+    }
+
+    /// Warns.
+    pub(crate) fn warning(&self, text: &str) {
+        if !self.quiet {
+            self.tell(&format!("{}: ", paint("warning", AnsiColor::Yellow, self.color_err)), text);
+        }
+    }
+
+    /// Says what went wrong, and what the reader can do about it.
+    pub(crate) fn error(&self, code: Option<mintage::code::Code>, text: &str, hints: &[&str]) {
+        let level = code.map_or_else(|| "error".to_owned(), |code| format!("error[{code}]"));
+        self.tell(&format!("{}: ", paint(&level, AnsiColor::Red, self.color_err)), text);
+        for hint in hints {
+            self.tell(&format!("{}: ", paint("hint", AnsiColor::Cyan, self.color_err)), hint);
+        }
+    }
+
+    /// Colors a word of standard output.
+    pub(crate) fn word(&self, word: &str, good: bool) -> String {
+        paint(word, if good { AnsiColor::Green } else { AnsiColor::Red }, self.color_out)
+    }
+
+    fn tell(&self, level: &str, text: &str) {
+        // A closed standard error leaves nobody to tell.
+        let _ = writeln!(io::stderr().lock(), "mintage: {level}{}", shown(text));
+    }
+}
+
+/// Spells a text so that it cannot steer a terminal: controls, bidi and invisible characters become `\u{…}`.
+pub(crate) fn shown(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for char in text.chars() {
+        if steers(char) {
+            // Writing to a String cannot fail.
+            let _ = write!(shown, "{}", char.escape_unicode());
+        } else {
+            shown.push(char);
+        }
+    }
+    shown
+}
+
+fn paint(word: &str, color: AnsiColor, wanted: bool) -> String {
+    let style = if wanted { Style::new().bold().fg_color(Some(color.into())) } else { Style::new() };
+    format!("{style}{word}{style:#}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_shown() {
+        let hostile = "a\u{1b}]52;c;eA==\u{7}b\u{9b}2Jc\u{202e}d\u{200b}e\nf\rg\u{e0041}";
+        let shown = shown(hostile);
+        assert!(!shown.chars().any(steers), "{shown}");
+        assert!(shown.starts_with("a\\u{1b}]52;c;eA==\\u{7}b\\u{9b}2Jc\\u{202e}d"));
+    }
+}

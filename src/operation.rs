@@ -1,0 +1,12 @@
+//! One file per verb: what a library call, a command and a route do alike. Files, clocks and randomness stay outside; what
+//! they give arrives as values.
+
+pub mod batch;
+pub mod draft;
+pub mod inspect;
+pub mod lines;
+pub mod mint;
+mod ordered;
+pub mod plans;
+pub mod rows;
+pub mod verify;

@@ -1,0 +1,180 @@
+//! `mint --batch`: every row is checked before any is signed; then all are signed on all cores, in order.
+
+use std::collections::HashMap;
+
+use super::draft::Draft;
+use super::mint::{self, MintError, Moment};
+use super::ordered::in_order;
+use super::plans::Plans;
+use super::rows::{Row, RowError};
+use crate::code::Code;
+use crate::json::{JsonError, Value, Writer, parse};
+use crate::key::SecretKey;
+use crate::license::License;
+use crate::seal::SealSecret;
+
+/// How many licenses a thread signs before it hands them on.
+const CHUNK: usize = 256;
+
+/// A license that has been checked and waits for its signature.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// The row's number, counted from 1, the head of a CSV file left out.
+    pub row: u64,
+    /// The digest of the row's text.
+    pub digest: String,
+    /// What will be signed.
+    pub license: License,
+}
+
+/// A row that cannot be minted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFault {
+    /// The row's number.
+    pub row: u64,
+    /// The reason's code.
+    pub code: Code,
+    /// The reason.
+    pub message: String,
+}
+
+/// A row that an interrupted batch has minted already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The row's number.
+    pub row: u64,
+    /// The digest of the row's text then.
+    pub digest: String,
+    /// The id it was given.
+    pub license_id: String,
+}
+
+/// How licenses are signed.
+#[derive(Debug)]
+pub struct Signing<'a> {
+    /// The key.
+    pub key: &'a SecretKey,
+    /// Seals every license; the nonces are drawn by `fresh_nonce`.
+    pub secret: Option<&'a SealSecret>,
+    /// Threads to sign on.
+    pub threads: usize,
+}
+
+/// Completes and checks every row; `done` rows are left out, after a check that they are still the same.
+///
+/// # Errors
+/// Every row at fault.
+pub fn check(
+    rows: Vec<Result<Row, RowError>>,
+    base: &Draft,
+    plans: Option<&Plans>,
+    done: &[Done],
+    mut moment: impl FnMut() -> Moment,
+) -> Result<Vec<Pending>, Vec<RowFault>> {
+    let done: HashMap<u64, &Done> = done.iter().map(|done| (done.row, done)).collect();
+    let mut taken: HashMap<String, u64> = done.values().map(|done| (done.license_id.clone(), done.row)).collect();
+    let (mut pending, mut faults) = (Vec::new(), Vec::new());
+    for (row, number) in rows.into_iter().zip(1..) {
+        let mut fault = |code, message: String| faults.push(RowFault { row: number, code, message });
+        let row = match row {
+            Ok(row) => row,
+            Err(error) => {
+                fault(error.code(), error.to_string());
+                continue;
+            }
+        };
+        if let Some(done) = done.get(&number) {
+            if done.digest != row.digest {
+                fault(Code::Malformed, "the row was changed after it had been minted".to_owned());
+            }
+            continue;
+        }
+        match mint::license(row.draft.over(base), plans, &moment()) {
+            Err(error) => fault(in_a_row(&error), error.to_string()),
+            Ok(license) => match taken.insert(license.license_id.clone(), number) {
+                Some(other) => fault(Code::Malformed, format!("row {other} has the same `licenseId`")),
+                None => pending.push(Pending { row: number, digest: row.digest, license }),
+            },
+        }
+    }
+    if faults.is_empty() { Ok(pending) } else { Err(faults) }
+}
+
+/// Signs every license and hands one result line of JSON for each to `sink`, in order, many lines at a time.
+///
+/// # Errors
+/// The first error of `sink`, or of a license that cannot be signed.
+pub fn sign<E: From<MintError> + Send>(
+    pending: &[Pending],
+    signing: &Signing<'_>,
+    fresh_nonce: impl Fn() -> Result<[u8; 12], E> + Sync,
+    mut sink: impl FnMut(String, usize) -> Result<(), E>,
+) -> Result<(), E> {
+    let work = |chunk: &[Pending]| -> Result<(String, usize), E> {
+        let mut lines = String::new();
+        for pending in chunk {
+            let license = pending.license.clone();
+            let token = match signing.secret {
+                None => mint::token(license, signing.key)?,
+                Some(secret) => mint::sealed_token(license, signing.key, secret, &fresh_nonce()?)?,
+            };
+            lines.push_str(&line(pending, token.as_str()));
+            lines.push('\n');
+        }
+        Ok((lines, chunk.len()))
+    };
+    in_order(signing.threads, pending.chunks(CHUNK).map(Ok), work, |result: Result<(String, usize), E>| {
+        let (lines, count) = result?;
+        sink(lines, count)
+    })
+}
+
+/// Returns what a dry run shows for a license: the row, and the claims that would be signed.
+pub fn dry_line(pending: &Pending) -> String {
+    let mut out = Writer::default();
+    out.begin_object();
+    pending.license.write_readable(out.name("license"));
+    out.name("row").integer(pending.row.into());
+    out.end_object();
+    out.finish()
+}
+
+fn line(pending: &Pending, token: &str) -> String {
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("digest").string(&pending.digest);
+    out.name("expiresAt").string(&pending.license.expires_at.to_string());
+    out.name("licenseId").string(&pending.license.license_id);
+    out.name("row").integer(pending.row.into());
+    out.name("tenantId").string(&pending.license.tenant_id);
+    out.name("token").string(token);
+    out.end_object();
+    out.finish()
+}
+
+/// Reads a result line of an interrupted batch.
+///
+/// # Errors
+/// [`JsonError`] when it is not one.
+pub fn read_done(line: &[u8]) -> Result<Done, JsonError> {
+    let mut done = Done { row: 0, digest: String::new(), license_id: String::new() };
+    let mut whole = false;
+    for (name, value) in parse(line)?.into_object("line")? {
+        match (name.as_ref(), value) {
+            ("row", value) => done.row = value.into_count("row")?,
+            ("digest", value) => done.digest = value.into_string("digest")?.into_owned(),
+            ("licenseId", value) => done.license_id = value.into_string("licenseId")?.into_owned(),
+            ("token", Value::String(_)) => whole = true,
+            _ => {}
+        }
+    }
+    if whole && done.row > 0 { Ok(done) } else { Err(JsonError::Missing("token")) }
+}
+
+/// In a file a fault is the file's, not the command line's.
+fn in_a_row(error: &MintError) -> Code {
+    match error.code() {
+        Code::Usage => Code::Malformed,
+        code => code,
+    }
+}

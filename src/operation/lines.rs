@@ -1,0 +1,204 @@
+//! `verify --batch`: a verdict for every line, in order, on all cores, in constant memory.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+
+use super::ordered::in_order;
+use super::verify::{Against, read, refused, settle};
+use crate::code::Code;
+use crate::json::{self, JsonError, Value};
+use crate::token::UnverifiedToken;
+use crate::verdict::Refusal;
+
+/// How much is read at a time; a block of this size holds the few hundred tokens that share one inversion.
+const BLOCK_BYTES: usize = 192 << 10;
+
+/// The longest line that is read: a token of the greatest length, every character escaped.
+pub const MAX_LINE_BYTES: usize = 512 << 10;
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Lines answered yes.
+    pub valid: u64,
+    /// Lines answered no.
+    pub refused: u64,
+    /// How often each code was the first reason.
+    pub by_code: BTreeMap<Code, u64>,
+}
+
+/// Writes a verdict as one line of JSON for every line of `input` that is not blank: a bare token or `{"token":TEXT}`.
+///
+/// # Errors
+/// What reading or writing returns.
+pub fn verify_lines(
+    input: impl Read,
+    mut output: impl Write,
+    against: Against<'_>,
+    threads: usize,
+) -> io::Result<Summary> {
+    let mut summary = Summary::default();
+    in_order(threads, Blocks::new(input), |block| verify_block(&block, against), |answers: Answers| {
+        summary.add(&answers.summary);
+        output.write_all(&answers.text)
+    })?;
+    output.flush()?;
+    Ok(summary)
+}
+
+impl Summary {
+    fn add(&mut self, other: &Self) {
+        self.valid += other.valid;
+        self.refused += other.refused;
+        for (code, count) in &other.by_code {
+            *self.by_code.entry(*code).or_default() += count;
+        }
+    }
+}
+
+/// Whole lines, and the number of the first.
+struct Block {
+    text: Vec<u8>,
+    first_line: u64,
+}
+
+struct Answers {
+    text: Vec<u8>,
+    summary: Summary,
+}
+
+fn verify_block(block: &Block, against: Against<'_>) -> Answers {
+    let lines = block.text.split(|byte| *byte == b'\n').zip(block.first_line..);
+    let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
+    let (mut tokens, mut slots) = (Vec::new(), Vec::new());
+    for (line, number) in lines {
+        let outcome = read_line(line).map(|token| tokens.push(token));
+        slots.push((number, outcome.err()));
+    }
+    let mut verified = UnverifiedToken::verify_many(tokens, against.keyring).into_iter();
+    let mut answers = Answers { text: Vec::with_capacity(slots.len() * 1_024), summary: Summary::default() };
+    for (number, refusal) in slots {
+        let verdict = match (refusal, &mut verified) {
+            (Some(refusal), _) => refused(refusal, against),
+            (None, verified) => match verified.next() {
+                Some(result) => settle(result, against),
+                // Every token has a result; should one be missing, that is no yes.
+                None => refused(Refusal::new(Code::Malformed, "the token was not judged"), against),
+            },
+        };
+        match verdict.refusals.first() {
+            None => answers.summary.valid += 1,
+            Some(refusal) => {
+                answers.summary.refused += 1;
+                *answers.summary.by_code.entry(refusal.code).or_default() += 1;
+            }
+        }
+        answers.text.extend_from_slice(verdict.to_json_line(number).as_bytes());
+        answers.text.push(b'\n');
+    }
+    answers
+}
+
+fn read_line(line: &[u8]) -> Result<UnverifiedToken, Refusal> {
+    let malformed = |error: &JsonError| Refusal::new(error.code(), error);
+    if line.len() > MAX_LINE_BYTES {
+        return Err(Refusal::new(Code::Malformed, format_args!("the line is longer than {MAX_LINE_BYTES} bytes")));
+    }
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    let text = if line.trim_ascii_start().first() == Some(&b'{') {
+        let members = json::parse(line).and_then(|value| value.into_object("line")).map_err(|error| malformed(&error))?;
+        let token = members.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value);
+        match token.ok_or_else(|| malformed(&JsonError::Missing("token")))? {
+            Value::String(text) => text,
+            other => return Err(malformed(&JsonError::value("token", "a string", &other))),
+        }
+    } else {
+        match std::str::from_utf8(line) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => return Err(Refusal::new(Code::DamagedText, "the line is not UTF-8")),
+        }
+    };
+    read(&text, &mut Vec::new())
+}
+
+/// Cuts a stream into blocks of whole lines. Of a line that is too long only enough is kept to refuse it.
+struct Blocks<R> {
+    input: R,
+    carry: Vec<u8>,
+    line: u64,
+    ended: bool,
+}
+
+impl<R: Read> Blocks<R> {
+    fn new(input: R) -> Self {
+        Self { input, carry: Vec::new(), line: 1, ended: false }
+    }
+
+    fn fill(&mut self) -> io::Result<Block> {
+        let mut text = std::mem::take(&mut self.carry);
+        let mut searched = 0;
+        loop {
+            if let Some(end) = text[searched..].iter().rposition(|byte| *byte == b'\n') {
+                self.carry = text.split_off(searched + end + 1);
+                break;
+            }
+            if text.len() > MAX_LINE_BYTES {
+                text.truncate(MAX_LINE_BYTES + 1);
+            }
+            searched = text.len();
+            let read = (&mut self.input).take(BLOCK_BYTES as u64).read_to_end(&mut text)?;
+            if read == 0 {
+                self.ended = true;
+                break;
+            }
+        }
+        let first_line = self.line;
+        self.line += text.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        Ok(Block { text, first_line })
+    }
+}
+
+impl<R: Read> Iterator for Blocks<R> {
+    type Item = io::Result<Block>;
+
+    fn next(&mut self) -> Option<io::Result<Block>> {
+        if self.ended { None } else { Some(self.fill()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn blocks(text: &[u8]) -> Vec<(u64, Vec<u8>)> {
+        Blocks::new(text).map(|block| block.unwrap()).map(|block| (block.first_line, block.text)).collect()
+    }
+
+    #[test]
+    fn blocks_hold_whole_lines_and_count_them() {
+        let line = [&[b'x'; 999][..], b"\n"].concat();
+        let text = line.repeat(1_000);
+        let blocks = blocks(&text);
+        assert!(blocks.len() > 4);
+        assert_eq!(blocks.iter().flat_map(|(_, text)| text.clone()).collect::<Vec<_>>(), text);
+        let mut expected = 1;
+        for (first, text) in blocks {
+            assert_eq!(first, expected);
+            assert!(text.is_empty() || text.ends_with(b"\n"));
+            expected += text.len() as u64 / 1_000;
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_refused_and_the_next_one_read() {
+        let text = [&vec![b'x'; 3 * MAX_LINE_BYTES][..], b"\nnext\n"].concat();
+        let blocks = blocks(&text);
+        let kept: Vec<u8> = blocks.into_iter().flat_map(|(_, text)| text).collect();
+        let mut lines = kept.split(|byte| *byte == b'\n');
+        let first = lines.next().unwrap();
+        assert!(first.len() > MAX_LINE_BYTES && first.len() < 2 * MAX_LINE_BYTES);
+        assert!(read_line(first).unwrap_err().message.contains("longer than"));
+        assert_eq!(lines.next(), Some(&b"next"[..]));
+    }
+}

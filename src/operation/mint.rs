@@ -1,0 +1,257 @@
+//! `mint`: a draft becomes a license, and a license a token.
+
+use std::fmt;
+
+use super::draft::{Draft, When};
+use super::plans::{PlanError, Plans};
+use crate::code::Code;
+use crate::json::{self, steers};
+use crate::key::SecretKey;
+use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, tier_features};
+use crate::seal::{SealError, SealSecret, SealedLicense};
+use crate::time::{TimeError, Timestamp};
+use crate::token::Token;
+
+/// The longest string that a license may carry, in bytes.
+pub const MAX_STRING_BYTES: usize = 1_024;
+
+/// What minting takes from outside: the time, and an id for a license that was given none.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// The time of issue unless the draft names one.
+    pub now: Timestamp,
+    /// The id unless the draft names one.
+    pub fresh_id: String,
+}
+
+/// Says why a draft is no license.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum MintError {
+    /// The license would end before it begins; names both times.
+    EndsFirst(Timestamp, Timestamp),
+    /// More days of grace than allowed.
+    Grace(u64),
+    /// A claim that every license has is missing.
+    Missing(&'static str),
+    /// The plans do not allow it.
+    Plan(PlanError),
+    /// The license cannot be sealed.
+    Seal(SealError),
+    /// A text is empty, too long or holds a character that steers a terminal; names the claim and the fault.
+    Text(String, String),
+    /// A time cannot be read; names the claim.
+    Time(&'static str, TimeError),
+    /// The token would be longer than a verifier reads; says how long it would be.
+    TooLong(usize),
+}
+
+/// Completes and checks a draft. The signing key's short id is set when it is signed.
+///
+/// # Errors
+/// [`MintError`] names the first claim at fault.
+pub fn license(draft: Draft, plans: Option<&Plans>, moment: &Moment) -> Result<License, MintError> {
+    let draft = match plans {
+        Some(plans) => plans.apply(draft).map_err(MintError::Plan)?,
+        None if draft.plan.is_some() => return Err(MintError::Missing("plans")),
+        None => draft,
+    };
+    let at = |when: &Option<When>, name, from| match when {
+        Some(when) => when.resolve(from).map(Some).map_err(|error| MintError::Time(name, error)),
+        None => Ok(None),
+    };
+    let issued_at = at(&draft.issued_at, "iat", moment.now)?.unwrap_or(moment.now);
+    let expires_at = at(&draft.expires_at, "exp", issued_at)?.ok_or(MintError::Missing("exp"))?;
+    let tenant_id = draft.tenant_id.ok_or(MintError::Missing("tenantId"))?;
+    let license_id = draft.license_id.unwrap_or_else(|| moment.fresh_id.clone());
+    let mut license = License::new(license_id, tenant_id, issued_at, expires_at);
+    license.not_before = at(&draft.not_before, "nbf", issued_at)?;
+    license.maintenance_until = at(&draft.maintenance_until, "maintenanceUntil", issued_at)?;
+    license.grace_period_days = grace(draft.grace_period_days)?;
+    license.label = draft.label;
+    license.product = draft.product;
+    license.features = draft.features.or_else(|| tier_defaults(draft.tier.as_deref()));
+    license.tier = draft.tier;
+    license.limits = draft.limits;
+    license.max_activations = draft.max_activations;
+    license.seats = draft.seats;
+    license.activation = draft.activation.unwrap_or(Activation::None);
+    license.fingerprint = draft.fingerprint;
+    license.meta = draft.meta;
+    license.critical = draft.critical.unwrap_or_default();
+    check(&license)?;
+    Ok(license)
+}
+
+/// Signs a license.
+///
+/// # Errors
+/// `TooLong` when no verifier would read the token.
+pub fn token(license: License, key: &SecretKey) -> Result<Token, MintError> {
+    bounded(Token::mint(license, key))
+}
+
+/// Seals a license, then signs it; `nonce` must be fresh for every call.
+///
+/// # Errors
+/// `Seal`, `TooLong`.
+pub fn sealed_token(
+    mut license: License,
+    key: &SecretKey,
+    secret: &SealSecret,
+    nonce: &[u8; 12],
+) -> Result<Token, MintError> {
+    license.kid = Some(key.public().id().kid());
+    let payload = SealedLicense::seal(&license, secret, nonce).map_err(MintError::Seal)?;
+    bounded(Token::sign(&payload, key))
+}
+
+fn bounded(token: Token) -> Result<Token, MintError> {
+    match token.as_str().len() {
+        length if length > MAX_TOKEN_BYTES => Err(MintError::TooLong(length)),
+        _ => Ok(token),
+    }
+}
+
+/// A token names its features, so that a verifier needs no list of tiers.
+fn tier_defaults(tier: Option<&str>) -> Option<Vec<String>> {
+    let names = tier_features(tier?);
+    if names.is_empty() { None } else { Some(names.iter().map(|name| (*name).to_owned()).collect()) }
+}
+
+fn grace(days: Option<u64>) -> Result<u16, MintError> {
+    let days = days.unwrap_or(0);
+    u16::try_from(days).ok().filter(|days| *days <= MAX_GRACE_DAYS).ok_or(MintError::Grace(days))
+}
+
+fn check(license: &License) -> Result<(), MintError> {
+    if license.expires_at < license.issued_at {
+        return Err(MintError::EndsFirst(license.issued_at, license.expires_at));
+    }
+    if let Some(start) = license.not_before.filter(|start| license.expires_at < *start) {
+        return Err(MintError::EndsFirst(start, license.expires_at));
+    }
+    let optional = [("label", &license.label), ("product", &license.product), ("tier", &license.tier)];
+    let optional = optional.into_iter().filter_map(|(name, text)| text.as_deref().map(|text| (name, text)));
+    let features = license.features.iter().flatten().map(|feature| ("features", feature.as_str()));
+    let limits = license.limits.keys().map(|key| ("limits", key.as_str()));
+    let meta = license.meta.iter().flat_map(|(key, value)| [("meta", key.as_str()), ("meta", value.as_str())]);
+    let all = [("licenseId", license.license_id.as_str()), ("tenantId", license.tenant_id.as_str())];
+    let mut texts = all.into_iter().chain(optional).chain(features).chain(limits).chain(meta);
+    texts.try_for_each(|(name, text)| check_text(name, text))?;
+    let payload = license.to_payload();
+    let members = json::parse(payload.as_bytes()).and_then(|value| value.into_object("payload")).unwrap_or_default();
+    let absent = |name: &&String| !members.iter().any(|(member, _)| member == *name);
+    match license.critical.iter().find(absent) {
+        Some(name) => Err(MintError::Text("crit".to_owned(), format!("names `{name}`, which is not in the license"))),
+        None => Ok(()),
+    }
+}
+
+fn check_text(name: &str, text: &str) -> Result<(), MintError> {
+    let fault = |fault: String| Err(MintError::Text(name.to_owned(), fault));
+    if text.is_empty() && name != "meta" {
+        return fault("is empty".to_owned());
+    }
+    if text.len() > MAX_STRING_BYTES {
+        return fault(format!("is {} bytes long, and at most {MAX_STRING_BYTES} are allowed", text.len()));
+    }
+    match text.chars().find(|char| steers(*char)) {
+        Some(char) => fault(format!("holds the control or invisible character U+{:04X}", u32::from(char))),
+        None => Ok(()),
+    }
+}
+
+impl MintError {
+    /// Returns the code this fault is reported under.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Plan(error) => error.code(),
+            Self::Seal(_) => Code::BadKey,
+            _ => Code::Usage,
+        }
+    }
+}
+
+impl fmt::Display for MintError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EndsFirst(start, end) => write!(f, "the license would begin at {start} and end before that, at {end}"),
+            Self::Grace(days) => write!(f, "{days} days of grace were asked for, and at most {MAX_GRACE_DAYS} are allowed"),
+            Self::Missing("plans") => f.write_str("a plan was named, and no file of plans"),
+            Self::Missing(name) => write!(f, "the license needs `{name}`"),
+            Self::Plan(error) => error.fmt(f),
+            Self::Seal(error) => error.fmt(f),
+            Self::Text(name, fault) => write!(f, "`{name}` {fault}"),
+            Self::Time(name, error) => write!(f, "`{name}`: {error}"),
+            Self::TooLong(length) => {
+                write!(f, "the token would be {length} bytes long, and verifiers read at most {MAX_TOKEN_BYTES}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for MintError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn moment() -> Moment {
+        Moment { now: Timestamp::from_seconds(1_800_000_000).unwrap(), fresh_id: "fresh".to_owned() }
+    }
+
+    fn draft() -> Draft {
+        Draft {
+            tenant_id: Some("acme".to_owned()),
+            expires_at: Some(When::Text("90d".to_owned())),
+            ..Draft::default()
+        }
+    }
+
+    #[test]
+    fn spans_count_from_the_time_of_issue() {
+        let mut draft = draft();
+        draft.issued_at = Some(When::Text("2026-01-01T00:00:00Z".to_owned()));
+        let license = license(draft, None, &moment()).unwrap();
+        assert_eq!(license.expires_at.to_string(), "2026-04-01T00:00:00Z");
+        assert_eq!(license.license_id, "fresh");
+    }
+
+    #[test]
+    fn a_tier_brings_its_features_unless_others_are_named() {
+        let mut draft = draft();
+        draft.tier = Some("Free".to_owned());
+        let plain = license(draft.clone(), None, &moment()).unwrap();
+        assert_eq!(plain.features, Some(vec!["api.validate".to_owned()]));
+        draft.features = Some(vec!["reports".to_owned()]);
+        assert_eq!(license(draft, None, &moment()).unwrap().features, Some(vec!["reports".to_owned()]));
+    }
+
+    #[test]
+    fn refuses_what_no_verifier_should_meet() {
+        let refused = |change: fn(&mut Draft)| {
+            let mut draft = draft();
+            change(&mut draft);
+            license(draft, None, &moment()).unwrap_err().to_string()
+        };
+        assert_eq!(refused(|draft| draft.tenant_id = None), "the license needs `tenantId`");
+        assert_eq!(refused(|draft| draft.tenant_id = Some(String::new())), "`tenantId` is empty");
+        assert_eq!(
+            refused(|draft| draft.label = Some("a\u{202e}b".to_owned())),
+            "`label` holds the control or invisible character U+202E"
+        );
+        assert_eq!(
+            refused(|draft| draft.label = Some("x".repeat(1_025))),
+            "`label` is 1025 bytes long, and at most 1024 are allowed"
+        );
+        assert_eq!(
+            refused(|draft| draft.grace_period_days = Some(3_651)),
+            "3651 days of grace were asked for, and at most 3650 are allowed"
+        );
+        assert_eq!(
+            refused(|draft| draft.expires_at = Some(When::Text("2020-01-01".to_owned()))),
+            "the license would begin at 2027-01-15T08:00:00Z and end before that, at 2020-01-01T23:59:59Z"
+        );
+    }
+}

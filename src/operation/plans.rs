@@ -1,0 +1,240 @@
+//! [`Plans`]: what a vendor sells, read from TOML. Once plans are given, only names that they define exist.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use toml::{Table, Value};
+
+use super::draft::{Draft, When};
+use crate::code::Code;
+use crate::license::Activation;
+
+/// A vendor's plans and the names of limits and features that they define.
+#[derive(Clone, Debug, Default)]
+pub struct Plans {
+    plans: BTreeMap<String, Draft>,
+    limits: BTreeSet<String>,
+    features: BTreeSet<String>,
+}
+
+/// Says why a file of plans is refused, or a draft does not fit the plans.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The file is not TOML, or not plans; says what is wrong.
+    File(String),
+    /// A name that the plans do not define.
+    Unknown {
+        /// `plan`, `limit` or `feature`.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// The nearest that exists.
+        nearest: Option<String>,
+    },
+}
+
+impl Plans {
+    /// Reads plans: a table `[plans.NAME]` each, and lists `limits` and `features` of further names that exist.
+    ///
+    /// # Errors
+    /// `File` with the place and the reason.
+    pub fn parse(text: &str) -> Result<Self, PlanError> {
+        let table: Table = text.parse().map_err(|error: toml::de::Error| PlanError::File(error.to_string()))?;
+        let mut all = Self::default();
+        for (name, value) in table {
+            match (name.as_str(), value) {
+                ("limits", value) => all.limits.extend(strings("limits", value)?),
+                ("features", value) => all.features.extend(strings("features", value)?),
+                ("plans", Value::Table(plans)) => {
+                    for (name, value) in plans {
+                        let plan = plan(&name, value)?;
+                        all.limits.extend(plan.limits.keys().cloned());
+                        all.features.extend(plan.features.iter().flatten().cloned());
+                        all.plans.insert(name, plan);
+                    }
+                }
+                (other, _) => return Err(PlanError::File(format!("`{other}` is not `plans`, `limits` or `features`"))),
+            }
+        }
+        if all.plans.is_empty() {
+            return Err(PlanError::File("it defines no plan".to_owned()));
+        }
+        Ok(all)
+    }
+
+    /// Returns the plans' names in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.plans.keys().map(String::as_str)
+    }
+
+    /// Lays a draft over the plan it names, and checks every name in it.
+    ///
+    /// # Errors
+    /// `Unknown` with the nearest name that exists.
+    pub fn apply(&self, draft: Draft) -> Result<Draft, PlanError> {
+        for limit in draft.limits.keys() {
+            known("limit", limit, &self.limits)?;
+        }
+        for feature in draft.features.iter().flatten().filter(|feature| *feature != "*") {
+            known("feature", feature, &self.features)?;
+        }
+        match &draft.plan {
+            None => Ok(draft),
+            Some(name) => match self.plans.get(name) {
+                Some(plan) => Ok(draft.over(plan)),
+                None => Err(unknown("plan", name, self.names())),
+            },
+        }
+    }
+}
+
+fn known(what: &'static str, name: &str, names: &BTreeSet<String>) -> Result<(), PlanError> {
+    if names.contains(name) { Ok(()) } else { Err(unknown(what, name, names.iter().map(String::as_str))) }
+}
+
+fn unknown<'a>(what: &'static str, name: &str, names: impl Iterator<Item = &'a str>) -> PlanError {
+    let distance = |other: &&str| strsim::damerau_levenshtein(name, other);
+    let nearest = names.min_by_key(distance).map(str::to_owned);
+    PlanError::Unknown { what, name: name.to_owned(), nearest }
+}
+
+fn plan(name: &str, value: Value) -> Result<Draft, PlanError> {
+    let Value::Table(table) = value else {
+        return Err(PlanError::File(format!("`plans.{name}` is not a table")));
+    };
+    let mut plan = Draft::default();
+    for (member, value) in table {
+        let place = format!("plans.{name}.{member}");
+        match member.as_str() {
+            "tier" => plan.tier = Some(string(&place, value)?),
+            "product" => plan.product = Some(string(&place, value)?),
+            "validity" => plan.expires_at = Some(When::Text(string(&place, value)?)),
+            "maintenance" => plan.maintenance_until = Some(When::Text(string(&place, value)?)),
+            "grace_days" => plan.grace_period_days = Some(count(&place, &value)?),
+            "max_activations" => plan.max_activations = Some(count(&place, &value)?),
+            "seats" => plan.seats = Some(count(&place, &value)?),
+            "features" => plan.features = Some(strings(&place, value)?),
+            "activation" => {
+                plan.activation = Some(match string(&place, value)?.as_str() {
+                    "none" => Activation::None,
+                    "proof" => Activation::Proof,
+                    other => return Err(PlanError::File(format!("`{place}` is `{other}`, not `none` or `proof`"))),
+                });
+            }
+            "limits" => {
+                let Value::Table(limits) = value else {
+                    return Err(PlanError::File(format!("`{place}` is not a table")));
+                };
+                for (key, value) in limits {
+                    let cap = count(&format!("{place}.{key}"), &value)?;
+                    plan.limits.insert(key, cap);
+                }
+            }
+            other => {
+                let members = ["tier", "product", "validity", "maintenance", "grace_days", "max_activations", "seats",
+                    "features", "activation", "limits"];
+                let nearest = members.iter().min_by_key(|name| strsim::damerau_levenshtein(other, name));
+                let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                return Err(PlanError::File(format!("`{place}` is not a member of a plan{hint}")));
+            }
+        }
+    }
+    Ok(plan)
+}
+
+fn string(place: &str, value: Value) -> Result<String, PlanError> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(PlanError::File(format!("`{place}` is a {}, not a string", other.type_str()))),
+    }
+}
+
+fn strings(place: &str, value: Value) -> Result<Vec<String>, PlanError> {
+    match value {
+        Value::Array(items) => items.into_iter().map(|item| string(place, item)).collect(),
+        other => Err(PlanError::File(format!("`{place}` is a {}, not an array of strings", other.type_str()))),
+    }
+}
+
+fn count(place: &str, value: &Value) -> Result<u64, PlanError> {
+    let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
+    number.ok_or_else(|| PlanError::File(format!("`{place}` is not an integer of at least 0")))
+}
+
+impl PlanError {
+    /// Returns the code this fault is reported under.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::File(_) => Code::Usage,
+            Self::Unknown { .. } => Code::UnknownName,
+        }
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(reason) => f.write_str(reason.trim_end()),
+            Self::Unknown { what, name, nearest: Some(nearest) } => {
+                write!(f, "the plans define no {what} `{name}`; did you mean `{nearest}`?")
+            }
+            Self::Unknown { what, name, nearest: None } => write!(f, "the plans define no {what} `{name}`, and none at all"),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLANS: &str = r#"
+        features = ["audit"]
+        [plans.trial]
+        validity = "30d"
+        features = ["reports"]
+        limits = { max_apps = 1 }
+        [plans.pro]
+        tier = "Licensed"
+        validity = "52w"
+        grace_days = 14
+        limits = { max_apps = 25, max_users = 50 }
+    "#;
+
+    #[test]
+    fn a_plan_gives_what_the_draft_leaves_out() {
+        let plans = Plans::parse(PLANS).unwrap();
+        let draft = Draft { plan: Some("pro".to_owned()), limits: [("max_apps".to_owned(), 99)].into(), ..Draft::default() };
+        let applied = plans.apply(draft).unwrap();
+        assert_eq!(applied.limits, [("max_apps".to_owned(), 99), ("max_users".to_owned(), 50)].into());
+        assert_eq!(applied.grace_period_days, Some(14));
+        assert_eq!(applied.tier.as_deref(), Some("Licensed"));
+    }
+
+    #[test]
+    fn names_outside_the_plans_are_refused_with_the_nearest() {
+        let plans = Plans::parse(PLANS).unwrap();
+        let refused = |draft: Draft| plans.apply(draft).unwrap_err().to_string();
+        let plan = Draft { plan: Some("por".to_owned()), ..Draft::default() };
+        assert_eq!(refused(plan), "the plans define no plan `por`; did you mean `pro`?");
+        let limit = Draft { limits: [("max_aps".to_owned(), 1)].into(), ..Draft::default() };
+        assert_eq!(refused(limit), "the plans define no limit `max_aps`; did you mean `max_apps`?");
+        let feature = Draft { features: Some(vec!["adit".to_owned()]), ..Draft::default() };
+        assert_eq!(refused(feature), "the plans define no feature `adit`; did you mean `audit`?");
+    }
+
+    #[test]
+    fn a_file_at_fault_is_named_by_its_place() {
+        for (text, reason) in [
+            ("[plans.a]\nteir = 'x'", "`plans.a.teir` is not a member of a plan; did you mean `tier`?"),
+            ("[plans.a]\nseats = -1", "`plans.a.seats` is not an integer of at least 0"),
+            ("[plans.a]\nfeatures = 'x'", "`plans.a.features` is a string, not an array of strings"),
+            ("plan = 1", "`plan` is not `plans`, `limits` or `features`"),
+            ("", "it defines no plan"),
+        ] {
+            assert_eq!(Plans::parse(text).unwrap_err().to_string(), reason);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The rows of `mint --batch`: CSV or JSONL becomes drafts, columns named as the claims.
+
+use std::fmt;
+
+use super::draft::{Draft, When};
+use crate::code::Code;
+use crate::fingerprint::{Fingerprint, FingerprintError};
+use crate::id::Hex;
+use crate::json::{self, JsonError, Value};
+use crate::license::Activation;
+use crate::time::{TimeError, Timestamp};
+use sha2::{Digest, Sha256};
+
+/// How the rows are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RowFormat {
+    /// RFC 4180, the first record naming the columns.
+    Csv,
+    /// A JSON object on every line.
+    Jsonl,
+}
+
+/// One row: what it asks for, and a digest of its text by which an interrupted batch knows it again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Row {
+    /// The claims asked for.
+    pub draft: Draft,
+    /// The first 16 hex digits of SHA-256 over the row's text.
+    pub digest: String,
+}
+
+/// Says why a row cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RowError {
+    /// A column that no claim is named as.
+    Column(String),
+    /// The record is not CSV, or has another number of fields than the head.
+    Csv(String),
+    /// The fingerprint is refused.
+    Fingerprint(FingerprintError),
+    /// The line is not the JSON that is expected.
+    Json(JsonError),
+    /// A field is not the number its column holds.
+    Number(String, String),
+    /// A time cannot be read.
+    Time(TimeError),
+}
+
+const TIMES: [&str; 6] = ["exp", "expiresAt", "iat", "issuedAt", "maintenanceUntil", "nbf"];
+const COUNTS: [&str; 3] = ["gracePeriodDays", "maxActivations", "seats"];
+
+/// Reads every row; a row at fault does not hide the others.
+pub fn read(text: &[u8], format: RowFormat) -> Vec<Result<Row, RowError>> {
+    match format {
+        RowFormat::Csv => read_csv(text),
+        RowFormat::Jsonl => text
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .map(|line| Ok(Row { draft: of_json(line)?, digest: digest([line]) }))
+            .collect(),
+    }
+}
+
+fn read_csv(text: &[u8]) -> Vec<Result<Row, RowError>> {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let fault = |error: csv::Error| RowError::Csv(error.to_string());
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+    let head = match reader.headers() {
+        Ok(head) => head.clone(),
+        Err(error) => return vec![Err(fault(error))],
+    };
+    let of_record = |record: csv::StringRecord| {
+        let mut draft = Draft::default();
+        for (column, field) in head.iter().zip(&record) {
+            let value = if field.is_empty() { None } else { Some(typed(column, field)?) };
+            // An empty field says nothing, but its column must be one that exists.
+            set(&mut draft, column, value)?;
+        }
+        Ok(Row { draft, digest: digest(record.iter().map(str::as_bytes)) })
+    };
+    reader.records().map(|record| record.map_err(fault).and_then(of_record)).collect()
+}
+
+fn of_json(line: &[u8]) -> Result<Draft, RowError> {
+    let mut draft = Draft::default();
+    for (name, value) in json::parse(line)?.into_object("row")? {
+        match (name.as_ref(), value) {
+            (name @ ("limits" | "meta"), value) => {
+                for (key, value) in value.into_object(name)? {
+                    set(&mut draft, &format!("{name}.{key}"), Some(value))?;
+                }
+            }
+            (name, value) => set(&mut draft, name, Some(value))?,
+        }
+    }
+    Ok(draft)
+}
+
+/// Gives a CSV field the type of its column.
+fn typed<'a>(column: &str, field: &'a str) -> Result<Value<'a>, RowError> {
+    let number = || field.bytes().all(|byte| byte.is_ascii_digit()).then(|| field.parse().ok()).flatten();
+    let is_count = COUNTS.contains(&column) || column.starts_with("limits.");
+    match number() {
+        Some(number) if is_count || TIMES.contains(&column) => Ok(Value::Integer(number)),
+        None if is_count => Err(RowError::Number(column.to_owned(), field.to_owned())),
+        _ if column == "features" => {
+            let names = field.split([' ', ',', ';', '|']).filter(|name| !name.is_empty());
+            Ok(Value::Array(names.map(|name| Value::String(name.into())).collect()))
+        }
+        _ => Ok(Value::String(field.into())),
+    }
+}
+
+/// Puts a member into a draft; without a value only its name is checked.
+fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>) -> Result<(), RowError> {
+    macro_rules! put {
+        ($member:ident, $read:expr) => {
+            if let Some(value) = value {
+                draft.$member = Some($read(value)?);
+            }
+        };
+    }
+    let text = |value: Value<'_>| value.into_string(name).map(std::borrow::Cow::into_owned);
+    let count = |value: Value<'_>| value.into_count(name);
+    let strings = |value: Value<'_>| -> Result<Vec<String>, JsonError> { value.into_array(name)?.into_iter().map(text).collect() };
+    match name {
+        "licenseId" => put!(license_id, text),
+        "tenantId" => put!(tenant_id, text),
+        "label" => put!(label, text),
+        "product" => put!(product, text),
+        "tier" => put!(tier, text),
+        "plan" => put!(plan, text),
+        "gracePeriodDays" => put!(grace_period_days, count),
+        "maxActivations" => put!(max_activations, count),
+        "seats" => put!(seats, count),
+        "features" => put!(features, strings),
+        "crit" => put!(critical, strings),
+        "iat" | "issuedAt" => put!(issued_at, |value| when(name, value)),
+        "exp" | "expiresAt" => put!(expires_at, |value| when(name, value)),
+        "nbf" => put!(not_before, |value| when(name, value)),
+        "maintenanceUntil" => put!(maintenance_until, |value| when(name, value)),
+        "activation" => put!(activation, |value| activation(name, value)),
+        "fingerprint" => put!(fingerprint, |value| Fingerprint::from_json(value, name)),
+        other => match (other.split_once('.'), value) {
+            (Some(("limits", key)), Some(value)) => drop(draft.limits.insert(key.to_owned(), value.into_count(name)?)),
+            (Some(("meta", key)), Some(value)) => drop(draft.meta.insert(key.to_owned(), text(value)?)),
+            (Some(("limits" | "meta", _)), None) => {}
+            _ => return Err(RowError::Column(other.to_owned())),
+        },
+    }
+    Ok(())
+}
+
+fn when(name: &str, value: Value<'_>) -> Result<When, RowError> {
+    match value {
+        Value::String(text) => {
+            // Spans count from the time of issue, which is not known yet; the form is judged now all the same.
+            Timestamp::parse_when(&text, Timestamp::EPOCH)?;
+            Ok(When::Text(text.into_owned()))
+        }
+        other => Ok(When::At(other.into_timestamp(name)?)),
+    }
+}
+
+fn activation(name: &str, value: Value<'_>) -> Result<Activation, JsonError> {
+    match value {
+        Value::String(text) if text == "none" => Ok(Activation::None),
+        Value::String(text) if text == "proof" => Ok(Activation::Proof),
+        other => Err(JsonError::value(name, "`none` or `proof`", &other)),
+    }
+}
+
+fn digest<'a>(fields: impl IntoIterator<Item = &'a [u8]>) -> String {
+    let mut hash = Sha256::new();
+    for field in fields {
+        hash.update((field.len() as u64).to_le_bytes());
+        hash.update(field);
+    }
+    Hex(&hash.finalize()[..8]).to_string()
+}
+
+impl RowError {
+    /// Returns the code this fault is reported under.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Fingerprint(error) => error.code(),
+            Self::Json(error) => error.code(),
+            _ => Code::Malformed,
+        }
+    }
+}
+
+impl From<FingerprintError> for RowError {
+    fn from(error: FingerprintError) -> Self {
+        Self::Fingerprint(error)
+    }
+}
+
+impl From<JsonError> for RowError {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl From<TimeError> for RowError {
+    fn from(error: TimeError) -> Self {
+        Self::Time(error)
+    }
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Column(name) => {
+                write!(f, "`{}` is not a claim; columns are named as the claims, such as tenantId, exp, limits.max_apps", name.escape_debug())
+            }
+            Self::Csv(reason) => f.write_str(reason),
+            Self::Fingerprint(error) => error.fmt(f),
+            Self::Json(error) => error.fmt(f),
+            Self::Number(column, field) => {
+                write!(f, "`{column}` must be an integer of at least 0, and is `{}`", field.escape_debug())
+            }
+            Self::Time(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RowError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_and_jsonl_ask_for_the_same() {
+        let csv = "tenantId,exp,limits.max_apps,features,gracePeriodDays,meta.order,label\nacme,2027-01-01,25,reports; audit,14,A-1,\"Acme, Inc.\"\n";
+        let jsonl = r#"{"tenantId":"acme","exp":"2027-01-01","limits":{"max_apps":25},"features":["reports","audit"],"gracePeriodDays":14,"meta.order":"A-1","label":"Acme, Inc."}"#;
+        let csv = read(csv.as_bytes(), RowFormat::Csv).remove(0).unwrap();
+        let jsonl = read(jsonl.as_bytes(), RowFormat::Jsonl).remove(0).unwrap();
+        assert_eq!(csv.draft, jsonl.draft);
+        assert_eq!(csv.draft.limits["max_apps"], 25);
+    }
+
+    #[test]
+    fn a_row_at_fault_does_not_hide_the_others() {
+        let rows = read(b"tenantId,exp,seats\na,90d,1\nb,soon,1\nc,90d,many\nd,90d\ne,1893456000,\n", RowFormat::Csv);
+        let faults: Vec<_> = rows.iter().map(Result::is_err).collect();
+        assert_eq!(faults, [false, true, true, true, false]);
+        assert_eq!(rows[2], Err(RowError::Number("seats".to_owned(), "many".to_owned())));
+    }
+
+    #[test]
+    fn an_unknown_column_is_refused_even_when_empty() {
+        let rows = read(b"tenantId,tennant\na,\n", RowFormat::Csv);
+        assert_eq!(rows, [Err(RowError::Column("tennant".to_owned()))]);
+        let rows = read(br#"{"tenantId":5}"#, RowFormat::Jsonl);
+        assert!(matches!(rows[0], Err(RowError::Json(_))));
+    }
+}

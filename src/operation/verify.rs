@@ -1,0 +1,95 @@
+//! `verify`: a text becomes a verdict.
+
+use crate::armor::{self, Repair};
+use crate::code::Code;
+use crate::keyring::Keyring;
+use crate::policy::{Context, judge};
+use crate::seal::SealSecret;
+use crate::token::{Token, TokenError, UnverifiedToken, VerifiedToken};
+use crate::verdict::{Refusal, State, Verdict};
+
+/// What a license is verified with.
+#[derive(Clone, Copy, Debug)]
+pub struct Against<'a> {
+    /// The trusted keys.
+    pub keyring: &'a Keyring,
+    /// What it is judged against.
+    pub context: &'a Context,
+    /// Opens a sealed license.
+    pub secret: Option<&'a SealSecret>,
+}
+
+/// The answer, and what had to be mended before the text could be read.
+#[derive(Debug)]
+pub struct Verification {
+    /// The answer.
+    pub verdict: Verdict,
+    /// What mail had done to the text.
+    pub repairs: Vec<Repair>,
+}
+
+/// Verifies the text of a license as pasted or read from a file.
+pub fn license(text: &str, against: Against<'_>) -> Verification {
+    let mut repairs = Vec::new();
+    let verdict = match read(text, &mut repairs) {
+        Ok(token) => settle(token.verify(against.keyring), against),
+        Err(refusal) => refused(refusal, against),
+    };
+    Verification { verdict, repairs }
+}
+
+/// Judges that there is no license at all.
+pub fn absent(context: &Context) -> Verdict {
+    let refusal = Refusal::new(Code::NoLicense, "no license was named, and none is configured");
+    Verdict::refused(State::Absent, refusal, context.now, &context.defaults)
+}
+
+/// Reads a token strictly; a text that is not one is mended first, and `repairs` says how.
+pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedToken, Refusal> {
+    let strict = Token::parse(text.strip_suffix('\n').unwrap_or(text));
+    match strict {
+        // The text came through whole; mending it would change nothing.
+        Ok(token) => return Ok(token),
+        Err(error @ (TokenError::License(_) | TokenError::TooLong(_))) => return Err(of_token(&error)),
+        Err(_) => {}
+    }
+    if let Some(refusal) = other_kind(text) {
+        return Err(refusal);
+    }
+    let repaired = armor::repair(text).map_err(|damage| Refusal::new(damage.code(), damage))?;
+    *repairs = repaired.repairs;
+    Token::parse(&repaired.text).map_err(|error| of_token(&error))
+}
+
+/// Turns what a keyring said of a token into a verdict.
+pub(super) fn settle(verified: Result<VerifiedToken, TokenError>, against: Against<'_>) -> Verdict {
+    let opened = match (verified, against.secret) {
+        (Ok(token), Some(secret)) => token.unseal(secret, against.keyring),
+        (verified, _) => verified,
+    };
+    match opened {
+        Ok(token) => judge(&token, against.context),
+        Err(error) => refused(of_token(&error), against),
+    }
+}
+
+pub(super) fn refused(refusal: Refusal, against: Against<'_>) -> Verdict {
+    Verdict::refused(State::Invalid, refusal, against.context.now, &against.context.defaults)
+}
+
+fn of_token(error: &TokenError) -> Refusal {
+    Refusal::new(error.code(), error)
+}
+
+/// Names what a text is when it is plainly not a license.
+fn other_kind(text: &str) -> Option<Refusal> {
+    let start = text.trim_start_matches('\u{feff}').trim_start();
+    let kind = if start.starts_with('{') {
+        "a JSON document"
+    } else if start.starts_with("-----BEGIN") && start.lines().next().is_some_and(|line| line.contains("KEY-----")) {
+        "a key"
+    } else {
+        return None;
+    };
+    Some(Refusal::new(Code::WrongKind, format_args!("this is {kind}, not a license")))
+}
