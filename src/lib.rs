@@ -14,3 +14,4 @@ pub mod token;
 pub mod verdict;
 #[cfg(feature = "vendor")]
 pub mod operation;
+pub mod armor;

@@ -60,10 +60,54 @@ impl Passphrase {
     pub fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// Says what makes the passphrase easy to guess; `None` when nothing plain does.
+    pub fn weakness(&self) -> Option<&'static str> {
+        const COMMON: [&str; 8] =
+            ["password", "passphrase", "qwertyuiop", "letmein", "1234567890", "0123456789", "changeme", "mintage"];
+        let text = self.reveal();
+        let mut distinct: Vec<char> = text.chars().collect();
+        distinct.sort_unstable();
+        distinct.dedup();
+        let bare = text.to_lowercase();
+        let bare = bare.trim_matches(|char: char| !char.is_alphabetic());
+        match text.chars().count() {
+            0 => Some("the passphrase is empty"),
+            1..10 => Some("the passphrase has fewer than 10 characters"),
+            _ if distinct.len() < 5 => Some("the passphrase has fewer than 5 different characters"),
+            _ if COMMON.contains(&bare) || COMMON.contains(&text) => {
+                Some("the passphrase is among the first that anyone would try")
+            }
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for Passphrase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Passphrase").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weak_passphrases_are_named() {
+        let weakness = |text: &str| Passphrase::new(text.to_owned()).weakness();
+        for text in ["", "short", "aaaaaaaaaaaaaa", "Password123!", "1234567890"] {
+            assert!(weakness(text).is_some(), "{text}");
+        }
+        for text in ["correct horse battery staple", "tulip-anchor-9", "пароль-длинный"] {
+            assert_eq!(weakness(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let key = SecretKey::from_seed(&[7; 32]);
+        assert_eq!(format!("{key:?}"), format!("SecretKey {{ id: {}, .. }}", key.public().id()));
+        assert_eq!(format!("{:?}", Passphrase::new("swordfish".to_owned())), "Passphrase { .. }");
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::armor::{self, Repair};
 use crate::code::Code;
+use crate::fingerprint::Fingerprint;
 use crate::keyring::Keyring;
 use crate::policy::{Context, judge};
 use crate::seal::SealSecret;
-use crate::token::{Token, TokenError, UnverifiedToken, VerifiedToken};
+use crate::token::{Body, Token, TokenError, UnverifiedToken, VerifiedToken};
 use crate::verdict::{Refusal, State, Verdict};
 
 /// What a license is verified with.
@@ -92,4 +93,14 @@ fn other_kind(text: &str) -> Option<Refusal> {
         return None;
     };
     Some(Refusal::new(Code::WrongKind, format_args!("this is {kind}, not a license")))
+}
+
+/// Returns the machine that a license says it is bound to, so that a caller knows what to read before it verifies.
+pub fn unverified_fingerprint(text: &str, secret: Option<&SealSecret>) -> Option<Fingerprint> {
+    let token = read(text, &mut Vec::new()).ok()?;
+    match (token.unverified_body(), secret) {
+        (Body::Open(license), _) => license.fingerprint.clone(),
+        (Body::Sealed(sealed), Some(secret)) => sealed.open(secret).ok()?.fingerprint,
+        (Body::Sealed(_), None) => None,
+    }
 }

@@ -150,7 +150,8 @@ impl Unfinished {
     }
 }
 
-fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), FileError> {
+/// Refuses a target that could not be written: one that exists, a link, or no regular file.
+pub(crate) fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), FileError> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(FileError::writing(path, error)),
@@ -179,7 +180,7 @@ fn sweep(folder: &Path, prefix: &str) {
 }
 
 /// A rename is durable once its folder is synced.
-fn sync_folder(path: &Path) -> Result<(), FileError> {
+pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
     #[cfg(unix)]
     {
         let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));

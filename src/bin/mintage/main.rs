@@ -4,6 +4,7 @@ mod args;
 mod clock;
 mod command;
 mod failure;
+mod journal;
 mod files;
 mod keys;
 mod machine;

@@ -8,7 +8,7 @@ use anyhow::Context;
 /// When the operating system gives none.
 pub(crate) fn bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
     let mut bytes = [0; N];
-    getrandom::fill(&mut bytes).map_err(std::io::Error::from).context("the operating system gives no randomness")?;
+    getrandom::fill(&mut bytes).context("the operating system gives no randomness")?;
     Ok(bytes)
 }
 

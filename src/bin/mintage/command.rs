@@ -1,0 +1,27 @@
+//! One file per command.
+
+pub(crate) mod completions;
+pub(crate) mod fingerprint;
+pub(crate) mod inspect;
+pub(crate) mod keygen;
+pub(crate) mod mint;
+pub(crate) mod mint_batch;
+pub(crate) mod verify;
+pub(crate) mod verify_batch;
+
+use std::process::ExitCode;
+
+use crate::args::{Cli, Command};
+use crate::render::Terminal;
+
+/// Runs the command that was asked for.
+pub(crate) fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    match cli.command {
+        Command::Keygen(arguments) => keygen::run(&arguments, terminal),
+        Command::Mint(arguments) => mint::run(&arguments, terminal),
+        Command::Verify(arguments) => verify::run(&arguments, terminal),
+        Command::Inspect(arguments) => inspect::run(&arguments, terminal),
+        Command::Fingerprint(arguments) => fingerprint::run(&arguments, terminal),
+        Command::Completions(arguments) => completions::run(&arguments, terminal),
+    }
+}

@@ -1,0 +1,69 @@
+//! `mintage inspect`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::code::Code;
+use mintage::operation::inspect::inspect;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::render::Terminal;
+use crate::{clock, files, process, prompt};
+
+/// The largest text that is inspected, in bytes.
+const MAX_BYTES: usize = 64 << 20;
+
+const NOT_VERIFIED: &str = "NOT VERIFIED: this is what the text claims; nothing has been checked";
+
+/// Show what a token or key file says, without believing it
+///
+/// Works with no key, on damaged text too. Nothing is verified, and the output says so first and last.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// File, `-` for standard input, or the token or public key itself; standard input if left out
+    #[arg(value_name = "DOC")]
+    document: Option<String>,
+    /// Open an encrypted private key with the first line of FILE, to tell its public half
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    process::keep_secrets();
+    let data = Zeroizing::new(match arguments.document.as_deref() {
+        None | Some("-") => files::read(Path::new("-"), MAX_BYTES)?,
+        Some(document) if !Path::new(document).exists() && looks_like_text(document) => document.as_bytes().to_vec(),
+        Some(path) => files::read(Path::new(path), MAX_BYTES)?,
+    });
+    if data.trim_ascii().is_empty() {
+        return Err(Failure::new(Code::Malformed, "there is nothing to inspect").hint("paste a token or name a file").into());
+    }
+    let passphrase = match &arguments.passphrase_file {
+        Some(file) => Some(prompt::passphrase(Some(file), Path::new(""))?),
+        None => None,
+    };
+    let inspection = inspect(&data, passphrase.as_ref(), clock::now()?);
+    if terminal.json {
+        terminal.data(format!("{}\n", inspection.to_json()).as_bytes())?;
+    } else {
+        terminal.line(NOT_VERIFIED)?;
+        let facts = inspection.facts.iter().map(|fact| (fact.name, fact.value.as_str()));
+        let rows: Vec<_> = std::iter::once(("kind", inspection.kind)).chain(facts).collect();
+        terminal.table(&rows)?;
+        terminal.line(NOT_VERIFIED)?;
+    }
+    match &inspection.refusal {
+        None => Ok(ExitCode::SUCCESS),
+        Some(refusal) => {
+            terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
+            Ok(ExitCode::from(refusal.code.exit().status()))
+        }
+    }
+}
+
+/// A text long enough to be a token or key, and without what a path would have.
+fn looks_like_text(document: &str) -> bool {
+    document.len() >= 40
+}

@@ -1,0 +1,111 @@
+//! `mintage keygen`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::code::Code;
+use mintage::json::Writer;
+use mintage::key::SecretKey;
+use mintage::key::file::Freshness;
+use zeroize::Zeroizing;
+
+use crate::failure::Failure;
+use crate::files::{self, Mode, Overwrite};
+use crate::render::Terminal;
+use crate::{process, prompt, random};
+
+/// Make a new Ed25519 key pair
+///
+/// Writes NAME.key (PKCS#8 PEM, encrypted, mode 0600) and NAME.pub (SPKI PEM). Both open in OpenSSL 3.0 and later.
+/// Nothing is overwritten without --force, and nothing is left behind if writing fails.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Name of both files
+    #[arg(default_value = "mintage")]
+    name: String,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out_dir: PathBuf,
+    /// Store the private key unencrypted
+    #[arg(long, conflicts_with = "passphrase_file")]
+    no_passphrase: bool,
+    /// Read the passphrase from the first line of FILE (`-` for standard input)
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// Replace the files if they exist
+    #[arg(long)]
+    force: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let name = Path::new(&arguments.name);
+    if name.file_name() != Some(name.as_os_str()) || name.as_os_str().is_empty() {
+        let message = format!("`{}` is not the name of a file", arguments.name);
+        return Err(Failure::new(Code::Usage, message).hint("name the folder with --out-dir").into());
+    }
+    let private_file = arguments.out_dir.join(format!("{}.key", arguments.name));
+    let public_file = arguments.out_dir.join(format!("{}.pub", arguments.name));
+    let overwrite = if arguments.force { Overwrite::Replace } else { Overwrite::Forbid };
+    // Before a passphrase is asked for: what is bound to be refused is refused at once.
+    files::check_target(&private_file, overwrite)?;
+    files::check_target(&public_file, overwrite)?;
+    process::keep_secrets();
+    let key = SecretKey::from_seed(&*Zeroizing::new(random::bytes::<32>()?));
+    let private = if arguments.no_passphrase {
+        terminal.warning("the private key is stored without a passphrase; whoever reads the file can sign");
+        key.to_pem()?
+    } else {
+        let passphrase = prompt::new_passphrase(arguments.passphrase_file.as_ref())?;
+        key.to_encrypted_pem(&passphrase, &Freshness { salt: random::bytes()?, iv: random::bytes()? })?
+    };
+    let public = key.public();
+    write_pair(&private_file, private.as_bytes(), &public_file, public.to_pem().as_bytes(), overwrite)?;
+
+    let (private_file, public_file) = (private_file.display().to_string(), public_file.display().to_string());
+    let id = public.id().to_string();
+    if terminal.json {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("encrypted").bool(!arguments.no_passphrase);
+        out.name("keyId").string(&id);
+        out.name("kid").string(&public.id().kid().to_string());
+        out.name("privateKeyFile").string(&private_file);
+        out.name("publicKey").string(&public.to_spki_base64());
+        out.name("publicKeyFile").string(&public_file);
+        out.end_object();
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    } else {
+        let base64 = public.to_spki_base64();
+        terminal.table(&[
+            ("key id", &id),
+            ("public key", &base64),
+            ("private key file", &private_file),
+            ("public key file", &public_file),
+        ])?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes both files or neither.
+fn write_pair(
+    private_file: &Path,
+    private: &[u8],
+    public_file: &Path,
+    public: &[u8],
+    overwrite: Overwrite,
+) -> anyhow::Result<()> {
+    let mut first = files::Unfinished::create(private_file, Mode::Private, overwrite)?;
+    first.append(private)?;
+    let mut second = files::Unfinished::create(public_file, Mode::Public, overwrite)?;
+    second.append(public)?;
+    // The private key goes first: a public key without it would be trusted for nothing.
+    first.finish()?;
+    if let Err(error) = second.finish() {
+        if overwrite == Overwrite::Forbid {
+            files::remove(private_file)?;
+        }
+        return Err(error.into());
+    }
+    Ok(())
+}

@@ -1,0 +1,319 @@
+//! `mintage mint`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use mintage::armor;
+use mintage::code::Code;
+use mintage::json::Writer;
+use mintage::key::SecretKey;
+use mintage::keyring::Keyring;
+use mintage::license::{Activation, License, MAX_TOKEN_BYTES};
+use mintage::operation::draft::{Draft, When};
+use mintage::operation::mint::{self, Moment};
+use mintage::operation::plans::Plans;
+use mintage::operation::verify;
+use mintage::policy::Context;
+use mintage::seal::SealSecret;
+use mintage::time::{DAY, Timestamp};
+
+use crate::command::mint_batch;
+use crate::failure::Failure;
+use crate::files;
+use crate::keys::{Signer, Trust};
+use crate::output::Output;
+use crate::render::Terminal;
+use crate::{clock, machine, random};
+
+/// The largest file of plans or secret file, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Mint a license
+///
+/// Prints the token, one line. WHEN is RFC 3339, a date (the end of that UTC day), a span such as 90d, 12h or 2w counted
+/// from the time of issue, or `never`. `--max-foo-bar N` is short for `--limit max_foo_bar=N`.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) signer: Signer,
+    #[command(flatten)]
+    claims: Claims,
+    /// TOML file that defines the vendor's plans, and so which names exist
+    #[arg(long, value_name = "FILE")]
+    plans: Option<PathBuf>,
+    /// Seal the claims with the secret in FILE (at least 32 bytes, all of them used)
+    #[arg(long, value_name = "FILE")]
+    seal: Option<PathBuf>,
+    /// Write the token armored for mail, every line with its own check
+    #[arg(long, conflicts_with = "batch")]
+    armor: bool,
+    /// Verify what was written, and remove it if that fails; against the key's own public half unless --trust names keys
+    #[arg(long)]
+    verify: bool,
+    #[command(flatten)]
+    trust: Trust,
+    /// Mint a license for every row of a CSV or JSONL file (`-` for JSONL on standard input), columns named as the claims
+    #[arg(long, value_name = "FILE")]
+    pub(crate) batch: Option<PathBuf>,
+    /// Show what would be signed, and sign nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Go on with an interrupted batch, minting no row twice
+    #[arg(long, requires = "batch", requires = "output")]
+    pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) output: Output,
+}
+
+/// The claims of the license, or the defaults of a batch.
+#[derive(Args, Debug)]
+struct Claims {
+    /// Whom the license is for
+    #[arg(long, value_name = "TENANT")]
+    tenant: Option<String>,
+    /// The last second of validity
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    /// License id; a random UUID if left out
+    #[arg(long)]
+    id: Option<String>,
+    /// A name for people
+    #[arg(long)]
+    label: Option<String>,
+    /// The product
+    #[arg(long)]
+    product: Option<String>,
+    /// The tier: Free, Licensed and Enterprise bring their features
+    #[arg(long)]
+    tier: Option<String>,
+    /// A number that the license caps; repeatable
+    #[arg(long, value_name = "KEY=N", value_parser = limit)]
+    limit: Vec<(String, u64)>,
+    /// A feature that the license grants (`*` for all); repeatable
+    #[arg(long, value_name = "NAME")]
+    feature: Vec<String>,
+    /// Days after expiry in which the limits still hold
+    #[arg(long, value_name = "N")]
+    grace_days: Option<u64>,
+    /// The first second of validity
+    #[arg(long, value_name = "WHEN")]
+    not_before: Option<String>,
+    /// Machines that may be bound
+    #[arg(long, value_name = "N")]
+    max_activations: Option<u64>,
+    /// Concurrent uses
+    #[arg(long, value_name = "N")]
+    seats: Option<u64>,
+    /// Whether the license needs an activation proof beside it
+    #[arg(long, value_name = "KIND", value_parser = ["none", "proof"])]
+    activation: Option<String>,
+    /// Bind to a machine: an exact text, an fp1 object, or @FILE with either
+    #[arg(long, value_name = "VALUE")]
+    fingerprint: Option<String>,
+    /// Builds dated later are not covered
+    #[arg(long, value_name = "WHEN")]
+    maintenance_until: Option<String>,
+    /// Something to carry along, not judged; repeatable
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    meta: Vec<(String, String)>,
+    /// When the license counts as issued; now if left out
+    #[arg(long, value_name = "WHEN")]
+    issued_at: Option<String>,
+    /// Start from this plan of --plans
+    #[arg(long, value_name = "NAME", requires = "plans")]
+    plan: Option<String>,
+}
+
+/// What one command line mints with, for one license or for many.
+pub(crate) struct Minting {
+    pub(crate) base: Draft,
+    pub(crate) plans: Option<Plans>,
+    pub(crate) secret: Option<SealSecret>,
+    pub(crate) now: Timestamp,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let minting = Minting {
+        base: arguments.claims.draft()?,
+        plans: arguments.plans.as_deref().map(plans).transpose()?,
+        secret: arguments.seal.as_deref().map(secret).transpose()?,
+        now: clock::now()?,
+    };
+    match &arguments.batch {
+        Some(batch) => mint_batch::run(batch, arguments, minting, terminal),
+        None => mint_one(arguments, minting, terminal),
+    }
+}
+
+fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let moment = Moment { now: minting.now, fresh_id: random::license_id()? };
+    let license = mint::license(minting.base, minting.plans.as_ref(), &moment).map_err(explain)?;
+    announce(&license, minting.now, terminal);
+    if arguments.dry_run {
+        return dry_run(&license, terminal);
+    }
+    if let Some(path) = arguments.output.file() {
+        files::check_target(path, arguments.output.overwrite())?;
+    }
+    let key = arguments.signer.open()?;
+    let token = match &minting.secret {
+        None => mint::token(license.clone(), &key)?,
+        Some(secret) => mint::sealed_token(license.clone(), &key, secret, &random::bytes()?)?,
+    };
+    let text = if arguments.armor { armor::wrap("LICENSE", token.as_str()) } else { format!("{token}\n") };
+    let keyring = arguments.verify.then(|| trusted(&arguments.trust, &key)).transpose()?;
+    if let (Some(keyring), None) = (&keyring, arguments.output.file()) {
+        check(&text, keyring, &license, minting.secret.as_ref())?;
+    }
+    if arguments.output.file().is_some() || !terminal.json {
+        arguments.output.write(&text, terminal)?;
+    }
+    if let (Some(keyring), Some(path)) = (&keyring, arguments.output.file()) {
+        let written = files::read(path, 2 * MAX_TOKEN_BYTES).map_err(anyhow::Error::from);
+        let written = written.and_then(|data| Ok(String::from_utf8(data)?));
+        let checked = written.and_then(|text| check(&text, keyring, &license, minting.secret.as_ref()));
+        if let Err(error) = checked {
+            files::remove(path)?;
+            return Err(error.context(format!("`{}` was removed", path.display())));
+        }
+    }
+    let kid = key.public().id().kid();
+    terminal.note(&format!("minted license {} for tenant {}, signed by key {kid}", license.license_id, license.tenant_id));
+    if terminal.json {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("keyId").string(&key.public().id().to_string());
+        license.write_readable(out.name("license"));
+        out.name("token").string(token.as_str());
+        out.end_object();
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says every time as it was understood.
+fn announce(license: &License, now: Timestamp, terminal: &Terminal) {
+    let expires = license.expires_at;
+    let days = expires.since(now).div_euclid(DAY);
+    match days {
+        _ if expires == Timestamp::NEVER => terminal.note("never expires"),
+        0.. => terminal.note(&format!("expires {expires}, in {days} days")),
+        _ => terminal.warning(&format!("expires {expires}, which is past")),
+    }
+    let others = [
+        ("issued", Some(license.issued_at).filter(|issued| *issued != now)),
+        ("not valid before", license.not_before),
+        ("maintenance until", license.maintenance_until),
+    ];
+    for (name, moment) in others {
+        moment.iter().for_each(|moment| terminal.note(&format!("{name} {moment}")));
+    }
+}
+
+fn dry_run(license: &License, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    terminal.data(format!("{}\n", license.to_payload()).as_bytes())?;
+    terminal.note("dry run: nothing was signed");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn trusted(trust: &Trust, key: &SecretKey) -> anyhow::Result<Keyring> {
+    if trust.trust.is_empty() { Ok(Keyring::from(key.public())) } else { trust.keyring() }
+}
+
+/// Verifies a text as a customer would, on the day of issue and on any machine.
+fn check(text: &str, keyring: &Keyring, license: &License, secret: Option<&SealSecret>) -> anyhow::Result<()> {
+    let mut context = Context::at(license.not_before.unwrap_or(license.issued_at).max(license.issued_at));
+    context.machine = mintage::policy::MachineContext::Any;
+    let against = verify::Against { keyring, context: &context, secret };
+    let verdict = verify::license(text, against).verdict;
+    let expected = |refusal: &&mintage::verdict::Refusal| refusal.code != Code::ProofRequired;
+    match verdict.refusals.iter().find(expected) {
+        None => Ok(()),
+        Some(refusal) => {
+            let message = format!("the minted license does not verify: {}", refusal.message);
+            Err(Failure::new(refusal.code, message).unable().into())
+        }
+    }
+}
+
+/// Points a claim at the flag that gives it.
+fn explain(error: mint::MintError) -> anyhow::Error {
+    let flag = match &error {
+        mint::MintError::Missing("tenantId") => "name the tenant with --tenant",
+        mint::MintError::Missing("exp") => "say when with --expires: 2027-01-31, 90d or never",
+        mint::MintError::Time(..) => "write 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h, 2w or never",
+        _ => return error.into(),
+    };
+    Failure::new(error.code(), &error).hint(flag).into()
+}
+
+impl Claims {
+    fn draft(&self) -> anyhow::Result<Draft> {
+        let when = |text: &Option<String>| text.clone().map(When::Text);
+        Ok(Draft {
+            license_id: self.id.clone(),
+            tenant_id: self.tenant.clone(),
+            issued_at: when(&self.issued_at),
+            expires_at: when(&self.expires),
+            grace_period_days: self.grace_days,
+            not_before: when(&self.not_before),
+            label: self.label.clone(),
+            product: self.product.clone(),
+            tier: self.tier.clone(),
+            limits: unique("--limit", &self.limit)?,
+            features: (!self.feature.is_empty()).then(|| self.feature.clone()),
+            max_activations: self.max_activations,
+            seats: self.seats,
+            activation: self.activation.as_deref().map(|kind| match kind {
+                "proof" => Activation::Proof,
+                _ => Activation::None,
+            }),
+            fingerprint: self.fingerprint.as_deref().map(machine::binding).transpose()?,
+            maintenance_until: when(&self.maintenance_until),
+            meta: unique("--meta", &self.meta)?,
+            critical: None,
+            plan: self.plan.clone(),
+        })
+    }
+}
+
+/// Gathers pairs; a key that is given twice is a slip that nobody should pay for.
+pub(crate) fn unique<T: Clone>(flag: &str, pairs: &[(String, T)]) -> anyhow::Result<BTreeMap<String, T>> {
+    let mut map = BTreeMap::new();
+    for (key, value) in pairs {
+        if map.insert(key.clone(), value.clone()).is_some() {
+            let message = format!("{flag} names `{key}` twice");
+            return Err(Failure::new(Code::Usage, message).hint("give each key once").into());
+        }
+    }
+    Ok(map)
+}
+
+pub(crate) fn limit(text: &str) -> Result<(String, u64), String> {
+    let (key, value) = pair(text)?;
+    let number = value.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok());
+    number.map(|number| (key, number)).ok_or_else(|| "the value must be an integer of at least 0".to_owned())
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("write KEY=VALUE".to_owned()),
+    }
+}
+
+fn plans(path: &Path) -> anyhow::Result<Plans> {
+    let text = String::from_utf8(files::read(path, MAX_BYTES)?);
+    let text = text.map_err(|_| Failure::new(Code::Usage, format_args!("`{}` is not UTF-8", path.display())))?;
+    Plans::parse(&text).with_context(|| format!("plans `{}`", path.display()))
+}
+
+/// Reads the secret of sealed licenses: every byte of the file.
+pub(crate) fn secret(path: &Path) -> anyhow::Result<SealSecret> {
+    crate::process::keep_secrets();
+    let data = files::read(path, MAX_BYTES)?;
+    SealSecret::new(data).with_context(|| format!("secret file `{}`", path.display()))
+}

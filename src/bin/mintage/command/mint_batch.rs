@@ -1,0 +1,122 @@
+//! `mintage mint --batch`.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::thread::available_parallelism;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use mintage::code::{Code, Exit};
+use mintage::operation::batch::{self, Done, Pending, RowFault, Signing};
+use mintage::operation::mint::Moment;
+use mintage::operation::rows::{self, RowFormat};
+
+use crate::command::mint::{Arguments, Minting};
+use crate::failure::Failure;
+use crate::files;
+use crate::journal::Journal;
+use crate::random;
+use crate::render::Terminal;
+
+/// The largest batch, in bytes; every row is held until all have been checked.
+const MAX_BATCH_BYTES: usize = 2 << 30;
+
+/// Faults that are shown one by one; the rest are counted.
+const SHOWN_FAULTS: usize = 20;
+
+pub(crate) fn run(
+    path: &Path,
+    arguments: &Arguments,
+    minting: Minting,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
+    let format = match path.extension().and_then(OsStr::to_str) {
+        Some("csv") => RowFormat::Csv,
+        Some("jsonl" | "ndjson") => RowFormat::Jsonl,
+        _ if path == Path::new("-") => RowFormat::Jsonl,
+        _ => {
+            let message = format!("`{}` is neither .csv nor .jsonl", path.display());
+            return Err(Failure::new(Code::Usage, message).hint("name the batch by what it holds").into());
+        }
+    };
+    if let Some(id) = &minting.base.license_id {
+        let message = format!("--id {id} would name every license of the batch");
+        return Err(Failure::new(Code::Usage, message).hint("give ids in a column `licenseId`").into());
+    }
+    let rows = rows::read(&files::read(path, MAX_BATCH_BYTES)?, format);
+    let total = rows.len();
+    let journal = arguments.output.file().map(|output| Journal::of(output, arguments.output.overwrite()));
+    let done = match &journal {
+        Some(journal) if arguments.resume => journal.read()?,
+        Some(journal) if !arguments.dry_run => {
+            journal.refuse_unfinished()?;
+            Vec::new()
+        }
+        _ => Vec::new(),
+    };
+    // Ids are drawn before the rows are checked, so that what is checked is what is signed.
+    let ids = (0..total).map(|_| random::license_id()).collect::<Result<Vec<_>, _>>()?;
+    let mut ids = ids.into_iter();
+    let moment = || Moment { now: minting.now, fresh_id: ids.next().unwrap_or_default() };
+    let pending = match batch::check(rows, &minting.base, minting.plans.as_ref(), &done, moment) {
+        Ok(pending) => pending,
+        Err(faults) => return Ok(refuse(&faults, total, terminal)),
+    };
+    if arguments.dry_run {
+        for pending in &pending {
+            terminal.data(format!("{}\n", batch::dry_line(pending)).as_bytes())?;
+        }
+        terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
+        return Ok(ExitCode::SUCCESS);
+    }
+    sign(arguments, &minting, &pending, &done, journal, terminal)
+}
+
+fn sign(
+    arguments: &Arguments,
+    minting: &Minting,
+    pending: &[Pending],
+    done: &[Done],
+    journal: Option<Journal>,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
+    let key = arguments.signer.open()?;
+    let threads = available_parallelism().map_or(1, usize::from);
+    let signing = Signing { key: &key, secret: minting.secret.as_ref(), threads };
+    let bar = progress(pending.len(), terminal);
+    let mut journal = journal.map(|journal| journal.open(arguments.resume)).transpose()?;
+    batch::sign::<anyhow::Error>(pending, &signing, random::bytes::<12>, |lines, count| {
+        match &mut journal {
+            Some(journal) => journal.append(lines.as_bytes())?,
+            None => terminal.data(lines.as_bytes())?,
+        }
+        bar.inc(count as u64);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    if let Some(journal) = journal {
+        journal.finish()?;
+    }
+    let resumed = if done.is_empty() { String::new() } else { format!(", {} were there already", done.len()) };
+    terminal.note(&format!("minted {} licenses{resumed}, signed by key {}", pending.len(), key.public().id().kid()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn refuse(faults: &[RowFault], total: usize, terminal: &Terminal) -> ExitCode {
+    for fault in faults.iter().take(SHOWN_FAULTS) {
+        terminal.error(Some(fault.code), &format!("row {}: {}", fault.row, fault.message), &[]);
+    }
+    let more = faults.len().saturating_sub(SHOWN_FAULTS);
+    let rest = if more > 0 { format!(", {more} more than shown") } else { String::new() };
+    let message = format!("{} of {total} rows cannot be minted{rest}; nothing was signed", faults.len());
+    terminal.error(Some(Code::Malformed), &message, &["mend the rows and run the same command again"]);
+    ExitCode::from(Exit::No.status())
+}
+
+fn progress(total: usize, terminal: &Terminal) -> ProgressBar {
+    if !terminal.shows_progress() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("minting {bar:40} {pos}/{len}, {eta} left");
+    ProgressBar::new(total as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}

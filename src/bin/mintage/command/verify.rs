@@ -1,0 +1,197 @@
+//! `mintage verify`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::code::{Code, Exit};
+use mintage::json;
+use mintage::license::MAX_TOKEN_BYTES;
+use mintage::operation::verify::{self, Against, Verification};
+use mintage::policy::Context;
+use mintage::time::Timestamp;
+use mintage::verdict::{Outcome, State, Verdict};
+
+use crate::command::mint::secret;
+use crate::command::verify_batch;
+use crate::failure::Failure;
+use crate::files::{self, FileError};
+use crate::keys::Trust;
+use crate::machine::Machine;
+use crate::output::Output;
+use crate::render::Terminal;
+use crate::clock;
+
+/// The longest text of a license: what mail adds to a token is several times its length at most.
+const MAX_TEXT_BYTES: usize = 8 * MAX_TOKEN_BYTES;
+
+/// The largest file of default-tier limits, in bytes.
+const MAX_DEFAULTS_BYTES: usize = 1 << 20;
+
+/// Verify a license
+///
+/// For a yes all of this must hold: a trusted key signed it and may sign licenses; it is within its window or grace; the
+/// clock is right; tenant, product and machine are the ones named; it grants every feature asked for; no limit is
+/// exceeded. Every refusal is reported. No socket is ever opened.
+///
+/// Without DOC the license is MINTAGE_LICENSE (the text), else the file MINTAGE_LICENSE_FILE, else ./license.lic: the
+/// first that exists is the one judged.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// License file, `-` for standard input, or the token itself
+    #[arg(value_name = "DOC", conflicts_with = "batch")]
+    document: Option<String>,
+    #[command(flatten)]
+    trust: Trust,
+    /// The tenant that runs the product
+    #[arg(long)]
+    tenant: Option<String>,
+    /// The product that runs
+    #[arg(long)]
+    product: Option<String>,
+    /// A feature about to be used; repeatable
+    #[arg(long, value_name = "NAME")]
+    feature: Vec<String>,
+    /// Current use of a limit; repeatable
+    #[arg(long, value_name = "KEY=N", value_parser = crate::command::mint::limit)]
+    usage: Vec<(String, u64)>,
+    /// When the running build was made
+    #[arg(long, value_name = "WHEN")]
+    build_date: Option<String>,
+    /// Judge as of another time than now
+    #[arg(long, value_name = "WHEN")]
+    at: Option<String>,
+    /// JSON object of the default tier's limits
+    #[arg(long, value_name = "FILE")]
+    defaults: Option<PathBuf>,
+    /// Open a sealed license with the secret in FILE
+    #[arg(long, value_name = "FILE")]
+    unseal: Option<PathBuf>,
+    #[command(flatten)]
+    machine: Machine,
+    /// Verify every line of a JSONL file: a token, or {"token":TEXT}
+    #[arg(long, value_name = "FILE")]
+    batch: Option<PathBuf>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let mut context = arguments.context()?;
+    let keyring = arguments.trust.keyring();
+    let secret = arguments.unseal.as_deref().map(secret).transpose()?;
+    if let Some(at) = &arguments.at {
+        terminal.note(&format!("as of {}, which --at {at} names", context.now));
+    }
+    if let Some(batch) = &arguments.batch {
+        context.machine = arguments.machine.whole_context()?;
+        let against = Against { keyring: &keyring?, context: &context, secret: secret.as_ref() };
+        return verify_batch::run(batch, against, &arguments.output, terminal);
+    }
+    let Some(text) = find_license(arguments.document.as_deref())? else {
+        return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
+    };
+    let keyring = keyring?;
+    let bound = verify::unverified_fingerprint(&text, secret.as_ref());
+    context.machine = arguments.machine.context(bound.as_ref())?;
+    let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
+    answer(&verify::license(&text, against), arguments, terminal)
+}
+
+/// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
+fn find_license(document: Option<&str>) -> anyhow::Result<Option<String>> {
+    match document {
+        Some("-") => return read(Path::new("-")).map(Some),
+        // A token begins like no file name that anyone would choose: `{"` in base64.
+        Some(text) if text.starts_with("eyJ") && text.contains('.') && !Path::new(text).exists() => {
+            return Ok(Some(text.to_owned()));
+        }
+        Some(path) => return read(Path::new(path)).map(Some),
+        None => {}
+    }
+    match std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+        Some(text) => return Ok(Some(text.to_string_lossy().into_owned())),
+        None => {}
+    }
+    if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
+        return read(Path::new(&path)).map(Some);
+    }
+    let usual = Path::new("license.lic");
+    match usual.symlink_metadata() {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => read(usual).map(Some),
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<String> {
+    let data = files::read(path, MAX_TEXT_BYTES)?;
+    String::from_utf8(data).map_err(|_| {
+        let hint = "if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)";
+        Failure::new(Code::DamagedText, format_args!("`{}` is not UTF-8", path.display())).hint(hint).into()
+    })
+}
+
+impl Arguments {
+    fn context(&self) -> anyhow::Result<Context> {
+        let now = clock::now()?;
+        let as_of = self.at.as_deref().map(|at| Timestamp::parse_when(at, now)).transpose()?;
+        let mut context = Context::at(as_of.unwrap_or(now));
+        context.tenant.clone_from(&self.tenant);
+        context.product.clone_from(&self.product);
+        context.features.clone_from(&self.feature);
+        context.usage = crate::command::mint::unique("--usage", &self.usage)?;
+        context.build_date = self.build_date.as_deref().map(|date| Timestamp::parse_when(date, now)).transpose()?;
+        if let Some(path) = &self.defaults {
+            context.defaults = defaults(path)?;
+        }
+        Ok(context)
+    }
+}
+
+fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
+    let data = files::read(path, MAX_DEFAULTS_BYTES)?;
+    let read = json::parse(&data).and_then(|value| value.into_object("defaults")).and_then(|members| {
+        members.into_iter().map(|(key, value)| Ok((key.to_string(), value.into_count(&key)?))).collect()
+    });
+    read.map_err(|error| {
+        let message = format!("default-tier limits `{}`: {error}", path.display());
+        Failure::new(error.code(), message).hint("write {\"max_apps\":3}").unable().into()
+    })
+}
+
+/// Answers on standard output, gives reasons on standard error, and says yes or no by the exit status.
+fn answer(verification: &Verification, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let verdict = &verification.verdict;
+    for repair in &verification.repairs {
+        terminal.note(&format!("mended: {repair}"));
+    }
+    if terminal.json {
+        arguments.output.write(&format!("{}\n", verdict.to_json()), terminal)?;
+    } else {
+        people(verdict, arguments, terminal)?;
+    }
+    if verdict.state == State::Grace {
+        terminal.warning("the license is in its grace period; renew it");
+    }
+    for refusal in &verdict.refusals {
+        terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
+    }
+    Ok(verdict.exit().map_or(ExitCode::SUCCESS, |exit: Exit| ExitCode::from(exit.status())))
+}
+
+fn people(verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Result<(), FileError> {
+    let mut lines = Vec::new();
+    for check in &verdict.checks {
+        let good = check.outcome != Outcome::Fail;
+        let outcome = terminal.word(&format!("{:4}", check.outcome.as_str()), good);
+        lines.push(format!("{outcome}  {:11}  {}", check.name, crate::render::shown(&check.detail)));
+    }
+    for limit in &verdict.effective_limits {
+        let key = crate::render::shown(&limit.key);
+        lines.push(format!("      {:11}  {key} = {} ({})", "limit", limit.value, limit.source.as_str()));
+    }
+    let answer = if verdict.is_valid() { "valid" } else { "refused" };
+    lines.push(format!("{}, {}, as of {}", terminal.word(answer, verdict.is_valid()), verdict.state.as_str(), verdict.as_of));
+    arguments.output.write(&(lines.join("\n") + "\n"), terminal)
+}

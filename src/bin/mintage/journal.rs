@@ -1,0 +1,123 @@
+//! The results of a batch while it runs: `OUTPUT.partial`, appended to, synced as it grows, renamed when whole.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use mintage::code::Code;
+use mintage::operation::batch::{Done, read_done};
+
+use crate::failure::Failure;
+use crate::files::{self, FileError, Overwrite};
+
+/// Results that may be lost with the power, in bytes; lost ones were shown to nobody and are minted again.
+const SYNC_BYTES: usize = 8 << 20;
+
+/// Names the two files of a batch that writes to a file.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    output: PathBuf,
+    partial: PathBuf,
+    overwrite: Overwrite,
+}
+
+/// A journal that is being written.
+#[derive(Debug)]
+pub(crate) struct OpenJournal {
+    names: Journal,
+    file: File,
+    unsynced: usize,
+}
+
+impl Journal {
+    pub(crate) fn of(output: &Path, overwrite: Overwrite) -> Self {
+        let mut partial = output.as_os_str().to_owned();
+        partial.push(".partial");
+        Self { output: output.to_owned(), partial: PathBuf::from(partial), overwrite }
+    }
+
+    /// Refuses to start over what an interrupted batch has minted.
+    pub(crate) fn refuse_unfinished(&self) -> anyhow::Result<()> {
+        files::check_target(&self.output, self.overwrite)?;
+        match fs::symlink_metadata(&self.partial) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            _ if self.overwrite == Overwrite::Replace => Ok(()),
+            _ => {
+                let message = format!("`{}` holds what an interrupted batch has minted", self.partial.display());
+                let hint = "go on with --resume, or start over with --force";
+                Err(Failure::new(Code::FileExists, message).hint(hint).into())
+            }
+        }
+    }
+
+    /// Reads what was minted before the interruption; a last line that was cut short is dropped from the file.
+    pub(crate) fn read(&self) -> anyhow::Result<Vec<Done>> {
+        files::check_target(&self.output, self.overwrite)?;
+        let mut file = match OpenOptions::new().read(true).write(true).open(&self.partial) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let message = format!("there is no `{}` to go on with", self.partial.display());
+                return Err(Failure::new(Code::FileUnreadable, message).hint("run without --resume").into());
+            }
+            opened => opened.map_err(|error| FileError::reading(&self.partial, error))?,
+        };
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map_err(|error| FileError::reading(&self.partial, error))?;
+        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(|error| FileError::writing(&self.partial, error))?;
+        }
+        let mut done = Vec::new();
+        for (line, number) in text[..whole].split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty()) {
+            match read_done(line) {
+                Ok(row) => done.push(row),
+                Err(error) => {
+                    let message = format!("line {number} of `{}`: {error}", self.partial.display());
+                    return Err(Failure::new(Code::Malformed, message).hint("start over with --force").into());
+                }
+            }
+        }
+        Ok(done)
+    }
+
+    /// Opens the journal for what comes next.
+    pub(crate) fn open(self, resume: bool) -> anyhow::Result<OpenJournal> {
+        let fail = |error| FileError::writing(&self.partial, error);
+        let mut options = OpenOptions::new();
+        options.write(true);
+        if resume {
+            // It was read a moment ago.
+        } else if self.overwrite == Overwrite::Replace {
+            files::check_target(&self.partial, Overwrite::Replace)?;
+            options.create(true).truncate(true);
+        } else {
+            options.create_new(true);
+        }
+        let mut file = options.open(&self.partial).map_err(fail)?;
+        file.try_lock().map_err(|error| fail(error.into()))?;
+        file.seek(SeekFrom::End(0)).map_err(fail)?;
+        Ok(OpenJournal { names: self, file, unsynced: 0 })
+    }
+}
+
+impl OpenJournal {
+    pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), FileError> {
+        let fail = |error| FileError::writing(&self.names.partial, error);
+        self.file.write_all(lines).map_err(fail)?;
+        self.unsynced += lines.len();
+        if self.unsynced >= SYNC_BYTES {
+            self.file.sync_data().map_err(fail)?;
+            self.unsynced = 0;
+        }
+        Ok(())
+    }
+
+    /// Puts the whole result in place.
+    pub(crate) fn finish(self) -> Result<(), FileError> {
+        let Journal { output, partial, overwrite } = &self.names;
+        let fail = |error| FileError::writing(output, error);
+        self.file.sync_all().map_err(fail)?;
+        files::check_target(output, *overwrite)?;
+        fs::rename(partial, output).map_err(fail)?;
+        files::sync_folder(output)
+    }
+}

@@ -1,0 +1,17 @@
+//! One test binary: the commands as users run them, the vectors, and the house rules.
+#![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene has failed")]
+
+mod armor;
+mod batch;
+mod corpora;
+mod faults;
+mod fingerprint;
+mod harness;
+mod house;
+mod inspect;
+mod interop;
+mod keygen;
+mod mint;
+mod readme;
+mod vectors;
+mod verify;
