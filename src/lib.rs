@@ -1,17 +1,17 @@
 //! Mints, verifies and inspects software licenses offline.
 
+pub mod armor;
 pub mod code;
+pub mod fingerprint;
 pub mod id;
 pub mod json;
-pub mod time;
 pub mod key;
-pub mod fingerprint;
 pub mod keyring;
 pub mod license;
-pub mod policy;
-pub mod seal;
-pub mod token;
-pub mod verdict;
 #[cfg(feature = "vendor")]
 pub mod operation;
-pub mod armor;
+pub mod policy;
+pub mod seal;
+pub mod time;
+pub mod token;
+pub mod verdict;
