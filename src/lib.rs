@@ -60,12 +60,13 @@
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
-//! [`armor`], [`fingerprint`]; [`keyring`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
 
 pub mod armor;
 pub mod code;
+pub mod dsse;
 pub mod fingerprint;
 pub mod id;
 pub mod json;
@@ -81,6 +82,7 @@ pub mod token;
 pub mod verdict;
 
 pub use code::Code;
+pub use dsse::Envelope;
 pub use fingerprint::Fingerprint;
 pub use key::{PublicKey, SecretKey};
 pub use keyring::Keyring;
