@@ -60,7 +60,7 @@
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
-//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
 
@@ -79,6 +79,7 @@ pub mod policy;
 pub mod seal;
 pub mod time;
 pub mod token;
+pub mod trust;
 pub mod verdict;
 
 pub use code::Code;

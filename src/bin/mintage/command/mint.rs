@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 use mintage::armor;
 use mintage::code::Code;
 use mintage::json::Writer;
@@ -20,7 +20,7 @@ use mintage::policy::Context;
 use mintage::seal::SealSecret;
 use mintage::time::{DAY, Timestamp};
 
-use crate::command::mint_batch;
+use crate::command::{mint_batch, mint_keyring};
 use crate::failure::Failure;
 use crate::files;
 use crate::keys::{Signer, Trust};
@@ -36,7 +36,10 @@ const MAX_BYTES: usize = 1 << 20;
 /// Prints the token, one line. WHEN is RFC 3339, a date (the end of that UTC day), a span such as 90d, 12h or 2w counted
 /// from the time of issue, or `never`. `--max-foo-bar N` is short for `--limit max_foo_bar=N`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    document: Option<Document>,
     #[command(flatten)]
     pub(crate) signer: Signer,
     #[command(flatten)]
@@ -66,6 +69,12 @@ pub(crate) struct Arguments {
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Documents other than the license.
+#[derive(Debug, Subcommand)]
+enum Document {
+    Keyring(mint_keyring::Arguments),
 }
 
 /// The claims of the license, or the defaults of a batch.
@@ -136,6 +145,9 @@ pub(crate) struct Minting {
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    if let Some(Document::Keyring(arguments)) = &arguments.document {
+        return mint_keyring::run(arguments, terminal);
+    }
     let minting = Minting {
         base: arguments.claims.draft()?,
         plans: arguments.plans.as_deref().map(plans).transpose()?,
