@@ -155,7 +155,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         now: clock::now()?,
     };
     match &arguments.batch {
-        Some(batch) => mint_batch::run(batch, arguments, minting, terminal),
+        Some(batch) => mint_batch::run(batch, arguments, &minting, terminal),
         None => mint_one(arguments, minting, terminal),
     }
 }
