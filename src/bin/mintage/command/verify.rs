@@ -110,9 +110,8 @@ fn find_license(document: Option<&str>) -> anyhow::Result<Option<String>> {
         Some(path) => return read(Path::new(path)).map(Some),
         None => {}
     }
-    match std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
-        Some(text) => return Ok(Some(text.to_string_lossy().into_owned())),
-        None => {}
+    if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+        return Ok(Some(text.to_string_lossy().into_owned()));
     }
     if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
         return read(Path::new(&path)).map(Some);
