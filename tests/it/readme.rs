@@ -41,7 +41,11 @@ fn every_transcript_of_the_readme_is_what_happens() {
     if std::env::var_os("UPDATE").is_some() {
         std::fs::write(&path, &told).unwrap();
     }
-    assert!(told == readme, "the README has drifted; `UPDATE=1 cargo test` rewrites it:\n{}", differences(&readme, &told));
+    assert!(
+        told == readme,
+        "the README has drifted; `UPDATE=1 cargo test` rewrites it:\n{}",
+        differences(&readme, &told)
+    );
 }
 
 /// The folder that the transcripts start in: copies of the example keys and files, as the page says.

@@ -55,11 +55,8 @@ impl Signer {
         let data = Zeroizing::new(files::read_private(path, MAX_KEY_BYTES, exposure)?);
         let about = || format!("key file `{}`", path.display());
         let file = KeyFile::parse(&data).with_context(about)?;
-        let passphrase = if file.is_encrypted() {
-            Some(prompt::passphrase(self.passphrase_file.as_ref(), path)?)
-        } else {
-            None
-        };
+        let passphrase =
+            if file.is_encrypted() { Some(prompt::passphrase(self.passphrase_file.as_ref(), path)?) } else { None };
         file.open(passphrase.as_ref()).with_context(about)
     }
 }

@@ -86,8 +86,6 @@ impl Terminal {
     pub(crate) fn word(&self, word: &str, good: bool) -> String {
         paint(word, if good { AnsiColor::Green } else { AnsiColor::Red }, self.color_out)
     }
-
-}
 }
 
 fn tell(level: &str, text: &str) {
