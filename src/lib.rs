@@ -59,7 +59,7 @@
 //!
 //! # Rooms
 //!
-//! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
+//! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`], [`state`],
 //! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
@@ -77,6 +77,7 @@ pub mod license;
 pub mod operation;
 pub mod policy;
 pub mod seal;
+pub mod state;
 pub mod time;
 pub mod token;
 pub mod trust;

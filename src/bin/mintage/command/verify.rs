@@ -10,6 +10,7 @@ use mintage::json;
 use mintage::license::MAX_TOKEN_BYTES;
 use mintage::operation::verify::{self, Against, Verification};
 use mintage::policy::Context;
+use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::Timestamp;
 use mintage::verdict::{Outcome, State, Verdict};
 
@@ -17,7 +18,7 @@ use crate::clock;
 use crate::command::mint::secret;
 use crate::command::verify_batch;
 use crate::failure::Failure;
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Mode, Overwrite};
 use crate::keys::Trust;
 use crate::machine::Machine;
 use crate::output::Output;
@@ -62,6 +63,9 @@ pub(crate) struct Arguments {
     /// Judge as of another time than now
     #[arg(long, value_name = "WHEN")]
     at: Option<String>,
+    /// Remember in FILE the latest time seen, and refuse a clock that was set back since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
+    state: Option<PathBuf>,
     /// JSON object of the default tier's limits
     #[arg(long, value_name = "FILE")]
     defaults: Option<PathBuf>,
@@ -79,6 +83,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut context = arguments.context()?;
+    let mut state = arguments.state.as_deref().map(read_state).transpose()?;
+    context.floor = state.as_ref().and_then(|state| state.latest_seen);
     let keyring = arguments.trust.keyring();
     let secret = arguments.unseal.as_deref().map(secret).transpose()?;
     if let Some(at) = &arguments.at {
@@ -96,7 +102,37 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let bound = verify::unverified_fingerprint(&text, secret.as_ref());
     context.machine = arguments.machine.context(bound.as_ref())?;
     let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
-    answer(&verify::license(&text, against), arguments, terminal)
+    let verification = verify::license(&text, against);
+    if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
+        remember(path, state, &verification.verdict)?;
+    }
+    answer(&verification, arguments, terminal)
+}
+
+/// Reads what was remembered; a file that is not there yet remembers nothing.
+fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
+    if matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(VerifierState::default());
+    }
+    VerifierState::parse(&files::read(path, MAX_STATE_BYTES)?).map_err(|error| {
+        let message = format!("the state `{}` is damaged: {error}", path.display());
+        let hint = "restore it from a backup; removing it forgets every time that was seen";
+        Failure::new(error.code(), message).hint(hint).unable().into()
+    })
+}
+
+/// Remembers the times of an accepted license; a refused one changes nothing.
+fn remember(path: &Path, state: &mut VerifierState, verdict: &Verdict) -> Result<(), FileError> {
+    if !verdict.is_valid() {
+        return Ok(());
+    }
+    let before = state.clone();
+    state.see(verdict.as_of);
+    verdict.license.iter().for_each(|license| state.see(license.issued_at));
+    if *state == before {
+        return Ok(());
+    }
+    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)
 }
 
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
