@@ -60,7 +60,7 @@
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`], [`state`],
-//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
 
@@ -76,6 +76,7 @@ pub mod license;
 #[cfg(feature = "vendor")]
 pub mod operation;
 pub mod policy;
+pub mod revocations;
 pub mod seal;
 pub mod state;
 pub mod time;
@@ -90,5 +91,6 @@ pub use key::{PublicKey, SecretKey};
 pub use keyring::Keyring;
 pub use license::License;
 pub use policy::{Context, judge};
+pub use revocations::Revocations;
 pub use token::Token;
 pub use verdict::{State, Verdict};
