@@ -1,5 +1,6 @@
 //! Mints, verifies and inspects software licenses offline.
 
+pub mod armor;
 pub mod code;
 pub mod id;
 pub mod json;
