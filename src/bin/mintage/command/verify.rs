@@ -24,8 +24,8 @@ use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
 
-/// The longest text of a license: what mail adds to a token is several times its length at most.
-const MAX_TEXT_BYTES: usize = 8 * MAX_TOKEN_BYTES;
+/// The longest text of a license: what mail adds to a token stays below its length.
+const MAX_TEXT_BYTES: usize = 2 * MAX_TOKEN_BYTES;
 
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
