@@ -209,12 +209,13 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
 
 /// Says every time as it was understood.
 fn announce(license: &License, now: Timestamp, terminal: &Terminal) {
-    let expires = license.expires_at;
-    let days = expires.since(now).div_euclid(DAY);
-    match days {
+    let (issued, expires) = (license.issued_at, license.expires_at);
+    let days = expires.since(issued).div_euclid(DAY);
+    match issued == now {
         _ if expires == Timestamp::NEVER => terminal.note("never expires"),
-        0.. => terminal.note(&format!("expires {expires}, in {days} days")),
-        _ => terminal.warning(&format!("expires {expires}, which is past")),
+        _ if expires < now => terminal.warning(&format!("expires {expires}, which is past")),
+        true => terminal.note(&format!("expires {expires}, in {days} days")),
+        false => terminal.note(&format!("expires {expires}, {days} days after issue")),
     }
     let others = [
         ("issued", Some(license.issued_at).filter(|issued| *issued != now)),

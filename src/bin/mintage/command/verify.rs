@@ -87,8 +87,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     context.floor = state.as_ref().and_then(|state| state.latest_seen);
     let keyring = arguments.trust.keyring();
     let secret = arguments.unseal.as_deref().map(secret).transpose()?;
-    if let Some(at) = &arguments.at {
-        terminal.note(&format!("as of {}, which --at {at} names", context.now));
+    if arguments.at.is_some() {
+        terminal.note(&format!("judged as of {}, not as of now", context.now));
     }
     if let Some(batch) = &arguments.batch {
         context.machine = arguments.machine.whole_context()?;
