@@ -9,5 +9,6 @@ pub mod lines;
 pub mod mint;
 mod ordered;
 pub mod plans;
+pub mod revocations;
 pub mod rows;
 pub mod verify;

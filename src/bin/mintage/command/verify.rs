@@ -8,8 +8,10 @@ use clap::Args;
 use mintage::code::{Code, Exit};
 use mintage::json;
 use mintage::license::MAX_TOKEN_BYTES;
+use mintage::operation::revocations::{self, Admission};
 use mintage::operation::verify::{self, Against, Verification};
 use mintage::policy::Context;
+use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::Timestamp;
 use mintage::verdict::{Outcome, State, Verdict};
@@ -63,6 +65,12 @@ pub(crate) struct Arguments {
     /// Judge as of another time than now
     #[arg(long, value_name = "WHEN")]
     at: Option<String>,
+    /// Refuse licenses that this signed list of revocations withdraws
+    #[arg(long, value_name = "FILE")]
+    revocations: Option<PathBuf>,
+    /// How old the revocations may be, instead of until their successor is due: 12h, 7d, 2w
+    #[arg(long, value_name = "SPAN", requires = "revocations", value_parser = span)]
+    max_age: Option<i64>,
     /// Remember in FILE the latest time seen, and refuse a clock that was set back since
     #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
     state: Option<PathBuf>,
@@ -86,6 +94,17 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let mut state = arguments.state.as_deref().map(read_state).transpose()?;
     context.floor = state.as_ref().and_then(|state| state.latest_seen);
     let keyring = arguments.trust.keyring();
+    let admission = match (&arguments.revocations, &keyring) {
+        (Some(path), Ok(keyring)) => {
+            let text = files::read(path, MAX_REVOCATIONS_BYTES)?;
+            Some(revocations::admit(&text, keyring, state.as_ref(), arguments.max_age))
+        }
+        _ => None,
+    };
+    if let Some(admission) = &admission {
+        context.revocations = admission.context.clone();
+        context.floor = context.floor.max(admission.issued_at());
+    }
     let secret = arguments.unseal.as_deref().map(secret).transpose()?;
     if arguments.at.is_some() {
         terminal.note(&format!("judged as of {}, not as of now", context.now));
@@ -104,7 +123,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
     let verification = verify::license(&text, against);
     if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
-        remember(path, state, &verification.verdict)?;
+        remember(path, state, &verification.verdict, admission.as_ref())?;
     }
     answer(&verification, arguments, terminal)
 }
@@ -121,18 +140,33 @@ fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
     })
 }
 
-/// Remembers the times of an accepted license; a refused one changes nothing.
-fn remember(path: &Path, state: &mut VerifierState, verdict: &Verdict) -> Result<(), FileError> {
-    if !verdict.is_valid() {
-        return Ok(());
-    }
+/// Remembers the times of an accepted license and the sequence of an accepted list; what was refused changes nothing.
+fn remember(
+    path: &Path,
+    state: &mut VerifierState,
+    verdict: &Verdict,
+    admission: Option<&Admission>,
+) -> Result<(), FileError> {
     let before = state.clone();
-    state.see(verdict.as_of);
-    verdict.license.iter().for_each(|license| state.see(license.issued_at));
+    let outdated = verdict.refusals.iter().any(|refusal| refusal.code == Code::Stale);
+    admission.filter(|_| !outdated).iter().for_each(|admission| admission.remember(state));
+    if verdict.is_valid() {
+        state.see(verdict.as_of);
+        verdict.license.iter().for_each(|license| state.see(license.issued_at));
+    }
     if *state == before {
         return Ok(());
     }
     files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)
+}
+
+/// Reads a span such as `12h`, in seconds.
+fn span(text: &str) -> Result<i64, String> {
+    let end = Timestamp::parse_when(text, Timestamp::EPOCH).map_err(|error| error.to_string())?;
+    match text.as_bytes() {
+        [b'0'..=b'9', .., b'h' | b'd' | b'w'] => Ok(end.seconds()),
+        _ => Err("write a span: 12h, 7d, 2w".to_owned()),
+    }
 }
 
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
