@@ -68,7 +68,7 @@ impl fmt::Debug for LicenseHash {
 }
 
 impl Revocation {
-    /// Returns the last second in which the license still counts.
+    /// Returns the first second in which the license counts no longer.
     pub fn grace_until(&self) -> Timestamp {
         let hours = i64::try_from(self.grace_hours).unwrap_or(i64::MAX);
         self.at.saturating_add(hours.saturating_mul(3_600))

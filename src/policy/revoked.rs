@@ -24,7 +24,7 @@ pub(super) fn judge(license: &License, context: &Context, findings: &mut Finding
         Some(entry) => {
             let reason = entry.reason.as_deref().map(|reason| format!(", for: {reason}")).unwrap_or_default();
             let grace = entry.grace_until();
-            if now <= grace {
+            if now < grace {
                 findings.pass("revocations", format!("withdrawn on {}{reason}, counts until {grace}", entry.at));
             } else {
                 let message = format!("the issuer withdrew license {} on {}{reason}", license.license_id, entry.at);
