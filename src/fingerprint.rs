@@ -144,14 +144,7 @@ impl fmt::Display for FingerprintError {
     }
 }
 
-impl std::error::Error for FingerprintError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Json(error) => Some(error),
-            Self::NewerFormat(_) => None,
-        }
-    }
-}
+impl std::error::Error for FingerprintError {}
 
 impl From<JsonError> for FingerprintError {
     fn from(error: JsonError) -> Self {

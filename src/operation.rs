@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod draft;
+pub mod fingerprint;
 pub mod inspect;
 pub mod keyring;
 pub mod lines;

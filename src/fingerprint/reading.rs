@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::component::is_suppliable;
+use super::component::{is_suppliable, lookup};
 use super::filter;
 use super::profile::Profile;
 
@@ -96,6 +96,14 @@ impl Reading {
         Self { name: name.to_owned(), state, note }
     }
 
+    /// Returns the points that the component gives once it is enrolled; 0 when it is not usable.
+    pub fn weight(&self) -> u32 {
+        match self.state {
+            ReadingState::Ok(_) => lookup(&self.name).map_or(0, |(weight, _)| weight),
+            _ => 0,
+        }
+    }
+
     /// Makes a reading with a note of its own.
     pub(super) fn noted(name: &str, state: ReadingState, note: impl Into<String>) -> Self {
         Self { name: name.to_owned(), state, note: note.into() }
@@ -177,6 +185,13 @@ mod tests {
         let text = format!("{reading:?} {options:?}");
         assert!(!text.contains("00:1b") && !text.contains("secret"), "{text}");
         assert!(text.contains("net.mac") && text.contains("x.a"), "{text}");
+    }
+
+    #[test]
+    fn only_what_is_usable_has_weight() {
+        assert_eq!(Reading::new("net.mac", ok(&["00:1b:21:aa:bb:cc"])).weight(), 2);
+        assert_eq!(Reading::new("net.mac", ReadingState::Denied).weight(), 0);
+        assert_eq!(Reading::new("tpm.ek", ok(&["a"])).weight(), 0);
     }
 
     #[test]
