@@ -118,7 +118,7 @@ impl Fingerprint {
     pub fn compare(&self, machine: &Machine) -> Comparison {
         match self {
             Self::Exact(bound) => compare::exact(bound, machine.exact.as_deref()),
-            Self::Fp1(fp1) => compare::fp1(fp1, &machine.readings),
+            Self::Fp1(fp1) => compare::fp1(fp1, machine.readings_for(fp1.profile)),
         }
     }
 }

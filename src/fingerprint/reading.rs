@@ -66,8 +66,20 @@ pub struct Machine {
     pub exact: Option<String>,
     /// What was read from it.
     pub readings: Vec<Reading>,
+    /// What was read under the rules of `vm`, where one reading must serve documents of both profiles.
+    pub vm_readings: Option<Vec<Reading>>,
     /// The environment it was said to be in, such as `production`.
     pub environment: Option<String>,
+}
+
+impl Machine {
+    /// Returns the readings that a document of a profile is compared with.
+    pub(super) fn readings_for(&self, profile: Profile) -> &[Reading] {
+        match (profile, &self.vm_readings) {
+            (Profile::Vm, Some(readings)) => readings,
+            _ => &self.readings,
+        }
+    }
 }
 
 impl ReadOptions {

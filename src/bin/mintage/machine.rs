@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use mintage::code::Code;
-use mintage::fingerprint::{Fingerprint, Linux, Machine as Reading, Privilege, ReadOptions, Reader, this_machine};
+use mintage::fingerprint::{
+    Fingerprint, Linux, Machine as Reading, Privilege, Profile, ReadOptions, Reader, this_machine,
+};
 use mintage::json::{self, Value};
 use mintage::policy::MachineContext;
 
@@ -60,9 +62,10 @@ impl Machine {
         if self.any_machine {
             return Ok(MachineContext::Any);
         }
-        let readings = self.source.read(ReadOptions::default())?;
+        let read = |profile| self.source.read(ReadOptions { profile, ..ReadOptions::default() });
+        let (readings, vm_readings) = (read(Profile::Host)?, Some(read(Profile::Vm)?));
         let exact = exact(self.fingerprint.as_deref())?;
-        Ok(MachineContext::This(Reading { exact, readings, ..Reading::default() }))
+        Ok(MachineContext::This(Reading { exact, readings, vm_readings, ..Reading::default() }))
     }
 }
 
