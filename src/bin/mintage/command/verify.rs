@@ -7,11 +7,10 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::{Code, Exit};
 use mintage::json;
-use mintage::license::MAX_TOKEN_BYTES;
-use mintage::operation::verify::{self, Against, Verification};
+use mintage::operation::verify::{self, Against, MAX_TEXT_BYTES, Verification};
 use mintage::policy::Context;
 use mintage::time::Timestamp;
-use mintage::verdict::{Outcome, State, Verdict};
+use mintage::verdict::{Outcome, Refusal, State, Verdict};
 
 use crate::command::mint::secret;
 use crate::command::verify_batch;
@@ -22,9 +21,6 @@ use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
 use crate::clock;
-
-/// The longest text of a license: what mail adds to a token is several times its length at most.
-const MAX_TEXT_BYTES: usize = 8 * MAX_TOKEN_BYTES;
 
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
@@ -89,30 +85,44 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let against = Against { keyring: &keyring?, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
-    let Some(text) = find_license(arguments.document.as_deref())? else {
+    let Some(found) = find_license(arguments.document.as_deref())? else {
         return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
     };
     let keyring = keyring?;
-    let bound = verify::unverified_fingerprint(&text, secret.as_ref());
+    let text = match found {
+        Found::Text(text) => text,
+        Found::TooLarge(error) => {
+            let refusal = Refusal::new(error.code(), error);
+            let verdict = Verdict::refused(State::Invalid, refusal, context.now, &context.defaults);
+            return answer(&Verification { verdict, repairs: Vec::new() }, arguments, terminal);
+        }
+    };
+    let bound = std::str::from_utf8(&text).ok().and_then(|text| verify::unverified_fingerprint(text, secret.as_ref()));
     context.machine = arguments.machine.context(bound.as_ref())?;
     let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
-    answer(&verify::license(&text, against), arguments, terminal)
+    answer(&verify::license_bytes(&text, against), arguments, terminal)
+}
+
+/// What stands where a license is looked for.
+enum Found {
+    Text(Vec<u8>),
+    /// Something larger than any license, which is refused as one.
+    TooLarge(FileError),
 }
 
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
-fn find_license(document: Option<&str>) -> anyhow::Result<Option<String>> {
+fn find_license(document: Option<&str>) -> Result<Option<Found>, FileError> {
     match document {
         Some("-") => return read(Path::new("-")).map(Some),
         // A token begins like no file name that anyone would choose: `{"` in base64.
         Some(text) if text.starts_with("eyJ") && text.contains('.') && !Path::new(text).exists() => {
-            return Ok(Some(text.to_owned()));
+            return Ok(Some(Found::Text(text.as_bytes().to_owned())));
         }
         Some(path) => return read(Path::new(path)).map(Some),
         None => {}
     }
-    match std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
-        Some(text) => return Ok(Some(text.to_string_lossy().into_owned())),
-        None => {}
+    if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+        return Ok(Some(Found::Text(text.into_encoded_bytes())));
     }
     if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
         return read(Path::new(&path)).map(Some);
@@ -124,12 +134,12 @@ fn find_license(document: Option<&str>) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
-    let data = files::read(path, MAX_TEXT_BYTES)?;
-    String::from_utf8(data).map_err(|_| {
-        let hint = "if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)";
-        Failure::new(Code::DamagedText, format_args!("`{}` is not UTF-8", path.display())).hint(hint).into()
-    })
+fn read(path: &Path) -> Result<Found, FileError> {
+    match files::read(path, MAX_TEXT_BYTES) {
+        Ok(text) => Ok(Found::Text(text)),
+        Err(error) if error.code() == Code::Malformed => Ok(Found::TooLarge(error)),
+        Err(error) => Err(error),
+    }
 }
 
 impl Arguments {
