@@ -25,7 +25,7 @@ fn ours(key: &[u8; 32], message: &[u8], signature: &[u8; 64]) -> bool {
     alone
 }
 
-/// Numbers that look random and are the same every time (SplitMix64).
+/// Numbers that look random and are the same every time (`SplitMix64`).
 struct Dice(u64);
 
 impl Dice {

@@ -62,7 +62,7 @@ fn payload_with(name: &str, member: &str) -> String {
 fn every_member_is_read_once() {
     for (name, value) in MEMBERS {
         assert!(read(&payload_with(name, &format!("\"{name}\":{value}"))).is_ok(), "{name}");
-        let escaped: String = name.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
+        let escaped = name.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect::<Vec<_>>().concat();
         for (first, second) in [(name, name), (name, escaped.as_str()), (escaped.as_str(), name)] {
             for (one, two) in [(value, "null"), ("null", value), (value, value)] {
                 let payload = payload_with(name, &format!("\"{first}\":{one},\"{second}\":{two}"));

@@ -1,4 +1,4 @@
-//! Ed25519: Wycheproof, RFC 8032, the edge cases of "Taming the many EdDSAs", and mutations of our own signatures.
+//! Ed25519: Wycheproof, RFC 8032, the edge cases of "Taming the many `EdDSAs`", and mutations of our own signatures.
 
 use mintage::id::decode_hex;
 use mintage::key::{Claim, PublicKey, SecretKey, verify_many};
@@ -36,7 +36,7 @@ const RFC_8032: [[&str; 4]; 4] = [
     ],
 ];
 
-/// The twelve cases of Chalkias, Garillot and Nikolaenko, "Taming the many EdDSAs" (SSR 2020, table 6): message, public
+/// The twelve cases of Chalkias, Garillot and Nikolaenko, "Taming the many `EdDSAs`" (SSR 2020, table 6): message, public
 /// key, signature.
 const TAMING: [[&str; 3]; 12] = [
     [
@@ -199,7 +199,7 @@ fn mutate(dice: &mut Dice, apart: &Apart, honest: &[u8; 64], message: &[u8], kin
         38 => join(&dice.bytes(), s),
         _ => {
             let mut changed = *honest;
-            for _ in 0..kind % 3 + 1 {
+            for _ in 0..=kind % 3 {
                 let bit = dice.below(512);
                 changed[bit / 8] ^= 1 << (bit % 8);
             }
