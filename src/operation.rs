@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod draft;
 pub mod inspect;
+pub mod keyring;
 pub mod lines;
 pub mod mint;
 mod ordered;

@@ -87,7 +87,7 @@ pub fn judge(token: &VerifiedToken, context: &Context) -> Verdict {
     let state = findings.state(license.as_deref(), context.now);
     let holding = license.as_deref().filter(|_| state.license_limits_hold());
     let effective_limits = effective_limits(holding, &context.defaults);
-    usage::judge(&effective_limits, context, &mut findings);
+    usage::judge(&effective_limits, holding.is_some(), context, &mut findings);
     Verdict {
         state,
         refusals: findings.refusals,

@@ -1,7 +1,7 @@
 //! Private key files: PKCS#8 in PEM or DER, plain or encrypted (RFC 5208, RFC 5958, RFC 8018).
 
-use ed25519_dalek_pkcs8::pkcs8::EncodePrivateKey;
 use ed25519_dalek_pkcs8::KeypairBytes;
+use ed25519_dalek_pkcs8::pkcs8::EncodePrivateKey;
 use pkcs8::der::{Decode, pem::PemLabel};
 use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
@@ -39,7 +39,8 @@ impl KeyFile {
     /// `Form` when it is neither, `OtherType` for another label or algorithm, `TooCostly` when opening it would take more
     /// than 10,000,000 PBKDF2 rounds or 256 MiB of scrypt memory.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
-        let document = match std::str::from_utf8(bytes).ok().filter(|text| text.trim_start().starts_with("-----BEGIN ")) {
+        let document = match std::str::from_utf8(bytes).ok().filter(|text| text.trim_start().starts_with("-----BEGIN "))
+        {
             Some(text) => from_pem(text.trim())?,
             None => SecretDocument::try_from(bytes).map_err(|_| form("it is neither PEM nor DER"))?,
         };
@@ -98,8 +99,7 @@ impl SecretKey {
     pub fn to_encrypted_pem(&self, passphrase: &Passphrase, fresh: &Freshness) -> Result<Zeroizing<String>, KeyError> {
         let fault = || form("it could not be encrypted");
         let cost = pkcs8::pkcs5::scrypt::Params::new(14, 8, 5).map_err(|_| fault())?;
-        let parameters =
-            Parameters::generate_scrypt_aes256cbc(cost, &fresh.salt, fresh.iv).map_err(|_| fault())?;
+        let parameters = Parameters::generate_scrypt_aes256cbc(cost, &fresh.salt, fresh.iv).map_err(|_| fault())?;
         let document = self.pkcs8()?;
         let info = PrivateKeyInfoRef::from_der(document.as_bytes()).map_err(|_| fault())?;
         let encrypted = info.encrypt_with_params(parameters, passphrase.reveal()).map_err(|_| fault())?;
@@ -120,9 +120,7 @@ fn from_pem(text: &str) -> Result<SecretDocument, KeyError> {
     if label != PrivateKeyInfoRef::PEM_LABEL && label != EncryptedPrivateKeyInfoRef::PEM_LABEL {
         return Err(KeyError::OtherType(match label {
             "PUBLIC KEY" => "a public key where a private one belongs".to_owned(),
-            "OPENSSH PRIVATE KEY" => {
-                "an OpenSSH private key (`ssh-keygen -p -m PKCS8 -f FILE` converts it)".to_owned()
-            }
+            "OPENSSH PRIVATE KEY" => "an OpenSSH private key (`ssh-keygen -p -m PKCS8 -f FILE` converts it)".to_owned(),
             label => format!("PEM text labelled `{}`", label.escape_debug()),
         }));
     }
@@ -151,9 +149,14 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
     let Some(Parameters { kdf, encryption, .. }) = scheme else {
         return Err(KeyError::OtherType("a key under PBES1 encryption".to_owned()));
     };
-    if !matches!(encryption, EncryptionScheme::Aes128Cbc { .. } | EncryptionScheme::Aes256Cbc { .. } | EncryptionScheme::Aes192Cbc { .. }
-        | EncryptionScheme::Aes128Gcm { .. } | EncryptionScheme::Aes256Gcm { .. })
-    {
+    if !matches!(
+        encryption,
+        EncryptionScheme::Aes128Cbc { .. }
+            | EncryptionScheme::Aes256Cbc { .. }
+            | EncryptionScheme::Aes192Cbc { .. }
+            | EncryptionScheme::Aes128Gcm { .. }
+            | EncryptionScheme::Aes256Gcm { .. }
+    ) {
         return Err(KeyError::OtherType("a key under a cipher other than AES".to_owned()));
     }
     match kdf {

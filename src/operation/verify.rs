@@ -10,8 +10,8 @@ use crate::seal::SealSecret;
 use crate::token::{Body, Token, TokenError, UnverifiedToken, VerifiedToken};
 use crate::verdict::{Refusal, State, Verdict};
 
-/// The longest text that is read, in bytes: what mail adds to a token is several times its length at most.
-pub const MAX_TEXT_BYTES: usize = 8 * MAX_TOKEN_BYTES;
+/// The longest text that is read, in bytes: what mail adds to a token stays below its length.
+pub const MAX_TEXT_BYTES: usize = 2 * MAX_TOKEN_BYTES;
 
 /// What a license is verified with.
 #[derive(Clone, Copy, Debug)]

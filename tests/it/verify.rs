@@ -61,7 +61,7 @@ fn a_valid_license_passes_every_check() {
           limit        max_apps = 25 (license)
     valid, ACTIVE, as of 2026-07-01T00:00:00Z
     ------- stderr -------
-    mintage: as of 2026-07-01T00:00:00Z, which --at 2026-07-01T00:00:00Z names
+    mintage: judged as of 2026-07-01T00:00:00Z, not as of now
     [exit status: 0]
     ");
 }
@@ -110,10 +110,10 @@ fn every_refusal_is_told_with_its_hint() {
     fail  activation   the license is valid only with an activation proof
     fail  features     feature `audit` is not granted; the license grants none
     fail  maintenance  maintenance ended on 2026-06-30T23:59:59Z, and the build is of 2026-07-01T23:59:59Z
-    pass  usage        max_apps: 6 used, not limited
+    skip  usage        the license is not in force, and the default tier sets no such limit
     refused, INVALID, as of 2027-01-01T00:00:00Z
     ------- stderr -------
-    mintage: as of 2027-01-01T00:00:00Z, which --at 2027-01-01T00:00:00Z names
+    mintage: judged as of 2027-01-01T00:00:00Z, not as of now
     mintage: error[expired]: the license expired on 2026-12-31T23:59:59Z, less than a day ago
     mintage: hint: renew the license
     mintage: error[wrong-tenant]: the license was issued to tenant `acme`, and this is `globex`
@@ -151,7 +151,7 @@ fn grace_is_a_yes_with_a_warning() {
           limit        max_apps = 25 (license)
     valid, GRACE, as of 2027-01-14T23:59:59Z
     ------- stderr -------
-    mintage: as of 2027-01-14T23:59:59Z, which --at 2027-01-14T23:59:59Z names
+    mintage: judged as of 2027-01-14T23:59:59Z, not as of now
     mintage: warning: the license is in its grace period; renew it
     [exit status: 0]
     ");
@@ -171,7 +171,7 @@ fn grace_is_a_yes_with_a_warning() {
     skip  usage        none was given
     refused, EXPIRED, as of 2027-01-15T23:59:59Z
     ------- stderr -------
-    mintage: as of 2027-01-15T23:59:59Z, which --at 2027-01-15 names
+    mintage: judged as of 2027-01-15T23:59:59Z, not as of now
     mintage: error[expired]: the license expired on 2026-12-31T23:59:59Z, 15 days ago, its grace of 14 days ended on 2027-01-14T23:59:59Z
     mintage: hint: renew the license
     [exit status: 1]
@@ -235,7 +235,7 @@ fn a_sealed_license_is_judged_with_its_secret_alone() {
     skip  usage        none was given
     refused, INVALID, as of 2026-07-01T00:00:00Z
     ------- stderr -------
-    mintage: as of 2026-07-01T00:00:00Z, which --at 2026-07-01T00:00:00Z names
+    mintage: judged as of 2026-07-01T00:00:00Z, not as of now
     mintage: error[sealed]: the license is sealed and no secret was given
     mintage: hint: name the secret with --unseal
     [exit status: 3]
@@ -266,7 +266,7 @@ fn the_time_may_be_another_and_is_then_named() {
     let noted = bench.run(["verify", "--trust", "vendor.pub", "--at", "2026-12-31", &token]);
     assert_eq!(
         (noted.stderr(), noted.status),
-        ("mintage: as of 2026-12-31T23:59:59Z, which --at 2026-12-31 names\n", Some(0))
+        ("mintage: judged as of 2026-12-31T23:59:59Z, not as of now\n", Some(0))
     );
     assert_snapshot!(bench.run(["verify", "--trust", "vendor.pub", "--at", "soon", &token]), @"
     ------- stderr -------

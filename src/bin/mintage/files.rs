@@ -192,10 +192,11 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
 fn bounded(source: impl Read, limit: usize, name: impl Fn() -> String) -> Result<Vec<u8>, FileError> {
     let mut data = Vec::new();
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    source
-        .take(bound)
-        .read_to_end(&mut data)
-        .map_err(|error| FileError { what: format!("{} could not be read", name()), fault: Fault::Read, source: Some(error) })?;
+    source.take(bound).read_to_end(&mut data).map_err(|error| FileError {
+        what: format!("{} could not be read", name()),
+        fault: Fault::Read,
+        source: Some(error),
+    })?;
     if data.len() > limit {
         let what = format!("{} is larger than the {limit} bytes that are read", name());
         return Err(FileError { what, fault: Fault::TooLarge, source: None });

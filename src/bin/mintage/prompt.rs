@@ -22,18 +22,16 @@ pub(crate) fn passphrase(file: Option<&PathBuf>, key: &Path) -> anyhow::Result<P
 
 /// Asks for the passphrase of a new key, twice at a terminal; weak ones are refused.
 pub(crate) fn new_passphrase(file: Option<&PathBuf>) -> anyhow::Result<Passphrase> {
-    let passphrase = match file {
-        Some(file) => from_file(file)?,
-        None => {
-            let first = ask("new passphrase: ")?;
-            check(&first)?;
-            if ask("the same again: ")?.reveal() != first.reveal() {
-                return Err(Failure::new(Code::BadPassphrase, "the two passphrases differ").hint("try again").into());
-            }
-            first
-        }
-    };
+    if let Some(file) = file {
+        let passphrase = from_file(file)?;
+        check(&passphrase)?;
+        return Ok(passphrase);
+    }
+    let passphrase = ask("new passphrase: ")?;
     check(&passphrase)?;
+    if ask("the same again: ")?.reveal() != passphrase.reveal() {
+        return Err(Failure::new(Code::BadPassphrase, "the two passphrases differ").hint("try again").into());
+    }
     Ok(passphrase)
 }
 

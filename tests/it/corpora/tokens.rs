@@ -108,7 +108,10 @@ fn no_flipped_bit_is_accepted() {
             bytes[bit / 8] ^= 1 << (bit % 8);
             let Ok(text) = String::from_utf8(bytes) else { continue };
             assert!(!is_accepted(&text), "bit {bit} of {token}");
-            // The door that mends may put back what base64 determines; it must say so.
+            // The door that mends may put back what base64 determines; it must say so. It is slower, so it sees fewer.
+            if bit % 13 != 0 {
+                continue;
+            }
             let verification = verify::license(&text, against);
             assert!(!verification.verdict.is_valid() || !verification.repairs.is_empty(), "bit {bit} of {token}");
         }

@@ -137,10 +137,10 @@ fn bytes_that_are_no_text_get_a_verdict() {
     bench.write("large.lic", "A".repeat((512 << 10) + 1));
     let large = bench.run(VERIFY.iter().chain(&["large.lic"]));
     assert_snapshot!(large, @"
-    fail  document     `large.lic` is larger than the 524288 bytes that are read
+    fail  document     `large.lic` is larger than the 131072 bytes that are read
     refused, INVALID, as of 2026-07-01T00:00:00Z
     ------- stderr -------
-    mintage: error[malformed]: `large.lic` is larger than the 524288 bytes that are read
+    mintage: error[malformed]: `large.lic` is larger than the 131072 bytes that are read
     mintage: hint: ask the issuer for a fresh copy
     [exit status: 1]
     ");

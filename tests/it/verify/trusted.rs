@@ -87,3 +87,19 @@ fn a_stranger_s_signature_is_told_from_a_broken_one() {
     [exit status: 1]
     ");
 }
+
+#[test]
+fn two_keyrings_of_one_sequence_leave_nothing_to_trust() {
+    let bench = bench();
+    let (token, key) = (bench.license(&[]), example("vendor.key"));
+    let keyring =
+        ["mint", "keyring", "-q", "--allow-readable-key", "--key", &key, "--issued-at", "2026-01-01T00:00:00Z"];
+    assert_eq!(bench.run(keyring.iter().chain(&["-o", "a.json"])).status, Some(0));
+    assert_eq!(bench.run(keyring.iter().chain(&["-o", "b.json", "--add", "ci.pub:license"])).status, Some(0));
+    assert_snapshot!(bench.run(["verify", "--trust", "a.json", "--trust", "b.json", &token]), @"
+    ------- stderr -------
+    mintage: error[forked]: two keyrings carry sequence 1 and differ
+    mintage: hint: ask the issuer which is the true one
+    [exit status: 3]
+    ");
+}

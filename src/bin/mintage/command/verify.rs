@@ -9,18 +9,19 @@ use mintage::code::{Code, Exit};
 use mintage::json;
 use mintage::operation::verify::{self, Against, MAX_TEXT_BYTES, Verification};
 use mintage::policy::Context;
+use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::Timestamp;
 use mintage::verdict::{Outcome, Refusal, State, Verdict};
 
+use crate::clock;
 use crate::command::mint::secret;
 use crate::command::verify_batch;
 use crate::failure::Failure;
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Mode, Overwrite};
 use crate::keys::Trust;
 use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
-use crate::clock;
 
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
@@ -58,6 +59,9 @@ pub(crate) struct Arguments {
     /// Judge as of another time than now
     #[arg(long, value_name = "WHEN")]
     at: Option<String>,
+    /// Remember in FILE the latest time seen, and refuse a clock that was set back since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
+    state: Option<PathBuf>,
     /// JSON object of the default tier's limits
     #[arg(long, value_name = "FILE")]
     defaults: Option<PathBuf>,
@@ -75,10 +79,12 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut context = arguments.context()?;
+    let mut state = arguments.state.as_deref().map(read_state).transpose()?;
+    context.floor = state.as_ref().and_then(|state| state.latest_seen);
     let keyring = arguments.trust.keyring();
     let secret = arguments.unseal.as_deref().map(secret).transpose()?;
-    if let Some(at) = &arguments.at {
-        terminal.note(&format!("as of {}, which --at {at} names", context.now));
+    if arguments.at.is_some() {
+        terminal.note(&format!("judged as of {}, not as of now", context.now));
     }
     if let Some(batch) = &arguments.batch {
         context.machine = arguments.machine.whole_context()?;
@@ -100,7 +106,37 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let bound = std::str::from_utf8(&text).ok().and_then(|text| verify::unverified_fingerprint(text, secret.as_ref()));
     context.machine = arguments.machine.context(bound.as_ref())?;
     let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
-    answer(&verify::license_bytes(&text, against), arguments, terminal)
+    let verification = verify::license_bytes(&text, against);
+    if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
+        remember(path, state, &verification.verdict)?;
+    }
+    answer(&verification, arguments, terminal)
+}
+
+/// Reads what was remembered; a file that is not there yet remembers nothing.
+fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
+    if matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(VerifierState::default());
+    }
+    VerifierState::parse(&files::read(path, MAX_STATE_BYTES)?).map_err(|error| {
+        let message = format!("the state `{}` is damaged: {error}", path.display());
+        let hint = "restore it from a backup; removing it forgets every time that was seen";
+        Failure::new(error.code(), message).hint(hint).unable().into()
+    })
+}
+
+/// Remembers the times of an accepted license; a refused one changes nothing.
+fn remember(path: &Path, state: &mut VerifierState, verdict: &Verdict) -> Result<(), FileError> {
+    if !verdict.is_valid() {
+        return Ok(());
+    }
+    let before = state.clone();
+    state.see(verdict.as_of);
+    verdict.license.iter().for_each(|license| state.see(license.issued_at));
+    if *state == before {
+        return Ok(());
+    }
+    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)
 }
 
 /// What stands where a license is looked for.
@@ -202,6 +238,11 @@ fn people(verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Resu
         lines.push(format!("      {:11}  {key} = {} ({})", "limit", limit.value, limit.source.as_str()));
     }
     let answer = if verdict.is_valid() { "valid" } else { "refused" };
-    lines.push(format!("{}, {}, as of {}", terminal.word(answer, verdict.is_valid()), verdict.state.as_str(), verdict.as_of));
+    lines.push(format!(
+        "{}, {}, as of {}",
+        terminal.word(answer, verdict.is_valid()),
+        verdict.state.as_str(),
+        verdict.as_of
+    ));
     arguments.output.write(&(lines.join("\n") + "\n"), terminal)
 }
