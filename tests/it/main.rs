@@ -13,5 +13,6 @@ mod interop;
 mod keygen;
 mod mint;
 mod readme;
+mod revocations;
 mod vectors;
 mod verify;

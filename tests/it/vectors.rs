@@ -7,7 +7,7 @@ mod scenes;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use mintage::code::Code;
 use mintage::fingerprint::Machine;
@@ -16,7 +16,8 @@ use mintage::key::{KeyError, PublicKey};
 use mintage::keyring::{KeyStatus, Keyring, Purpose, TrustedKey};
 use mintage::operation::lines::verify_lines;
 use mintage::operation::verify::{self, Against};
-use mintage::policy::{Context, MachineContext, judge};
+use mintage::policy::{Context, MachineContext, RevocationsContext, judge};
+use mintage::revocations::{LicenseHash, Revocation, Revocations};
 use mintage::seal::SealSecret;
 use mintage::time::Timestamp;
 use mintage::token::Token;
@@ -25,7 +26,7 @@ use mintage::verdict::{Refusal, State, Verdict};
 use crate::harness::example;
 
 /// Every header that a vector may have, in the order in which it has them.
-const HEADERS: [&str; 19] = [
+const HEADERS: [&str; 23] = [
     "expect",
     "state",
     "key",
@@ -35,6 +36,10 @@ const HEADERS: [&str; 19] = [
     "key-not-after",
     "now",
     "floor",
+    "revocations-issued",
+    "revocations-due",
+    "withdrawn",
+    "withdrawn-grace-hours",
     "tenant",
     "product",
     "feature",
@@ -195,6 +200,7 @@ impl Vector {
         context.product = self.one("product").map(str::to_owned);
         context.features = self.all("feature").into_iter().map(str::to_owned).collect();
         context.usage = self.counts("usage");
+        context.revocations = self.revocations();
         context.defaults = self.counts("default");
         context.build_date = self.time("build-date");
         context.machine = match (self.one("machine"), self.one("fingerprint")) {
@@ -204,6 +210,22 @@ impl Vector {
             (machine, fingerprint) => panic!("machine {machine:?}, fingerprint {fingerprint:?}"),
         };
         context
+    }
+
+    /// The list of revocations at hand: `withdrawn: TIME ID` for every entry.
+    fn revocations(&self) -> RevocationsContext {
+        let (Some(issued_at), Some(due)) = (self.time("revocations-issued"), self.time("revocations-due")) else {
+            return RevocationsContext::None;
+        };
+        let grace_hours = self.one("withdrawn-grace-hours").map_or(0, |hours| hours.parse().unwrap());
+        let entry = |text: &str| {
+            let (at, id) = text.split_once(' ').unwrap();
+            let at = Timestamp::parse_rfc3339(at).unwrap();
+            Revocation { id: LicenseHash::of(id), at, grace_hours, reason: None }
+        };
+        let entries = self.all("withdrawn").into_iter().map(entry).collect();
+        let list = Arc::new(Revocations::new(1, issued_at, due, entries));
+        RevocationsContext::List { list, max_age: None }
     }
 
     fn secret(&self) -> Option<SealSecret> {

@@ -297,14 +297,14 @@ fn a_machine_is_compared_exactly() {
     pass  window       until 2026-12-31T23:59:59Z, 183 days left
     skip  tenant       none was named
     skip  product      none was named
-    fail  machine      the license is bound to a machine, and this one's fingerprint was not given
+    fail  machine      bound to `node-1`, and no value was supplied for this machine
     skip  activation   no proof is demanded
     skip  features     none were asked for
     skip  maintenance  the license covers every build
     skip  usage        none was given
     refused, INVALID, as of 2026-07-01T00:00:00Z
     ------- stderr -------
-    mintage: error[machine-unreadable]: the license is bound to a machine, and this one's fingerprint was not given
+    mintage: error[machine-unreadable]: bound to `node-1`, and no value was supplied for this machine
     mintage: hint: run with the rights to read it, or supply the value with --fingerprint
     [exit status: 3]
     ");

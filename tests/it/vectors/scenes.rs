@@ -4,6 +4,7 @@ mod judged;
 mod read;
 mod signed;
 mod valid;
+mod withdrawn;
 
 use std::collections::BTreeMap;
 
@@ -21,7 +22,8 @@ pub(super) struct Scene {
 
 /// Every scene.
 pub(super) fn all() -> Vec<Scene> {
-    [valid::scenes(), signed::scenes(), read::scenes(), judged::scenes()].into_iter().flatten().collect()
+    let rooms = [valid::scenes(), signed::scenes(), read::scenes(), judged::scenes(), withdrawn::scenes()];
+    rooms.into_iter().flatten().collect()
 }
 
 /// Starts a scene: the license of [`payload`] on 1 July 2026, verified with the vendor's key.
