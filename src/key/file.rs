@@ -1,9 +1,9 @@
 //! Private key files: PKCS#8 in PEM or DER, plain or encrypted (RFC 5208, RFC 5958, RFC 8018).
 
-use ed25519_dalek_pkcs8::pkcs8::EncodePrivateKey;
 use ed25519_dalek_pkcs8::KeypairBytes;
+use ed25519_dalek_pkcs8::pkcs8::EncodePrivateKey;
 use pkcs8::der::{Decode, pem::PemLabel};
-use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters};
+use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, Pbkdf2Prf};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
 use zeroize::Zeroizing;
 
@@ -39,7 +39,8 @@ impl KeyFile {
     /// `Form` when it is neither, `OtherType` for another label or algorithm, `TooCostly` when opening it would take more
     /// than 10,000,000 PBKDF2 rounds or 256 MiB of scrypt memory.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
-        let document = match std::str::from_utf8(bytes).ok().filter(|text| text.trim_start().starts_with("-----BEGIN ")) {
+        let document = match std::str::from_utf8(bytes).ok().filter(|text| text.trim_start().starts_with("-----BEGIN "))
+        {
             Some(text) => from_pem(text.trim())?,
             None => SecretDocument::try_from(bytes).map_err(|_| form("it is neither PEM nor DER"))?,
         };
@@ -73,7 +74,12 @@ impl KeyFile {
         let info = EncryptedPrivateKeyInfoRef::from_der(self.document.as_bytes())
             .map_err(|_| form("its structure is not PKCS#8"))?;
         let passphrase = passphrase.ok_or(KeyError::Locked)?;
-        let opened = info.decrypt(passphrase.reveal()).map_err(|_| KeyError::WrongPassphrase)?;
+        let opened = info.decrypt(passphrase.reveal()).map_err(|error| match error {
+            pkcs8::Error::EncryptedPrivateKey(error) if error != pkcs8::pkcs5::Error::DecryptFailed => {
+                form(&format!("its encryption cannot be undone: {error}"))
+            }
+            _ => KeyError::WrongPassphrase,
+        })?;
         // A wrong passphrase can leave padding that happens to look right, but never the structure of a key.
         if PrivateKeyInfoRef::from_der(opened.as_bytes()).is_err() {
             return Err(KeyError::WrongPassphrase);
@@ -98,8 +104,7 @@ impl SecretKey {
     pub fn to_encrypted_pem(&self, passphrase: &Passphrase, fresh: &Freshness) -> Result<Zeroizing<String>, KeyError> {
         let fault = || form("it could not be encrypted");
         let cost = pkcs8::pkcs5::scrypt::Params::new(14, 8, 5).map_err(|_| fault())?;
-        let parameters =
-            Parameters::generate_scrypt_aes256cbc(cost, &fresh.salt, fresh.iv).map_err(|_| fault())?;
+        let parameters = Parameters::generate_scrypt_aes256cbc(cost, &fresh.salt, fresh.iv).map_err(|_| fault())?;
         let document = self.pkcs8()?;
         let info = PrivateKeyInfoRef::from_der(document.as_bytes()).map_err(|_| fault())?;
         let encrypted = info.encrypt_with_params(parameters, passphrase.reveal()).map_err(|_| fault())?;
@@ -121,8 +126,12 @@ fn from_pem(text: &str) -> Result<SecretDocument, KeyError> {
         return Err(KeyError::OtherType(match label {
             "PUBLIC KEY" => "a public key where a private one belongs".to_owned(),
             "OPENSSH PRIVATE KEY" => {
-                "an OpenSSH private key (`ssh-keygen -p -m PKCS8 -f FILE` converts it)".to_owned()
+                "an OpenSSH private key (from OpenSSH 10.3 on, `ssh-keygen -p -m PKCS8 -f FILE` converts an Ed25519 one)"
+                    .to_owned()
             }
+            "RSA PRIVATE KEY" => "an RSA key".to_owned(),
+            "EC PRIVATE KEY" => "an elliptic-curve (EC) key".to_owned(),
+            "DSA PRIVATE KEY" => "a DSA key".to_owned(),
             label => format!("PEM text labelled `{}`", label.escape_debug()),
         }));
     }
@@ -149,19 +158,27 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
     let costly = |found: String| Err(KeyError::TooCostly(found));
     let scheme = info.encryption_algorithm.pbes2();
     let Some(Parameters { kdf, encryption, .. }) = scheme else {
-        return Err(KeyError::OtherType("a key under PBES1 encryption".to_owned()));
+        return Err(KeyError::OtherType(reencrypt("PBES1 encryption")));
     };
-    if !matches!(encryption, EncryptionScheme::Aes128Cbc { .. } | EncryptionScheme::Aes256Cbc { .. } | EncryptionScheme::Aes192Cbc { .. }
-        | EncryptionScheme::Aes128Gcm { .. } | EncryptionScheme::Aes256Gcm { .. })
-    {
-        return Err(KeyError::OtherType("a key under a cipher other than AES".to_owned()));
+    if !matches!(
+        encryption,
+        EncryptionScheme::Aes128Cbc { .. }
+            | EncryptionScheme::Aes256Cbc { .. }
+            | EncryptionScheme::Aes192Cbc { .. }
+            | EncryptionScheme::Aes128Gcm { .. }
+            | EncryptionScheme::Aes256Gcm { .. }
+    ) {
+        return Err(KeyError::OtherType(reencrypt("a cipher other than AES")));
     }
     match kdf {
         Kdf::Pbkdf2(params) if params.iteration_count > MAX_ROUNDS => {
             costly(format!("{} PBKDF2 rounds, and at most {MAX_ROUNDS} are run", params.iteration_count))
         }
         Kdf::Pbkdf2(params) if params.iteration_count == 0 => Err(form("its PBKDF2 round count is 0")),
-        Kdf::Pbkdf2(_) => Ok(()),
+        Kdf::Pbkdf2(params) if params.prf == Pbkdf2Prf::HmacWithSha1 => {
+            Err(KeyError::OtherType(reencrypt("PBKDF2 with SHA-1")))
+        }
+        Kdf::Pbkdf2(params) => check_salt(params.salt.as_bytes()),
         Kdf::Scrypt(params) => {
             let (n, r, p) = (params.cost_parameter, params.block_size, params.parallelization);
             if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
@@ -173,9 +190,21 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
                     "scrypt N={n} r={r} p={p}, and at most 256 MiB, r={MAX_SCRYPT_R}, p={MAX_SCRYPT_P} are allowed"
                 ));
             }
-            Ok(())
+            check_salt(params.salt.as_bytes())
         }
-        _ => Err(KeyError::OtherType("a key under an unknown key derivation".to_owned())),
+        _ => Err(KeyError::OtherType(reencrypt("an unknown key derivation"))),
+    }
+}
+
+fn reencrypt(protection: &str) -> String {
+    format!("a key under {protection} (`openssl pkcs8 -topk8 -in FILE -out NEW` encrypts it anew)")
+}
+
+/// RFC 8018, section 4.1, asks for eight bytes at least.
+fn check_salt(salt: &[u8]) -> Result<(), KeyError> {
+    match salt.len() {
+        0..8 => Err(form("the salt of its encryption has fewer than 8 bytes")),
+        _ => Ok(()),
     }
 }
 

@@ -36,7 +36,10 @@ impl PublicKey {
         }
         if let Some(algorithm) = ["ssh-", "ecdsa-", "sk-"].into_iter().find(|prefix| text.starts_with(prefix)) {
             let name = text.split_ascii_whitespace().next().unwrap_or(algorithm);
-            return Err(KeyError::OtherType(format!("an OpenSSH public key ({name}); `ssh-keygen -e -m PKCS8` converts it")));
+            return Err(KeyError::OtherType(format!(
+                "an OpenSSH public key ({name}); with ssh-ed25519, `cut -d' ' -f2 FILE | base64 -d | tail -c 32 | base64` \
+                 gives what is read here"
+            )));
         }
         if let Some(bytes) = decode_hex(&text.to_ascii_lowercase()) {
             return Self::from_bytes(&bytes);
@@ -59,8 +62,8 @@ impl PublicKey {
     /// As [`PublicKey::parse`].
     pub fn from_file_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         match std::str::from_utf8(bytes) {
-            Ok(text) if bytes.first() != Some(&0x30) || text.len() == 64 || text.trim_ascii().len() == 64 => Self::parse(text),
-            Ok(text) if text.starts_with("302a") => Self::parse(text),
+            // A text may begin with the digit 0 as DER does, and a DER structure may happen to be UTF-8.
+            Ok(text) if !bytes.starts_with(&SPKI_PREFIX) && named_algorithm(bytes).is_none() => Self::parse(text),
             _ => from_spki(bytes),
         }
     }
@@ -158,7 +161,9 @@ mod tests {
         let key = key();
         let spki_hex = Hex(&STANDARD.decode(key.to_spki_base64()).unwrap()).to_string();
         let raw = STANDARD.encode(key.as_bytes());
-        for text in [key.to_pem(), key.to_spki_base64(), key.to_hex(), key.to_hex().to_uppercase(), key.to_jwk(), spki_hex, raw] {
+        for text in
+            [key.to_pem(), key.to_spki_base64(), key.to_hex(), key.to_hex().to_uppercase(), key.to_jwk(), spki_hex, raw]
+        {
             assert_eq!(PublicKey::parse(&text), Ok(key.clone()), "{text}");
             assert_eq!(PublicKey::from_file_bytes(format!("{text}\n").as_bytes()), Ok(key.clone()), "{text}");
         }
@@ -169,7 +174,10 @@ mod tests {
     #[test]
     fn names_keys_of_another_type() {
         for (text, name) in [
-            ("MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEcjLb3E0kFFkfvqZwXVJCKKMVlLBkEyuO8oRwKSqfWE4R5cQXl4oWUwWJ6HJQNLLWFbDFAxLVR1VqFUxtLLNFGw==", "EC"),
+            (
+                "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEcjLb3E0kFFkfvqZwXVJCKKMVlLBkEyuO8oRwKSqfWE4R5cQXl4oWUwWJ6HJQNLLWFbDFAxLVR1VqFUxtLLNFGw==",
+                "EC",
+            ),
             ("MCowBQYDK2VuAyEAKay64UG8yvCyLhqU000LxzYeUm0L/hLIl5S8kyKWbdc=", "X25519"),
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "a private key"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "CERTIFICATE"),
@@ -183,7 +191,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_key() {
-        for text in ["", "hello", "AAAA", "{}", "{", "-----BEGIN PUBLIC KEY-----", &"0".repeat(63), "MCowBQYDK2VwAyEA"] {
+        for text in ["", "hello", "AAAA", "{}", "{", "-----BEGIN PUBLIC KEY-----", &"0".repeat(63), "MCowBQYDK2VwAyEA"]
+        {
             assert!(matches!(PublicKey::parse(text), Err(KeyError::Form(_))), "{text}");
         }
     }

@@ -16,9 +16,6 @@ use crate::failure::Failure;
 use crate::files::{self, Exposure, FileError};
 use crate::{process, prompt};
 
-/// The largest key file, in bytes.
-const MAX_KEY_BYTES: usize = 64 << 10;
-
 /// Names a private key.
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
@@ -49,7 +46,8 @@ impl Signer {
         };
         process::keep_secrets();
         let exposure = if self.allow_readable_key { Exposure::Accept } else { Exposure::Refuse };
-        let data = Zeroizing::new(files::read_private(path, MAX_KEY_BYTES, exposure)?);
+        let data = files::read_private(path, files::SECRET_BYTES, exposure).map_err(too_large_for_a_key)?;
+        let data = Zeroizing::new(data);
         let about = || format!("key file `{}`", path.display());
         let file = KeyFile::parse(&data).with_context(about)?;
         let passphrase = match file.is_encrypted() {
@@ -65,10 +63,12 @@ impl Trust {
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut keyring = Keyring::default();
         if self.trust.is_empty() {
-            let value = std::env::var("MINTAGE_TRUST").unwrap_or_default();
+            let value = std::env::var_os("MINTAGE_TRUST").unwrap_or_default();
+            let value = value.to_string_lossy();
             if !value.is_empty() && !add(&value, &mut keyring)? {
                 // Neither a path nor a key: a list of paths, as PATH is one. No form of a key holds a colon but JWK.
-                for part in std::env::split_paths(OsStr::new(&value)) {
+                let parts = std::env::split_paths(OsStr::new(value.as_ref()));
+                for part in parts.filter(|part| !part.as_os_str().is_empty()) {
                     let part = part.to_string_lossy();
                     if !add(&part, &mut keyring)? {
                         return Err(unreadable(&part).context("MINTAGE_TRUST"));
@@ -118,8 +118,13 @@ fn add(trust: &str, keyring: &mut Keyring) -> anyhow::Result<bool> {
 }
 
 fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
-    let data = files::read(path, MAX_KEY_BYTES)?;
+    let data = files::read(path, files::SECRET_BYTES).map_err(too_large_for_a_key)?;
     PublicKey::from_file_bytes(&data).with_context(|| format!("key file `{}`", path.display()))
+}
+
+/// A file that cannot be a key answers no question about a license.
+fn too_large_for_a_key(error: FileError) -> anyhow::Error {
+    if error.is_too_large() { Failure::new(Code::BadKey, error).into() } else { error.into() }
 }
 
 fn unreadable(trust: &str) -> anyhow::Error {

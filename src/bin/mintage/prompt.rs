@@ -9,9 +9,6 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::files;
 
-/// The longest passphrase file, in bytes.
-const MAX_BYTES: usize = 64 << 10;
-
 /// Asks for the passphrase of a key that exists.
 pub(crate) fn passphrase(file: Option<&PathBuf>, key: &Path) -> anyhow::Result<Passphrase> {
     match file {
@@ -46,7 +43,11 @@ fn check(passphrase: &Passphrase) -> anyhow::Result<()> {
 
 /// Takes the first line.
 fn from_file(path: &Path) -> anyhow::Result<Passphrase> {
-    let data = Zeroizing::new(files::read(path, MAX_BYTES)?);
+    let data = files::read(path, files::SECRET_BYTES).map_err(|error| match error.is_too_large() {
+        true => anyhow::Error::from(Failure::new(Code::BadPassphrase, error)),
+        false => error.into(),
+    });
+    let data = Zeroizing::new(data?);
     let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match std::str::from_utf8(line) {
