@@ -20,8 +20,7 @@ pub struct IdError;
 impl KeyId {
     /// Computes the id of the Ed25519 public key with these 32 bytes (RFC 8032, section 5.1.5).
     pub fn of_public_key(public: &[u8; 32]) -> Self {
-        let object =
-            format!(r#"{{"keytype":"ed25519","keyval":{{"public":"{}"}},"scheme":"ed25519"}}"#, Hex(public));
+        let object = format!(r#"{{"keytype":"ed25519","keyval":{{"public":"{}"}},"scheme":"ed25519"}}"#, Hex(public));
         Self(Sha256::digest(object).into())
     }
 
@@ -129,7 +128,8 @@ mod tests {
 
     #[test]
     fn an_id_has_one_spelling() {
-        for text in ["", "00", &"0".repeat(63), &"A".repeat(64), &"g".repeat(64), "../../../../etc/x", &"é".repeat(32)] {
+        for text in ["", "00", &"0".repeat(63), &"A".repeat(64), &"g".repeat(64), "../../../../etc/x", &"é".repeat(32)]
+        {
             assert_eq!(KeyId::parse(text), Err(IdError), "{text}");
         }
         assert_eq!(Kid::parse("0123456789ABCDEF"), Err(IdError));

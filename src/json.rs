@@ -162,9 +162,9 @@ impl<'a> Value<'a> {
             Self::Integer(number) => i64::try_from(number).ok(),
             _ => None,
         };
-        seconds.and_then(|seconds| Timestamp::from_seconds(seconds).ok()).ok_or_else(|| {
-            JsonError::value(name, "a time in integer seconds since the epoch, 0..=253402300799", &self)
-        })
+        seconds
+            .and_then(|seconds| Timestamp::from_seconds(seconds).ok())
+            .ok_or_else(|| JsonError::value(name, "a time in integer seconds since the epoch, 0..=253402300799", &self))
     }
 
     /// Names the value's type and, for a short scalar, the value itself.

@@ -60,7 +60,8 @@ impl PublicKey {
         if point.mul_by_cofactor().is_identity() {
             return Err(KeyError::Weak("it is of small order"));
         }
-        let verifying = VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Weak("it is not a point of the curve"))?;
+        let verifying =
+            VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Weak("it is not a point of the curve"))?;
         Ok(Self { verifying, minus: -point, id: KeyId::of_public_key(bytes) })
     }
 
@@ -85,7 +86,7 @@ impl Eq for PublicKey {}
 
 impl fmt::Debug for PublicKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PublicKey").field("id", &self.id).finish()
+        f.debug_struct("PublicKey").field("id", &self.id).finish_non_exhaustive()
     }
 }
 

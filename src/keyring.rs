@@ -1,5 +1,7 @@
 //! [`Keyring`]: the public keys that are trusted, for what, and when.
 
+pub mod document;
+
 use std::collections::HashMap;
 use std::fmt;
 

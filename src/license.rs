@@ -159,7 +159,11 @@ impl fmt::Display for LicenseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Critical(name) => {
-                write!(f, "the license demands that `{}` be understood, and this version does not know it", name.escape_debug())
+                write!(
+                    f,
+                    "the license demands that `{}` be understood, and this version does not know it",
+                    name.escape_debug()
+                )
             }
             Self::Fingerprint(error) => error.fmt(f),
             Self::Json(error) => error.fmt(f),

@@ -122,8 +122,9 @@ impl SealedLicense {
                 "enc" => algorithm = Some(value.into_string(&name)?),
                 "kid" => {
                     let text = value.into_string(&name)?;
-                    let parsed = Kid::parse(&text)
-                        .map_err(|_| JsonError::value("kid", "a string of 16 lower-case hex digits", &Value::String(text)));
+                    let parsed = Kid::parse(&text).map_err(|_| {
+                        JsonError::value("kid", "a string of 16 lower-case hex digits", &Value::String(text))
+                    });
                     kid = Some(parsed?);
                 }
                 "crit" => {

@@ -73,7 +73,12 @@ impl Timestamp {
         let form = || TimeError::Form(text.to_owned());
         let nowhere = || TimeError::NoSuchMoment(text.to_owned());
         let bytes = text.as_bytes();
-        if !text.is_ascii() || bytes.len() < 20 || !matches!(bytes[10], b'T' | b't') || bytes[13] != b':' || bytes[16] != b':' {
+        if !text.is_ascii()
+            || bytes.len() < 20
+            || !matches!(bytes[10], b'T' | b't')
+            || bytes[13] != b':'
+            || bytes[16] != b':'
+        {
             return Err(form());
         }
         let date = parse_date(&text[..10]).map_err(|fault| fault.into_error(text))?;
@@ -298,10 +303,23 @@ mod tests {
     #[test]
     fn spans_count_from_now_and_stay_in_range() {
         let now = Timestamp::from_seconds(1_000).unwrap();
-        for (text, seconds) in [("90d", 1_000 + 90 * DAY), ("12h", 1_000 + 43_200), ("2w", 1_000 + 14 * DAY), ("0d", 1_000)] {
+        for (text, seconds) in
+            [("90d", 1_000 + 90 * DAY), ("12h", 1_000 + 43_200), ("2w", 1_000 + 14 * DAY), ("0d", 1_000)]
+        {
             assert_eq!(Timestamp::parse_when(text, now).map(Timestamp::seconds), Ok(seconds), "{text}");
         }
-        for text in ["2900000000d", "999999999999999999w", "9999999999999999999d", "-1d", "+1d", "1.5d", "1m", "d", "1 d", "Never"] {
+        for text in [
+            "2900000000d",
+            "999999999999999999w",
+            "9999999999999999999d",
+            "-1d",
+            "+1d",
+            "1.5d",
+            "1m",
+            "d",
+            "1 d",
+            "Never",
+        ] {
             assert!(Timestamp::parse_when(text, now).is_err(), "{text}");
         }
     }

@@ -267,10 +267,14 @@ impl fmt::Display for TokenError {
             Self::Base64(part) => write!(f, "the {part} is not base64 in its one padded spelling"),
             Self::Distrust(distrust) => distrust.fmt(f),
             Self::License(error) => error.fmt(f),
-            Self::Parts(count) => write!(f, "a token has two parts with one dot between them, and this text has {count}"),
+            Self::Parts(count) => {
+                write!(f, "a token has two parts with one dot between them, and this text has {count}")
+            }
             Self::Seal(error) => error.fmt(f),
             Self::SignatureLength(length) => write!(f, "the signature is {length} bytes long, and must be 64"),
-            Self::TooLong(length) => write!(f, "the token is {length} bytes long, and at most {MAX_TOKEN_BYTES} are read"),
+            Self::TooLong(length) => {
+                write!(f, "the token is {length} bytes long, and at most {MAX_TOKEN_BYTES} are read")
+            }
             Self::UnknownKey(kid) => write!(f, "signed by key {kid}, which is not among the trusted keys"),
         }
     }

@@ -1,4 +1,4 @@
-//! Reads JSON text into a [`Value`] through serde_json's grammar.
+//! Reads JSON text into a [`Value`] through `serde_json`'s grammar.
 
 use std::borrow::Cow;
 use std::cell::Cell;
@@ -25,7 +25,7 @@ pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
     read.map_err(|error| fault.take().unwrap_or_else(|| JsonError::Syntax(error.to_string())))
 }
 
-/// Reads one value at a depth; a fault that serde_json could only carry as words is left in `fault`.
+/// Reads one value at a depth; a fault that `serde_json` could only carry as words is left in `fault`.
 #[derive(Clone, Copy)]
 struct Strict<'c> {
     depth: usize,
@@ -179,7 +179,19 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_json() {
-        for text in ["", "{", "{}x", "{} {}", "\u{feff}{}", "{'a':1}", "{\"a\":NaN}", "{\"a\":01}", "[1,]", "\"\\ud800\"", "nul"] {
+        for text in [
+            "",
+            "{",
+            "{}x",
+            "{} {}",
+            "\u{feff}{}",
+            "{'a':1}",
+            "{\"a\":NaN}",
+            "{\"a\":01}",
+            "[1,]",
+            "\"\\ud800\"",
+            "nul",
+        ] {
             assert!(matches!(parse(text.as_bytes()), Err(JsonError::Syntax(_))), "{text}");
         }
         assert!(matches!(parse(b"\"\xff\""), Err(JsonError::Syntax(_))));

@@ -1,5 +1,7 @@
 //! Writes JSON in its one canonical spelling.
 
+use std::fmt::Write;
+
 use super::Value;
 
 /// Spells a value canonically: members sorted bytewise, no white space.
@@ -133,7 +135,9 @@ impl Writer {
         self.text.push('"');
         let mut plain = 0;
         for (at, char) in text.char_indices() {
-            if char.is_ascii() && !matches!(char, '\0'..='\x1f' | '"' | '\\' | '\x7f') || !char.is_ascii() && !steers(char) {
+            if char.is_ascii() && !matches!(char, '\0'..='\x1f' | '"' | '\\' | '\x7f')
+                || !char.is_ascii() && !steers(char)
+            {
                 continue;
             }
             self.text.push_str(&text[plain..at]);
@@ -146,7 +150,8 @@ impl Writer {
                 '\t' => self.text.push_str("\\t"),
                 other => {
                     for unit in other.encode_utf16(&mut [0; 2]) {
-                        self.text.push_str(&format!("\\u{unit:04x}"));
+                        // Writing to a String cannot fail.
+                        let _ = write!(self.text, "\\u{unit:04x}");
                     }
                 }
             }
@@ -166,7 +171,6 @@ pub fn steers(char: char) -> bool {
 }
 
 fn push_integer(text: &mut String, number: i64) {
-    use std::fmt::Write;
     // Writing to a String cannot fail.
     let _ = write!(text, "{number}");
 }
@@ -178,7 +182,8 @@ mod tests {
 
     #[test]
     fn members_are_sorted_bytewise_and_white_space_goes() {
-        let value = parse(br#" { "b" : [ 1 , -2 , { } ] , "a" : { "z" : null , "Z" : true } , "\u00e9":"\u00e9" } "#).unwrap();
+        let value =
+            parse(br#" { "b" : [ 1 , -2 , { } ] , "a" : { "z" : null , "Z" : true } , "\u00e9":"\u00e9" } "#).unwrap();
         assert_eq!(canonical(&value), r#"{"a":{"Z":true,"z":null},"b":[1,-2,{}],"é":"é"}"#);
     }
 

@@ -7,7 +7,7 @@ use super::{KeyError, PublicKey};
 use crate::id::{Hex, decode_hex};
 use crate::json;
 
-/// SubjectPublicKeyInfo of an Ed25519 key up to its 32 bytes (RFC 8410, section 4).
+/// `SubjectPublicKeyInfo` of an Ed25519 key up to its 32 bytes (RFC 8410, section 4).
 const SPKI_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 
 const PEM_BEGIN: &str = "-----BEGIN PUBLIC KEY-----";

@@ -89,7 +89,7 @@ impl License {
             "activation" => self.activation = activation(value, name)?,
             "fingerprint" => self.fingerprint = Some(Fingerprint::from_json(value, name)?),
             "maintenanceUntil" => self.maintenance_until = Some(value.into_timestamp(name)?),
-            "kid" => self.kid = Some(kid(value, name)?),
+            "kid" => self.kid = Some(kid(&value, name)?),
             "meta" => {
                 self.meta = map(value, name, |value, name| value.into_string(name).map(std::borrow::Cow::into_owned))?;
             }
@@ -137,12 +137,12 @@ fn activation(value: Value<'_>, name: &str) -> Result<Activation, JsonError> {
     }
 }
 
-fn kid(value: Value<'_>, name: &str) -> Result<Kid, JsonError> {
-    match &value {
+fn kid(value: &Value<'_>, name: &str) -> Result<Kid, JsonError> {
+    let kid = match value {
         Value::String(text) => Kid::parse(text).ok(),
         _ => None,
-    }
-    .ok_or_else(|| JsonError::value(name, "a string of 16 lower-case hex digits", &value))
+    };
+    kid.ok_or_else(|| JsonError::value(name, "a string of 16 lower-case hex digits", value))
 }
 
 fn strings(value: Value<'_>, name: &str) -> Result<Vec<String>, JsonError> {

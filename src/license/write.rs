@@ -154,7 +154,8 @@ mod tests {
             r#""kid":"0123456789abcdef","label":"l","licenseId":"i","limits":{"a":1,"b":0},"maintenanceUntil":4,"maxActivations":2,"#,
             r#""meta":{"k":"v"},"nbf":2,"product":"p","seats":3,"tenantId":"t","tier":"Free"}"#
         );
-        let license = License::from_members(json::parse(full.as_bytes()).unwrap().into_object("payload").unwrap()).unwrap();
+        let license =
+            License::from_members(json::parse(full.as_bytes()).unwrap().into_object("payload").unwrap()).unwrap();
         assert_eq!(license.to_payload(), full);
         assert_eq!(json::canonical(&json::parse(full.as_bytes()).unwrap()), full);
         let mut out = Writer::default();

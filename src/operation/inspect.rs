@@ -56,13 +56,17 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
             let mut inspection = Inspection::new("license");
             let size = text.trim().len();
             let payload = token.unverified_payload();
-            inspection.fact("form", format!("a token, {size} bytes; payload {} bytes, signature 64 bytes", payload.len()));
+            inspection
+                .fact("form", format!("a token, {size} bytes; payload {} bytes, signature 64 bytes", payload.len()));
             repairs.iter().for_each(|repair| inspection.fact("mended", repair.to_string()));
             match token.unverified_body() {
                 Body::Open(license) => inspection.license(license, payload, now),
                 Body::Sealed(sealed) => {
                     inspection.kind = "sealed-license";
-                    inspection.fact("sealed", format!("{} bytes under A256GCM; --unseal of `verify` opens it", sealed.sealed_bytes()));
+                    inspection.fact(
+                        "sealed",
+                        format!("{} bytes under A256GCM; --unseal of `verify` opens it", sealed.sealed_bytes()),
+                    );
                     inspection.signer(sealed.kid.map(|kid| kid.to_string()));
                     inspection.payload(payload);
                 }

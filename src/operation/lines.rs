@@ -39,10 +39,15 @@ pub fn verify_lines(
     threads: usize,
 ) -> io::Result<Summary> {
     let mut summary = Summary::default();
-    in_order(threads, Blocks::new(input), |block| verify_block(&block, against), |answers: Answers| {
-        summary.add(&answers.summary);
-        output.write_all(&answers.text)
-    })?;
+    in_order(
+        threads,
+        Blocks::new(input),
+        |block| verify_block(&block, against),
+        |answers: Answers| {
+            summary.add(&answers.summary);
+            output.write_all(&answers.text)
+        },
+    )?;
     output.flush()?;
     Ok(summary)
 }
@@ -107,7 +112,8 @@ fn read_line(line: &[u8]) -> Result<UnverifiedToken, Refusal> {
     }
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let text = if line.trim_ascii_start().first() == Some(&b'{') {
-        let members = json::parse(line).and_then(|value| value.into_object("line")).map_err(|error| malformed(&error))?;
+        let members =
+            json::parse(line).and_then(|value| value.into_object("line")).map_err(|error| malformed(&error))?;
         let token = members.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value);
         match token.ok_or_else(|| malformed(&JsonError::Missing("token")))? {
             Value::String(text) => text,

@@ -176,8 +176,12 @@ impl MintError {
 impl fmt::Display for MintError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::EndsFirst(start, end) => write!(f, "the license would begin at {start} and end before that, at {end}"),
-            Self::Grace(days) => write!(f, "{days} days of grace were asked for, and at most {MAX_GRACE_DAYS} are allowed"),
+            Self::EndsFirst(start, end) => {
+                write!(f, "the license would begin at {start} and end before that, at {end}")
+            }
+            Self::Grace(days) => {
+                write!(f, "{days} days of grace were asked for, and at most {MAX_GRACE_DAYS} are allowed")
+            }
             Self::Missing("plans") => f.write_str("a plan was named, and no file of plans"),
             Self::Missing(name) => write!(f, "the license needs `{name}`"),
             Self::Plan(error) => error.fmt(f),
@@ -202,11 +206,7 @@ mod tests {
     }
 
     fn draft() -> Draft {
-        Draft {
-            tenant_id: Some("acme".to_owned()),
-            expires_at: Some(When::Text("90d".to_owned())),
-            ..Draft::default()
-        }
+        Draft { tenant_id: Some("acme".to_owned()), expires_at: Some(When::Text("90d".to_owned())), ..Draft::default() }
     }
 
     #[test]

@@ -67,10 +67,15 @@ mod tests {
     fn results_come_in_the_order_of_the_items() {
         let mut seen = Vec::new();
         let items = (0..1_000_u64).map(Ok::<_, ()>);
-        let done = in_order(4, items, |item| item * item, |square| {
-            seen.push(square);
-            Ok(())
-        });
+        let done = in_order(
+            4,
+            items,
+            |item| item * item,
+            |square| {
+                seen.push(square);
+                Ok(())
+            },
+        );
         assert_eq!(done, Ok(()));
         assert!(seen.iter().copied().eq((0..1_000).map(|item| item * item)));
     }
@@ -79,7 +84,18 @@ mod tests {
     fn the_first_error_ends_it() {
         let mut seen = 0;
         let items = (0..1_000).map(|item| if item == 500 { Err("item") } else { Ok(item) });
-        assert_eq!(in_order(2, items, |item| item, |_| { seen += 1; Ok(()) }), Err("item"));
+        assert_eq!(
+            in_order(
+                2,
+                items,
+                |item| item,
+                |_| {
+                    seen += 1;
+                    Ok(())
+                }
+            ),
+            Err("item")
+        );
         assert!(seen <= 500);
         let full = in_order(2, (0..1_000).map(Ok), |item| item, |item| if item == 7 { Err("sink") } else { Ok(()) });
         assert_eq!(full, Err("sink"));

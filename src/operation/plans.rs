@@ -12,7 +12,7 @@ use crate::license::Activation;
 /// A vendor's plans and the names of limits and features that they define.
 #[derive(Clone, Debug, Default)]
 pub struct Plans {
-    plans: BTreeMap<String, Draft>,
+    by_name: BTreeMap<String, Draft>,
     limits: BTreeSet<String>,
     features: BTreeSet<String>,
 }
@@ -51,13 +51,13 @@ impl Plans {
                         let plan = plan(&name, value)?;
                         all.limits.extend(plan.limits.keys().cloned());
                         all.features.extend(plan.features.iter().flatten().cloned());
-                        all.plans.insert(name, plan);
+                        all.by_name.insert(name, plan);
                     }
                 }
                 (other, _) => return Err(PlanError::File(format!("`{other}` is not `plans`, `limits` or `features`"))),
             }
         }
-        if all.plans.is_empty() {
+        if all.by_name.is_empty() {
             return Err(PlanError::File("it defines no plan".to_owned()));
         }
         Ok(all)
@@ -65,7 +65,7 @@ impl Plans {
 
     /// Returns the plans' names in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.plans.keys().map(String::as_str)
+        self.by_name.keys().map(String::as_str)
     }
 
     /// Lays a draft over the plan it names, and checks every name in it.
@@ -81,7 +81,7 @@ impl Plans {
         }
         match &draft.plan {
             None => Ok(draft),
-            Some(name) => match self.plans.get(name) {
+            Some(name) => match self.by_name.get(name) {
                 Some(plan) => Ok(draft.over(plan)),
                 None => Err(unknown("plan", name, self.names())),
             },
@@ -132,8 +132,18 @@ fn plan(name: &str, value: Value) -> Result<Draft, PlanError> {
                 }
             }
             other => {
-                let members = ["tier", "product", "validity", "maintenance", "grace_days", "max_activations", "seats",
-                    "features", "activation", "limits"];
+                let members = [
+                    "tier",
+                    "product",
+                    "validity",
+                    "maintenance",
+                    "grace_days",
+                    "max_activations",
+                    "seats",
+                    "features",
+                    "activation",
+                    "limits",
+                ];
                 let nearest = members.iter().min_by_key(|name| strsim::damerau_levenshtein(other, name));
                 let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
                 return Err(PlanError::File(format!("`{place}` is not a member of a plan{hint}")));
@@ -179,7 +189,9 @@ impl fmt::Display for PlanError {
             Self::Unknown { what, name, nearest: Some(nearest) } => {
                 write!(f, "the plans define no {what} `{name}`; did you mean `{nearest}`?")
             }
-            Self::Unknown { what, name, nearest: None } => write!(f, "the plans define no {what} `{name}`, and none at all"),
+            Self::Unknown { what, name, nearest: None } => {
+                write!(f, "the plans define no {what} `{name}`, and none at all")
+            }
         }
     }
 }
@@ -206,7 +218,8 @@ mod tests {
     #[test]
     fn a_plan_gives_what_the_draft_leaves_out() {
         let plans = Plans::parse(PLANS).unwrap();
-        let draft = Draft { plan: Some("pro".to_owned()), limits: [("max_apps".to_owned(), 99)].into(), ..Draft::default() };
+        let draft =
+            Draft { plan: Some("pro".to_owned()), limits: [("max_apps".to_owned(), 99)].into(), ..Draft::default() };
         let applied = plans.apply(draft).unwrap();
         assert_eq!(applied.limits, [("max_apps".to_owned(), 99), ("max_users".to_owned(), 50)].into());
         assert_eq!(applied.grace_period_days, Some(14));

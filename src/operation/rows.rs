@@ -125,7 +125,9 @@ fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>) -> Result<(), Ro
     }
     let text = |value: Value<'_>| value.into_string(name).map(std::borrow::Cow::into_owned);
     let count = |value: Value<'_>| value.into_count(name);
-    let strings = |value: Value<'_>| -> Result<Vec<String>, JsonError> { value.into_array(name)?.into_iter().map(text).collect() };
+    let strings = |value: Value<'_>| -> Result<Vec<String>, JsonError> {
+        value.into_array(name)?.into_iter().map(text).collect()
+    };
     match name {
         "licenseId" => put!(license_id, text),
         "tenantId" => put!(tenant_id, text),
@@ -215,7 +217,11 @@ impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Column(name) => {
-                write!(f, "`{}` is not a claim; columns are named as the claims, such as tenantId, exp, limits.max_apps", name.escape_debug())
+                write!(
+                    f,
+                    "`{}` is not a claim; columns are named as the claims, such as tenantId, exp, limits.max_apps",
+                    name.escape_debug()
+                )
             }
             Self::Csv(reason) => f.write_str(reason),
             Self::Fingerprint(error) => error.fmt(f),

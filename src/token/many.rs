@@ -17,8 +17,10 @@ impl UnverifiedToken {
             })
             .collect();
         let mut results = verify_many(&claims).into_iter();
-        let signed: Vec<bool> =
-            first.iter().map(|trusted| trusted.is_some() && results.next().is_some_and(|result| result.is_ok())).collect();
+        let signed: Vec<bool> = first
+            .iter()
+            .map(|trusted| trusted.is_some() && results.next().is_some_and(|result| result.is_ok()))
+            .collect();
         let only_key = keyring.keys().len() == 1;
         let settle = |((token, trusted), signed): ((Self, Option<&TrustedKey>), bool)| match trusted {
             Some(trusted) if signed => trusted

@@ -20,6 +20,7 @@ pub(crate) struct Cli {
 
 /// What every command takes.
 #[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// Print one JSON value on standard output (JSONL in a batch)
     #[arg(long, global = true)]

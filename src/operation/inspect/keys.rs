@@ -15,7 +15,8 @@ pub(super) fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>) -> Option<I
     }
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]);
     let head = head.trim_start();
-    let claims_to_be = head.starts_with("-----BEGIN") && head.lines().next().is_some_and(|line| line.contains("KEY-----"));
+    let claims_to_be =
+        head.starts_with("-----BEGIN") && head.lines().next().is_some_and(|line| line.contains("KEY-----"));
     match KeyFile::parse(bytes) {
         Ok(file) => Some(private_key(&file, passphrase)),
         Err(error) if claims_to_be => {
@@ -37,7 +38,8 @@ pub(super) fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>) -> Option<I
 
 fn private_key(file: &KeyFile, passphrase: Option<&Passphrase>) -> Inspection {
     let mut inspection = Inspection::new("private-key");
-    let form = if file.is_encrypted() { "an encrypted private key (PKCS#8)" } else { "a private key (PKCS#8), NOT encrypted" };
+    let form =
+        if file.is_encrypted() { "an encrypted private key (PKCS#8)" } else { "a private key (PKCS#8), NOT encrypted" };
     inspection.fact("form", form.to_owned());
     inspection.member("encrypted", file.is_encrypted().to_string());
     if file.is_encrypted() && passphrase.is_none() {

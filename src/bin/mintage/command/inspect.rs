@@ -38,7 +38,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Some(path) => files::read(Path::new(path), MAX_BYTES)?,
     });
     if data.trim_ascii().is_empty() {
-        return Err(Failure::new(Code::Malformed, "there is nothing to inspect").hint("paste a token or name a file").into());
+        return Err(Failure::new(Code::Malformed, "there is nothing to inspect")
+            .hint("paste a token or name a file")
+            .into());
     }
     let passphrase = match &arguments.passphrase_file {
         Some(file) => Some(prompt::passphrase(Some(file), Path::new(""))?),

@@ -181,7 +181,8 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         }
     }
     let kid = key.public().id().kid();
-    terminal.note(&format!("minted license {} for tenant {}, signed by key {kid}", license.license_id, license.tenant_id));
+    terminal
+        .note(&format!("minted license {} for tenant {}, signed by key {kid}", license.license_id, license.tenant_id));
     if terminal.json {
         let mut out = Writer::default();
         out.begin_object();

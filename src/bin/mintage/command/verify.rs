@@ -13,6 +13,7 @@ use mintage::policy::Context;
 use mintage::time::Timestamp;
 use mintage::verdict::{Outcome, State, Verdict};
 
+use crate::clock;
 use crate::command::mint::secret;
 use crate::command::verify_batch;
 use crate::failure::Failure;
@@ -21,7 +22,6 @@ use crate::keys::Trust;
 use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
-use crate::clock;
 
 /// The longest text of a license: what mail adds to a token is several times its length at most.
 const MAX_TEXT_BYTES: usize = 8 * MAX_TOKEN_BYTES;
@@ -192,6 +192,11 @@ fn people(verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Resu
         lines.push(format!("      {:11}  {key} = {} ({})", "limit", limit.value, limit.source.as_str()));
     }
     let answer = if verdict.is_valid() { "valid" } else { "refused" };
-    lines.push(format!("{}, {}, as of {}", terminal.word(answer, verdict.is_valid()), verdict.state.as_str(), verdict.as_of));
+    lines.push(format!(
+        "{}, {}, as of {}",
+        terminal.word(answer, verdict.is_valid()),
+        verdict.state.as_str(),
+        verdict.as_of
+    ));
     arguments.output.write(&(lines.join("\n") + "\n"), terminal)
 }

@@ -14,12 +14,7 @@ use crate::files::{FileError, Mode, Unfinished};
 use crate::output::Output;
 use crate::render::Terminal;
 
-pub(crate) fn run(
-    path: &Path,
-    against: Against<'_>,
-    output: &Output,
-    terminal: &Terminal,
-) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(path: &Path, against: Against<'_>, output: &Output, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let reading = |error| FileError::reading(path, error);
     let input: Box<dyn Read> = match path == Path::new("-") {
         true => Box::new(io::stdin()),
@@ -36,8 +31,8 @@ pub(crate) fn run(
         Some(target) => {
             let mut file = Unfinished::create(target, Mode::Public, output.overwrite())?;
             let written = verify_lines(&mut input, BufWriter::new(&mut file), against, threads);
-            let summary =
-                written.map_err(|error| if input.failed { reading(error) } else { FileError::writing(target, error) })?;
+            let summary = written
+                .map_err(|error| if input.failed { reading(error) } else { FileError::writing(target, error) })?;
             file.finish()?;
             summary
         }

@@ -1,0 +1,28 @@
+//! Verifies a license when a product starts: `cargo run --example embed -- license.lic`.
+
+use std::time::SystemTime;
+
+use mintage::time::Timestamp;
+use mintage::{Context, Keyring, PublicKey, Token, judge};
+
+/// The vendor's public key, compiled in; this one is `keys.example/vendor.pub`.
+const VENDOR: &str = "MCowBQYDK2VwAyEAewXX3PQ8rJfa0myDrGqwrrTUV3Kvm7VVzOhgIk0+BDc=";
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let path = std::env::args().nth(1).unwrap_or_else(|| "license.lic".to_owned());
+    let text = std::fs::read_to_string(path)?;
+    #[expect(clippy::disallowed_methods, reason = "a product reads its own clock")]
+    let mut context = Context::at(Timestamp::try_from(SystemTime::now())?);
+    context.tenant = Some("acme".to_owned());
+    let verdict = judge(&Token::parse(text.trim())?.verify(&Keyring::from(PublicKey::parse(VENDOR)?))?, &context);
+    for refusal in &verdict.refusals {
+        eprintln!("license refused: {}: {}", refusal.code, refusal.message);
+    }
+    if !verdict.is_valid() {
+        return Err("no valid license".into());
+    }
+    for limit in &verdict.effective_limits {
+        println!("{} = {}", limit.key, limit.value);
+    }
+    Ok(())
+}

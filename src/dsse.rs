@@ -1,0 +1,318 @@
+//! [`Envelope`]: the DSSE envelope of every document but the license.
+//!
+//! `{"payload":BASE64,"payloadType":T,"signatures":[{"keyid":…,"sig":BASE64},…]}`; what is signed is
+//! `DSSEv1 len(T) T len(payload) payload`, so that no document passes for another kind, and none for a license, whose
+//! signed bytes begin with `{`.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::code::Code;
+use crate::id::KeyId;
+use crate::json::{self, JsonError, Value, Writer};
+use crate::key::SecretKey;
+use crate::keyring::{Distrust, Keyring, Purpose};
+use crate::time::Timestamp;
+
+/// The most signatures that one envelope may carry.
+pub const MAX_SIGNATURES: usize = 64;
+
+/// A kind of document, with the type its envelope names and the purpose its signer must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Trusted keys and what they may sign.
+    Keyring,
+}
+
+/// An envelope whose signatures nobody has checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    payload: Vec<u8>,
+    payload_type: String,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Signature {
+    /// As the envelope says; it decides nothing.
+    keyid: String,
+    bytes: [u8; 64],
+}
+
+/// A payload that trusted keys signed as a document of its kind.
+#[derive(Clone, Debug)]
+pub struct VerifiedPayload {
+    bytes: Vec<u8>,
+    signers: BTreeSet<KeyId>,
+}
+
+/// Says why a text is no envelope, or an envelope is not to be believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EnvelopeError {
+    /// No trusted key made any of the signatures.
+    BadSignature,
+    /// The keys that signed are not trusted with this document.
+    Distrust(Distrust),
+    /// The envelope is not the JSON of one.
+    Json(JsonError),
+    /// Fewer keys signed than the keyring asks for; both numbers.
+    Threshold(usize, usize),
+    /// The envelope holds another kind of document; names both types.
+    WrongKind(&'static str, String),
+}
+
+impl Kind {
+    /// Returns the payload type that stands in the envelope.
+    pub fn payload_type(self) -> &'static str {
+        match self {
+            Self::Keyring => "application/vnd.mintage.keyring+json",
+        }
+    }
+
+    /// Returns what a signer must be trusted for.
+    pub fn purpose(self) -> Purpose {
+        match self {
+            Self::Keyring => Purpose::Keyring,
+        }
+    }
+}
+
+impl Envelope {
+    /// Reads an envelope; the caller bounds its size by its kind.
+    ///
+    /// # Errors
+    /// `Json` for anything but an object with the three members, each of its type.
+    pub fn parse(text: &[u8]) -> Result<Self, EnvelopeError> {
+        let (mut payload, mut payload_type, mut signatures) = (None, None, None);
+        for (name, value) in json::parse(text)?.into_object("envelope")? {
+            match name.as_ref() {
+                "payload" => payload = Some(base64(value, "payload")?),
+                "payloadType" => payload_type = Some(value.into_string("payloadType")?.into_owned()),
+                "signatures" => signatures = Some(read_signatures(value)?),
+                _ => {}
+            }
+        }
+        Ok(Self {
+            payload: payload.ok_or(JsonError::Missing("payload"))?,
+            payload_type: payload_type.ok_or(JsonError::Missing("payloadType"))?,
+            signatures: signatures.ok_or(JsonError::Missing("signatures"))?,
+        })
+    }
+
+    /// Signs a payload as a document of `kind` with every key.
+    pub fn sign(kind: Kind, payload: Vec<u8>, keys: &[&SecretKey]) -> Self {
+        let payload_type = kind.payload_type().to_owned();
+        let message = encode(&payload_type, &payload);
+        let sign = |key: &&SecretKey| Signature { keyid: key.public().id().to_string(), bytes: key.sign(&message) };
+        Self { signatures: keys.iter().map(sign).collect(), payload, payload_type }
+    }
+
+    /// Returns the envelope as canonical JSON.
+    pub fn to_json(&self) -> String {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("payload").string(&STANDARD.encode(&self.payload));
+        out.name("payloadType").string(&self.payload_type);
+        out.name("signatures").begin_array();
+        for signature in &self.signatures {
+            out.begin_object();
+            out.name("keyid").string(&signature.keyid);
+            out.name("sig").string(&STANDARD.encode(signature.bytes));
+            out.end_object();
+        }
+        out.end_array();
+        out.end_object();
+        out.finish()
+    }
+
+    /// Verifies the envelope as a document of `kind` issued at `issued_at`: at least `threshold` different keys must have
+    /// signed it that are trusted for the kind's purpose.
+    ///
+    /// # Errors
+    /// `WrongKind`, `BadSignature`, `Distrust`, `Threshold`, in this order.
+    pub fn verify(
+        &self,
+        kind: Kind,
+        keyring: &Keyring,
+        issued_at: Option<Timestamp>,
+        threshold: usize,
+    ) -> Result<VerifiedPayload, EnvelopeError> {
+        if self.payload_type != kind.payload_type() {
+            return Err(EnvelopeError::WrongKind(kind.payload_type(), self.payload_type.clone()));
+        }
+        let message = encode(&self.payload_type, &self.payload);
+        let mut signers = BTreeSet::new();
+        let mut distrust = None;
+        for signature in &self.signatures {
+            let hint = KeyId::parse(&signature.keyid).ok().map(|id| id.kid());
+            let signer =
+                keyring.candidates(hint).find(|trusted| trusted.key.verify(&message, &signature.bytes).is_ok());
+            match signer.map(|trusted| trusted.allows(kind.purpose(), issued_at).map(|()| trusted.key.id())) {
+                Some(Ok(id)) => drop(signers.insert(id)),
+                Some(Err(reason)) => distrust = distrust.or(Some(reason)),
+                None => {}
+            }
+        }
+        match (signers.len(), distrust) {
+            (0, Some(reason)) => Err(EnvelopeError::Distrust(reason)),
+            (0, None) => Err(EnvelopeError::BadSignature),
+            (count, _) if count < threshold => Err(EnvelopeError::Threshold(count, threshold)),
+            _ => Ok(VerifiedPayload { bytes: self.payload.clone(), signers }),
+        }
+    }
+
+    /// Returns the payload, which nobody has vouched for.
+    pub fn unverified_payload(&self) -> &[u8] {
+        &self.payload
+    }
+
+    /// Returns the type that the envelope names.
+    pub fn payload_type(&self) -> &str {
+        &self.payload_type
+    }
+
+    /// Returns the key ids that the envelope names, as it spells them.
+    pub fn unverified_key_ids(&self) -> impl Iterator<Item = &str> {
+        self.signatures.iter().map(|signature| signature.keyid.as_str())
+    }
+}
+
+impl VerifiedPayload {
+    /// Returns the bytes that were signed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Returns the trusted keys that signed them.
+    pub fn signers(&self) -> &BTreeSet<KeyId> {
+        &self.signers
+    }
+}
+
+/// The pre-authentication encoding of DSSE v1: lengths and pieces, so that no two inputs share bytes.
+pub fn encode(payload_type: &str, payload: &[u8]) -> Vec<u8> {
+    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
+    [head.as_bytes(), payload].concat()
+}
+
+fn read_signatures(value: Value<'_>) -> Result<Vec<Signature>, JsonError> {
+    let items = value.into_array("signatures")?;
+    if items.is_empty() || items.len() > MAX_SIGNATURES {
+        return Err(JsonError::value("signatures", "an array of 1 to 64 signatures", &Value::Array(items)));
+    }
+    items.into_iter().map(read_signature).collect()
+}
+
+fn read_signature(value: Value<'_>) -> Result<Signature, JsonError> {
+    let (mut keyid, mut bytes) = (String::new(), None);
+    for (name, value) in value.into_object("signatures")? {
+        match name.as_ref() {
+            "keyid" => keyid = value.into_string("keyid")?.into_owned(),
+            "sig" => {
+                let sig = base64(value, "sig")?;
+                let length = Value::Integer(i128::try_from(sig.len()).unwrap_or(i128::MAX));
+                let fixed = sig.try_into().map_err(|_| JsonError::value("sig", "base64 of 64 bytes", &length));
+                bytes = Some(fixed?);
+            }
+            _ => {}
+        }
+    }
+    Ok(Signature { keyid, bytes: bytes.ok_or(JsonError::Missing("sig"))? })
+}
+
+fn base64(value: Value<'_>, name: &str) -> Result<Vec<u8>, JsonError> {
+    let text = value.into_text(name)?;
+    STANDARD.decode(text.as_bytes()).map_err(|_| JsonError::value(name, "canonical base64", &Value::String(text)))
+}
+
+impl EnvelopeError {
+    /// Returns the code a document with this fault is refused with.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::BadSignature | Self::Threshold(..) => Code::BadSignature,
+            Self::Distrust(Distrust::Purpose(..)) => Code::WrongPurpose,
+            Self::Distrust(Distrust::Revoked(_)) => Code::KeyRevoked,
+            Self::Distrust(Distrust::Window { .. }) => Code::KeyRetired,
+            Self::Json(error) => error.code(),
+            Self::WrongKind(..) => Code::WrongKind,
+        }
+    }
+}
+
+impl From<JsonError> for EnvelopeError {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl fmt::Display for EnvelopeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadSignature => f.write_str("no trusted key made any of the signatures over this document"),
+            Self::Distrust(distrust) => distrust.fmt(f),
+            Self::Json(error) => error.fmt(f),
+            Self::Threshold(count, threshold) => {
+                write!(f, "{count} trusted keys signed the document, and {threshold} must have")
+            }
+            Self::WrongKind(wanted, found) => {
+                write!(f, "the envelope holds `{}`, and `{wanted}` is wanted", found.escape_debug())
+            }
+        }
+    }
+}
+
+impl std::error::Error for EnvelopeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(seed: u8) -> SecretKey {
+        SecretKey::from_seed(&[seed; 32])
+    }
+
+    #[test]
+    fn the_signed_bytes_are_those_of_the_specification() {
+        // The example of the DSSE specification, protocol.md.
+        let signed = encode("http://example.com/HelloWorld", b"hello world");
+        assert_eq!(signed, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
+    }
+
+    #[test]
+    fn any_one_signature_by_a_trusted_key_will_do_and_a_key_counts_once() {
+        let envelope = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1), &key(2), &key(2)]);
+        let envelope = Envelope::parse(envelope.to_json().as_bytes()).unwrap();
+        let verify = |keys: &[u8], threshold| {
+            let keyring: Keyring = keys.iter().map(|seed| key(*seed).public()).collect();
+            envelope.verify(Kind::Keyring, &keyring, None, threshold).map(|payload| payload.signers().len())
+        };
+        assert_eq!(verify(&[2], 1), Ok(1));
+        assert_eq!(verify(&[1, 2], 2), Ok(2));
+        assert_eq!(verify(&[2], 2), Err(EnvelopeError::Threshold(1, 2)));
+        assert_eq!(verify(&[3], 1), Err(EnvelopeError::BadSignature));
+    }
+
+    #[test]
+    fn the_key_id_is_a_hint_and_nothing_more() {
+        let json = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1)]).to_json();
+        let id = key(1).public().id().to_string();
+        for other in ["", "../../etc/passwd", &key(2).public().id().to_string()] {
+            let envelope = Envelope::parse(json.replace(&id, other).as_bytes()).unwrap();
+            let keyring: Keyring = [key(1).public(), key(2).public()].into_iter().collect();
+            assert!(envelope.verify(Kind::Keyring, &keyring, None, 1).is_ok(), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_document_of_another_type_is_refused_though_it_is_signed() {
+        let mut envelope = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1)]);
+        envelope.payload_type = "application/vnd.mintage.proof+json".to_owned();
+        let keyring = Keyring::from(key(1).public());
+        assert!(matches!(envelope.verify(Kind::Keyring, &keyring, None, 1), Err(EnvelopeError::WrongKind(..))));
+    }
+}
