@@ -1,6 +1,5 @@
 //! Reading with a bound, and writing all or nothing.
 
-use std::error::Error as _;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::mem;
@@ -119,16 +118,17 @@ impl Unfinished {
         let prefix = aside_prefix(path).ok_or_else(|| fail(io::Error::other("it names no file")))?;
         let folder = folder_of(path);
         sweep(folder, &prefix);
-        let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(UNFINISHED);
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true);
         #[cfg(unix)]
         {
-            use std::os::unix::fs::PermissionsExt;
-            let bits = if mode == Mode::Private { 0o600 } else { 0o644 };
-            builder.permissions(fs::Permissions::from_mode(bits));
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(if mode == Mode::Private { 0o600 } else { 0o644 });
         }
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(UNFINISHED);
         loop {
-            let aside = builder.tempfile_in(folder).map_err(|error| fail(without_path(error)))?;
+            let aside = builder.make_in(folder, |name| options.open(name)).map_err(fail)?;
             // Held until the end: a sweep takes only what nobody holds. Where locks are unknown, nothing is swept.
             let swept = matches!(aside.as_file().try_lock(), Err(TryLockError::WouldBlock)) || !aside.path().exists();
             if !swept {
@@ -229,12 +229,6 @@ impl Previous {
             Err(_) => Self::Lost,
         })
     }
-}
-
-/// Takes the name of the file aside out of an error: it says nothing to the reader.
-fn without_path(error: io::Error) -> io::Error {
-    let inner = error.source().and_then(|inner| inner.downcast_ref::<io::Error>());
-    inner.and_then(io::Error::raw_os_error).map_or(error, io::Error::from_raw_os_error)
 }
 
 fn aside_prefix(path: &Path) -> Option<String> {

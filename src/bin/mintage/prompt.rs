@@ -1,5 +1,8 @@
 //! Passphrases: from a terminal or a file, never from an argument or the environment.
 
+#[cfg(unix)]
+mod terminal;
+
 use std::path::{Path, PathBuf};
 
 use mintage::code::Code;
@@ -9,11 +12,32 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::files;
 
+#[cfg(unix)]
+use terminal::Terminal;
+
+/// The console, where rpassword keeps the echo off.
+#[cfg(not(unix))]
+struct Terminal;
+
+#[cfg(not(unix))]
+impl Terminal {
+    fn open() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn ask(&mut self, question: &str) -> std::io::Result<String> {
+        rpassword::prompt_password(question)
+    }
+}
+
 /// Asks for the passphrase of a key that exists.
 pub(crate) fn passphrase(file: Option<&PathBuf>, key: &Path) -> anyhow::Result<Passphrase> {
     match file {
         Some(file) => from_file(file),
-        None => ask(&format!("passphrase of `{}`: ", crate::render::shown(&key.display().to_string()))),
+        None => {
+            let key = crate::render::shown(&key.display().to_string());
+            ask(&mut terminal()?, &format!("passphrase of `{key}`: "))
+        }
     }
 }
 
@@ -22,9 +46,10 @@ pub(crate) fn new_passphrase(file: Option<&PathBuf>) -> anyhow::Result<Passphras
     let passphrase = match file {
         Some(file) => from_file(file)?,
         None => {
-            let first = ask("new passphrase: ")?;
+            let mut terminal = terminal()?;
+            let first = ask(&mut terminal, "new passphrase: ")?;
             check(&first)?;
-            if ask("the same again: ")?.reveal() != first.reveal() {
+            if ask(&mut terminal, "the same again: ")?.reveal() != first.reveal() {
                 return Err(Failure::new(Code::BadPassphrase, "the two passphrases differ").hint("try again").into());
             }
             first
@@ -56,12 +81,16 @@ fn from_file(path: &Path) -> anyhow::Result<Passphrase> {
     }
 }
 
-fn ask(question: &str) -> anyhow::Result<Passphrase> {
-    match rpassword::prompt_password(question) {
-        Ok(text) => Ok(Passphrase::new(text)),
-        Err(error) => {
-            let message = format!("a passphrase is needed, and there is no terminal to ask at: {error}");
-            Err(Failure::new(Code::BadPassphrase, message).hint("name a file with --passphrase-file").into())
-        }
-    }
+/// Opens the terminal to ask at.
+fn terminal() -> anyhow::Result<Terminal> {
+    Terminal::open().map_err(|error| no_answer(&error))
+}
+
+fn ask(terminal: &mut Terminal, question: &str) -> anyhow::Result<Passphrase> {
+    terminal.ask(question).map(Passphrase::new).map_err(|error| no_answer(&error))
+}
+
+fn no_answer(error: &std::io::Error) -> anyhow::Error {
+    let message = format!("a passphrase is needed, and none was typed at a terminal: {error}");
+    Failure::new(Code::BadPassphrase, message).hint("name a file with --passphrase-file").into()
 }
