@@ -51,7 +51,8 @@ impl KeyFile {
         if PrivateKeyInfoRef::from_der(document.as_bytes()).is_ok() {
             return Ok(Self { document, encrypted: false });
         }
-        Err(match named_algorithm(document.as_bytes()) {
+        let name = named_algorithm(document.as_bytes()).or_else(|| old_encryption(document.as_bytes()));
+        Err(match name {
             Some(name) => KeyError::OtherType(name),
             None => form("its structure is not PKCS#8, or its encryption is not PBES2 with PBKDF2 or scrypt"),
         })
@@ -194,6 +195,18 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
         }
         _ => Err(KeyError::OtherType(reencrypt("an unknown key derivation"))),
     }
+}
+
+/// Names an encryption that is not read by its object identifier, where it is a known one.
+fn old_encryption(der: &[u8]) -> Option<String> {
+    let head = &der[..der.len().min(160)];
+    let holds = |oid: &[u8]| head.windows(oid.len()).any(|window| window == oid);
+    let names: [(&[u8], &str); 3] = [
+        (b"\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01", "PKCS#12 encryption"),
+        (b"\x06\x08\x2a\x86\x48\x86\xf7\x0d\x03\x07", "a cipher other than AES"),
+        (b"\x06\x05\x2b\x0e\x03\x02\x07", "a cipher other than AES"),
+    ];
+    names.iter().find(|(oid, _)| holds(oid)).map(|(_, name)| reencrypt(name))
 }
 
 fn reencrypt(protection: &str) -> String {

@@ -34,7 +34,7 @@ pub(crate) struct Signer {
 #[derive(Args, Debug)]
 pub(crate) struct Trust {
     /// Trusted public key: a file, a folder of `.pub` files, or the key's text; repeatable [env: MINTAGE_TRUST]
-    #[arg(long, visible_alias = "public-key", value_name = "KEY")]
+    #[arg(long, visible_alias = "public-key", value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) trust: Vec<String>,
 }
 
