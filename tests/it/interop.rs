@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 mod costs;
-mod forms;
+pub(crate) mod forms;
 
 use std::ffi::OsStr;
 use std::io::Write;
