@@ -13,7 +13,8 @@ use crate::interop::{keygen, present};
 use crate::keygen::listing;
 
 /// A mint that needs no passphrase, with a key in the folder above.
-const MINT: [&str; 9] = ["-q", "mint", "--key", "../vendor.key", "--tenant", "acme", "--expires", "never", "--issued-at"];
+const MINT: [&str; 9] =
+    ["-q", "mint", "--key", "../vendor.key", "--tenant", "acme", "--expires", "never", "--issued-at"];
 
 /// Rows enough that their results do not fit into 64 KiB.
 const ROWS: usize = 400;
@@ -22,7 +23,8 @@ const ROWS: usize = 400;
 fn scene() -> Bench {
     let bench = Bench::new();
     keygen(&bench, "vendor", false);
-    let rows: String = (0..ROWS).map(|row| format!("{{\"tenantId\":\"acme\",\"licenseId\":\"lic-{row}\"}}\n")).collect();
+    let rows: String =
+        (0..ROWS).map(|row| format!("{{\"tenantId\":\"acme\",\"licenseId\":\"lic-{row}\"}}\n")).collect();
     bench.write("rows.jsonl", rows);
     let line = ["-q", "mint", "--key", "vendor.key", "--tenant", "acme", "--expires", "never", "--issued-at", ISSUED];
     let token = bench.run(line);

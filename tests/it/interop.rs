@@ -65,7 +65,8 @@ pub(crate) fn keygen(bench: &Bench, name: &str, encrypted: bool) {
 
 /// Mints with a key in the bench.
 pub(crate) fn mint(bench: &Bench, key: &str, passphrase: Option<&str>) -> Outcome {
-    let mut arguments = vec!["-q", "mint", "--key", key, "--tenant", "acme", "--id", "lic-1", "--expires", "2027-01-31"];
+    let mut arguments =
+        vec!["-q", "mint", "--key", key, "--tenant", "acme", "--id", "lic-1", "--expires", "2027-01-31"];
     arguments.extend(["--label", "Größe 8", "--limit", "max_apps=25", "--issued-at", ISSUED]);
     arguments.extend(passphrase.map(|_| ["--passphrase-file", "-"]).into_iter().flatten());
     bench.run_with(arguments, passphrase.unwrap_or_default())
@@ -255,7 +256,8 @@ fn private_keys_that_openssl_encrypts_are_opened() {
         "-scrypt -scrypt_N 8192 -scrypt_r 16 -scrypt_p 2",
     ] {
         for form in ["PEM", "DER"] {
-            let line = format!("pkcs8 -topk8 -in plain.key -out locked.key -passout file:phrase -outform {form} {options}");
+            let line =
+                format!("pkcs8 -topk8 -in plain.key -out locked.key -passout file:phrase -outform {form} {options}");
             openssl(&bench, line.trim_end());
             close_to_others(&bench, "locked.key");
             assert_eq!(minted(&bench, "locked.key", Some(PASSPHRASE)), token, "{form} {options}");
@@ -288,7 +290,10 @@ fn encryption_that_is_not_read_is_named_and_not_called_a_wrong_passphrase() {
         // What the refusal advises works.
         assert!(outcome.stderr().contains("`openssl pkcs8 -topk8 -in FILE -out NEW`"), "{outcome}");
         let _ = std::fs::remove_file(bench.path("new.key"));
-        openssl(&bench, "pkcs8 -topk8 -in old.key -out new.key -passin file:phrase -passout pass:ember-quarry-violin-73");
+        openssl(
+            &bench,
+            "pkcs8 -topk8 -in old.key -out new.key -passin file:phrase -passout pass:ember-quarry-violin-73",
+        );
         close_to_others(&bench, "new.key");
         minted(&bench, "new.key", Some(PASSPHRASE));
     }
@@ -349,7 +354,8 @@ fn the_example_token_of_the_field_is_active_with_its_limits() {
     };
     let (status, active) = verdict("2026-05-01T00:00:00Z");
     assert_eq!((status, active["state"].as_str()), (Some(0), Some("ACTIVE")));
-    let limits = r#"[{"key":"max_apps","source":"license","value":25},{"key":"max_environments","source":"license","value":3}]"#;
+    let limits =
+        r#"[{"key":"max_apps","source":"license","value":25},{"key":"max_environments","source":"license","value":3}]"#;
     assert_eq!(active["effectiveLimits"].to_string(), limits);
     assert_eq!(active["license"]["label"], "Acme Production");
     for (at, status, state) in [

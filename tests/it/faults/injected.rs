@@ -70,7 +70,10 @@ fn every_failure_is_clean(arguments: &[&str], files: &[&str]) {
                 match outcome.status {
                     Some(0) => {
                         assert!(names == files && found.iter().all(is_new), "whole: {case}");
-                        assert!(!happened || !["write", "fsync", RENAMES].contains(&calls), "a failure is told: {case}");
+                        assert!(
+                            !happened || !["write", "fsync", RENAMES].contains(&calls),
+                            "a failure is told: {case}"
+                        );
                     }
                     Some(3) => {
                         failures += 1;

@@ -41,7 +41,11 @@ fn an_endless_document_is_refused_in_little_memory() {
         (&["verify", "-", "--trust", "vendor.pub"][..], 1, 32 * MIB),
         (&["verify", "/dev/zero", "--trust", "vendor.pub"], 1, 32 * MIB),
         (&["verify", "eyJ9.AAAA", "--trust", "/dev/zero"], 3, 32 * MIB),
-        (&["mint", "--key", "vendor.key", "--passphrase-file", "/dev/zero", "--tenant", "a", "--expires", "1d"], 0, 32 * MIB),
+        (
+            &["mint", "--key", "vendor.key", "--passphrase-file", "/dev/zero", "--tenant", "a", "--expires", "1d"],
+            0,
+            32 * MIB,
+        ),
         (&["keygen", "--passphrase-file", "-"], 3, 32 * MIB),
         (&["inspect", "-"], 1, 128 * MIB),
         (&["inspect", "/dev/zero"], 1, 128 * MIB),

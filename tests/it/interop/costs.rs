@@ -108,7 +108,9 @@ fn pbkdf2_rounds_are_bounded() {
 
 #[test]
 fn scrypt_memory_and_parameters_are_bounded() {
-    for (n, r, p) in [(1 << 30, 8, 1), (1 << 22, 8, 1), (1 << 19, 8, 1), (1 << 63, 1, 1), (1 << 14, 33, 1), (1 << 14, 8, 17)] {
+    for (n, r, p) in
+        [(1 << 30, 8, 1), (1 << 22, 8, 1), (1 << 19, 8, 1), (1 << 63, 1, 1), (1 << 14, 33, 1), (1 << 14, 8, 17)]
+    {
         refused(&scrypt(&SALT, n, r, p), "key-too-costly", &format!("scrypt N={n} r={r} p={p}, and at most 256 MiB"));
     }
     for (n, r, p) in [(0, 8, 1), (1, 8, 1), (3, 8, 1), (16_383, 8, 1), (1 << 14, 0, 1), (1 << 14, 8, 0)] {

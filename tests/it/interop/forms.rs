@@ -215,7 +215,10 @@ fn keys_of_another_type_are_named() {
         for trust in ["other.pub", "other.der", &bench.read("other.pub")] {
             let outcome = verify(&bench, trust, "eyJ9.AAAA");
             assert_eq!(outcome.status, Some(3), "{line}");
-            assert!(outcome.stderr().contains("error[bad-key]") && outcome.stderr().contains(name), "{line}: {outcome}");
+            assert!(
+                outcome.stderr().contains("error[bad-key]") && outcome.stderr().contains(name),
+                "{line}: {outcome}"
+            );
         }
     }
 }
