@@ -26,6 +26,8 @@ pub const MAX_SIGNATURES: usize = 64;
 pub enum Kind {
     /// Trusted keys and what they may sign.
     Keyring,
+    /// Withdrawn licenses.
+    Revocations,
 }
 
 /// An envelope whose signatures nobody has checked.
@@ -71,6 +73,7 @@ impl Kind {
     pub fn payload_type(self) -> &'static str {
         match self {
             Self::Keyring => "application/vnd.mintage.keyring+json",
+            Self::Revocations => "application/vnd.mintage.revocations+json",
         }
     }
 
@@ -78,6 +81,7 @@ impl Kind {
     pub fn purpose(self) -> Purpose {
         match self {
             Self::Keyring => Purpose::Keyring,
+            Self::Revocations => Purpose::Revocations,
         }
     }
 }

@@ -118,7 +118,7 @@ impl Fingerprint {
     pub fn compare(&self, machine: &Machine) -> Comparison {
         match self {
             Self::Exact(bound) => compare::exact(bound, machine.exact.as_deref()),
-            Self::Fp1(fp1) => compare::fp1(fp1, &machine.readings),
+            Self::Fp1(fp1) => compare::fp1(fp1, machine.readings_for(fp1.profile)),
         }
     }
 }
@@ -144,14 +144,7 @@ impl fmt::Display for FingerprintError {
     }
 }
 
-impl std::error::Error for FingerprintError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Json(error) => Some(error),
-            Self::NewerFormat(_) => None,
-        }
-    }
-}
+impl std::error::Error for FingerprintError {}
 
 impl From<JsonError> for FingerprintError {
     fn from(error: JsonError) -> Self {

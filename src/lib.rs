@@ -59,8 +59,8 @@
 //!
 //! # Rooms
 //!
-//! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
-//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`], [`state`],
+//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
 
@@ -76,9 +76,12 @@ pub mod license;
 #[cfg(feature = "vendor")]
 pub mod operation;
 pub mod policy;
+pub mod revocations;
 pub mod seal;
+pub mod state;
 pub mod time;
 pub mod token;
+pub mod trust;
 pub mod verdict;
 
 pub use code::Code;
@@ -88,5 +91,6 @@ pub use key::{PublicKey, SecretKey};
 pub use keyring::Keyring;
 pub use license::License;
 pub use policy::{Context, judge};
+pub use revocations::Revocations;
 pub use token::Token;
 pub use verdict::{State, Verdict};

@@ -3,10 +3,13 @@
 
 pub mod batch;
 pub mod draft;
+pub mod fingerprint;
 pub mod inspect;
+pub mod keyring;
 pub mod lines;
 pub mod mint;
 mod ordered;
 pub mod plans;
+pub mod revocations;
 pub mod rows;
 pub mod verify;

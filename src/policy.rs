@@ -5,6 +5,7 @@ mod clock;
 mod entitled;
 mod machine;
 mod product;
+mod revoked;
 mod tenant;
 mod usage;
 mod window;
@@ -12,10 +13,12 @@ mod window;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::code::Code;
 use crate::fingerprint::Machine;
 use crate::license::{Activation, License};
+use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::token::VerifiedToken;
 use crate::verdict::{Check, Outcome, Refusal, State, Verdict, effective_limits};
@@ -34,6 +37,8 @@ pub struct Context {
     pub product: Option<String>,
     /// The machine that it runs on.
     pub machine: MachineContext,
+    /// The licenses that were withdrawn.
+    pub revocations: RevocationsContext,
     /// Features about to be used.
     pub features: Vec<String>,
     /// Current use by limit key.
@@ -57,6 +62,24 @@ pub enum MachineContext {
     Unknown,
 }
 
+/// What is known of withdrawn licenses.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum RevocationsContext {
+    /// A list that a trusted key signed.
+    List {
+        /// The list.
+        list: Arc<Revocations>,
+        /// Seconds after its issue in which it serves, instead of until its successor is due.
+        max_age: Option<i64>,
+    },
+    /// Nothing; the question is not asked.
+    #[default]
+    None,
+    /// A list was named and is not to be believed; a license is then refused for the same reason.
+    Refused(Refusal),
+}
+
 impl Context {
     /// Starts a context that asks nothing but whether the license is valid at `now`.
     pub fn at(now: Timestamp) -> Self {
@@ -66,6 +89,7 @@ impl Context {
             tenant: None,
             product: None,
             machine: MachineContext::Unknown,
+            revocations: RevocationsContext::None,
             features: Vec::new(),
             usage: BTreeMap::new(),
             build_date: None,
@@ -87,7 +111,7 @@ pub fn judge(token: &VerifiedToken, context: &Context) -> Verdict {
     let state = findings.state(license.as_deref(), context.now);
     let holding = license.as_deref().filter(|_| state.license_limits_hold());
     let effective_limits = effective_limits(holding, &context.defaults);
-    usage::judge(&effective_limits, context, &mut findings);
+    usage::judge(&effective_limits, holding.is_some(), context, &mut findings);
     Verdict {
         state,
         refusals: findings.refusals,
@@ -105,6 +129,7 @@ fn judge_license(license: &License, context: &Context, findings: &mut Findings) 
     tenant::judge(license, context, findings);
     product::judge(license, context, findings);
     machine::judge(license, context, findings);
+    revoked::judge(license, context, findings);
     match license.activation {
         Activation::None => findings.skip("activation", "no proof is demanded"),
         Activation::Proof => {

@@ -156,6 +156,32 @@ fn weigh(components: &[ComponentComparison], counts: impl Fn(&ComponentCompariso
         .fold(0, |sum, component| sum.saturating_add(component.weight))
 }
 
+impl Outcome {
+    /// Returns the outcome as every output writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Drift => "match-with-drift",
+            Self::Match => "match",
+            Self::Mismatch => "mismatch",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+impl ComponentOutcome {
+    /// Returns the outcome as every output writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Changed => "changed",
+            Self::NotRead => "not-read",
+            Self::Same => "unchanged",
+            Self::Unknown => "unknown",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 impl ComponentComparison {
     fn is_unread(&self) -> bool {
         matches!(self.outcome, ComponentOutcome::NotRead | ComponentOutcome::Unreadable)

@@ -57,6 +57,14 @@ impl Reader for Linux {
 }
 
 impl Linux {
+    /// Reads the name of the host. It is never a component: it can be changed, and others may have it too.
+    pub fn host_name(&self) -> Option<String> {
+        let root = Sysroot::new(&self.root);
+        let files = ["proc/sys/kernel/hostname", "etc/hostname"];
+        let mut names = files.into_iter().filter_map(|file| root.read(file, SMALL).ok());
+        names.find_map(|name| Some(name.trim().to_owned()).filter(|name| !name.is_empty()))
+    }
+
     /// Guesses what the system runs in; `None` when nothing speaks for more than a plain machine.
     pub fn surroundings(&self) -> Option<Surroundings> {
         let root = Sysroot::new(&self.root);
@@ -83,6 +91,23 @@ impl Linux {
             .any(|mark| name.contains(mark))
         };
         names.into_iter().find(guest).map(Surroundings::VirtualMachine)
+    }
+}
+
+impl Surroundings {
+    /// Returns what it seems to be: `container` or `virtual-machine`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Container(_) => "container",
+            Self::VirtualMachine(_) => "virtual-machine",
+        }
+    }
+
+    /// Returns what speaks for it. It may hold anything that firmware can say; whoever shows it escapes it.
+    pub fn evidence(&self) -> &str {
+        match self {
+            Self::Container(evidence) | Self::VirtualMachine(evidence) => evidence,
+        }
     }
 }
 

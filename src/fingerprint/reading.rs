@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::component::is_suppliable;
+use super::component::{is_suppliable, lookup};
 use super::filter;
 use super::profile::Profile;
 
@@ -66,8 +66,20 @@ pub struct Machine {
     pub exact: Option<String>,
     /// What was read from it.
     pub readings: Vec<Reading>,
+    /// What was read under the rules of `vm`, where one reading must serve documents of both profiles.
+    pub vm_readings: Option<Vec<Reading>>,
     /// The environment it was said to be in, such as `production`.
     pub environment: Option<String>,
+}
+
+impl Machine {
+    /// Returns the readings that a document of a profile is compared with.
+    pub(super) fn readings_for(&self, profile: Profile) -> &[Reading] {
+        match (profile, &self.vm_readings) {
+            (Profile::Vm, Some(readings)) => readings,
+            _ => &self.readings,
+        }
+    }
 }
 
 impl ReadOptions {
@@ -94,6 +106,14 @@ impl Reading {
             _ => String::new(),
         };
         Self { name: name.to_owned(), state, note }
+    }
+
+    /// Returns the points that the component gives once it is enrolled; 0 when it is not usable.
+    pub fn weight(&self) -> u32 {
+        match self.state {
+            ReadingState::Ok(_) => lookup(&self.name).map_or(0, |(weight, _)| weight),
+            _ => 0,
+        }
     }
 
     /// Makes a reading with a note of its own.
@@ -177,6 +197,13 @@ mod tests {
         let text = format!("{reading:?} {options:?}");
         assert!(!text.contains("00:1b") && !text.contains("secret"), "{text}");
         assert!(text.contains("net.mac") && text.contains("x.a"), "{text}");
+    }
+
+    #[test]
+    fn only_what_is_usable_has_weight() {
+        assert_eq!(Reading::new("net.mac", ok(&["00:1b:21:aa:bb:cc"])).weight(), 2);
+        assert_eq!(Reading::new("net.mac", ReadingState::Denied).weight(), 0);
+        assert_eq!(Reading::new("tpm.ek", ok(&["a"])).weight(), 0);
     }
 
     #[test]

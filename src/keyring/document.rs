@@ -39,7 +39,7 @@ impl KeyringDocument {
                 "sequence" => sequence = Some(value.into_count("sequence")?),
                 "issuedAt" => issued_at = Some(value.into_timestamp("issuedAt")?),
                 "keys" => {
-                    keys = Some(value.into_array("keys")?.into_iter().map(read_key).collect::<Result<Vec<_>, _>>()?)
+                    keys = Some(value.into_array("keys")?.into_iter().map(read_key).collect::<Result<Vec<_>, _>>()?);
                 }
                 "thresholds" => thresholds = read_thresholds(value)?,
                 _ => {}
@@ -121,7 +121,7 @@ fn read_key(value: Value<'_>) -> Result<TrustedKey, JsonError> {
             "public" => key = Some(read_public(value)?),
             "purposes" => {
                 let items = value.into_array("purposes")?;
-                purposes = Some(items.into_iter().map(read_purpose).collect::<Result<Vec<_>, _>>()?);
+                purposes = Some(items.iter().map(read_purpose).collect::<Result<Vec<_>, _>>()?);
             }
             "notBefore" => start = Some(value.into_timestamp("notBefore")?),
             "notAfter" => end = Some(value.into_timestamp("notAfter")?),
@@ -153,12 +153,12 @@ fn read_public(value: Value<'_>) -> Result<PublicKey, JsonError> {
     PublicKey::parse(&text).map_err(|_| JsonError::value("public", "an Ed25519 public key", &Value::String(text)))
 }
 
-fn read_purpose(value: Value<'_>) -> Result<Purpose, JsonError> {
-    let known = match &value {
+fn read_purpose(value: &Value<'_>) -> Result<Purpose, JsonError> {
+    let known = match value {
         Value::String(text) => Purpose::ALL.into_iter().find(|purpose| purpose.as_str() == text),
         _ => None,
     };
-    known.ok_or_else(|| JsonError::value("purposes", "license, proof, manifest, revocations or keyring", &value))
+    known.ok_or_else(|| JsonError::value("purposes", "license, proof, manifest, revocations or keyring", value))
 }
 
 fn read_status(value: &Value<'_>) -> Result<KeyStatus, JsonError> {
@@ -173,7 +173,7 @@ fn read_status(value: &Value<'_>) -> Result<KeyStatus, JsonError> {
 fn read_thresholds(value: Value<'_>) -> Result<BTreeMap<Purpose, u64>, JsonError> {
     let members = value.into_object("thresholds")?;
     let entry = |(name, value): (std::borrow::Cow<'_, str>, Value<'_>)| {
-        let purpose = read_purpose(Value::String(name))?;
+        let purpose = read_purpose(&Value::String(name))?;
         match value.into_count("thresholds")? {
             0 => Err(JsonError::value("thresholds", "at least 1", &Value::Integer(0))),
             count => Ok((purpose, count)),

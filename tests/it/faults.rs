@@ -23,9 +23,9 @@ const ROWS: usize = 400;
 fn scene() -> Bench {
     let bench = Bench::new();
     keygen(&bench, "vendor", false);
-    let rows: String =
-        (0..ROWS).map(|row| format!("{{\"tenantId\":\"acme\",\"licenseId\":\"lic-{row}\"}}\n")).collect();
-    bench.write("rows.jsonl", rows);
+    let row = |row| format!("{{\"tenantId\":\"acme\",\"licenseId\":\"lic-{row}\"}}\n");
+    let rows: Vec<String> = (0..ROWS).map(row).collect();
+    bench.write("rows.jsonl", rows.concat());
     let line = ["-q", "mint", "--key", "vendor.key", "--tenant", "acme", "--expires", "never", "--issued-at", ISSUED];
     let token = bench.run(line);
     assert_eq!(token.status, Some(0), "{token}");

@@ -27,7 +27,9 @@ pub(crate) fn present<S: AsRef<OsStr>>(program: &str, probe: impl IntoIterator<I
     assert!(present || !required, "`{program}` is needed and does not run");
     if !present {
         let test = std::thread::current().name().unwrap_or_default().to_owned();
-        writeln!(std::io::stderr(), "skipped {test}: `{program}` does not run here").unwrap();
+        // Past the capture of the test runner: a test that did not run is said to every reader.
+        let mut stderr = std::io::stderr();
+        writeln!(stderr, "skipped {test}: `{program}` does not run here").unwrap();
     }
     present
 }

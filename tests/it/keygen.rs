@@ -117,7 +117,7 @@ fn weak_passphrases_are_refused_and_nothing_is_written() {
     assert!(
         refused(b"\xff\xfe\xfd long enough to pass\n").stderr().contains("error[bad-passphrase]: `-` is not UTF-8")
     );
-    let endless = refused(&[b'x'; 70_000]);
+    let endless = refused("x".repeat(70_000).as_bytes());
     assert!(endless.stderr().contains("error[bad-passphrase]: standard input is larger"), "{endless}");
 }
 

@@ -6,6 +6,8 @@ pub(crate) mod inspect;
 pub(crate) mod keygen;
 pub(crate) mod mint;
 pub(crate) mod mint_batch;
+pub(crate) mod mint_keyring;
+pub(crate) mod mint_revocations;
 pub(crate) mod verify;
 pub(crate) mod verify_batch;
 

@@ -8,10 +8,12 @@ use mintage::code::{Code, Exit};
 use mintage::fingerprint::{EnrolError, FingerprintError};
 use mintage::json::Writer;
 use mintage::key::KeyError;
+use mintage::operation::keyring::KeyringError;
 use mintage::operation::mint::MintError;
 use mintage::operation::plans::PlanError;
 use mintage::seal::SealError;
 use mintage::time::TimeError;
+use mintage::trust::TrustError;
 
 use crate::files::FileError;
 use crate::render::Terminal;
@@ -104,7 +106,11 @@ fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
                 }
             )*};
         }
-        by_code!(EnrolError FileError FingerprintError KeyError MintError PlanError);
+        by_code!(EnrolError FileError FingerprintError KeyError KeyringError MintError PlanError);
+        // A keyring that cannot be believed leaves nothing to judge with.
+        if let Some(error) = cause.downcast_ref::<TrustError>() {
+            return (Some(error.code()), Exit::Unable, Some(error.code().hint().to_owned()));
+        }
         if let Some(SealError::ShortSecret(_)) = cause.downcast_ref::<SealError>() {
             let hint = "make one with `head -c 32 /dev/urandom > SECRET_FILE`".to_owned();
             return (Some(Code::BadKey), Exit::Unable, Some(hint));

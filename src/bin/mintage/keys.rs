@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use mintage::code::Code;
+use mintage::dsse::Envelope;
 use mintage::key::file::KeyFile;
-use mintage::key::{PublicKey, SecretKey};
-use mintage::keyring::{Keyring, TrustedKey};
+use mintage::key::{KeyError, PublicKey, SecretKey};
+use mintage::keyring::Keyring;
+use mintage::keyring::document::MAX_KEYRING_BYTES;
+use mintage::trust;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -33,7 +36,7 @@ pub(crate) struct Signer {
 /// Names the public keys that are trusted.
 #[derive(Args, Debug)]
 pub(crate) struct Trust {
-    /// Trusted public key: a file, a folder of `.pub` files, or the key's text; repeatable [env: MINTAGE_TRUST]
+    /// Trusted public key: a file, a folder of `.pub` files, a keyring, or the key's text; repeatable [env: MINTAGE_TRUST]
     #[arg(long, visible_alias = "public-key", value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) trust: Vec<String>,
 }
@@ -50,37 +53,43 @@ impl Signer {
         let data = Zeroizing::new(data);
         let about = || format!("key file `{}`", path.display());
         let file = KeyFile::parse(&data).with_context(about)?;
-        let passphrase = match file.is_encrypted() {
-            true => Some(prompt::passphrase(self.passphrase_file.as_ref(), path)?),
-            false => None,
-        };
+        let passphrase =
+            if file.is_encrypted() { Some(prompt::passphrase(self.passphrase_file.as_ref(), path)?) } else { None };
         file.open(passphrase.as_ref()).with_context(about)
     }
+}
+
+/// What was named as trusted, before anything vouches for anything.
+#[derive(Default)]
+struct Named {
+    bare: Vec<PublicKey>,
+    keyrings: Vec<Envelope>,
 }
 
 impl Trust {
     /// Gathers the trusted keys.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
-        let mut keyring = Keyring::default();
+        let mut named = Named::default();
         if self.trust.is_empty() {
             let value = std::env::var_os("MINTAGE_TRUST").unwrap_or_default();
             let value = value.to_string_lossy();
-            if !value.is_empty() && !add(&value, &mut keyring)? {
+            if !value.is_empty() && !named.add(&value)? {
                 // Neither a path nor a key: a list of paths, as PATH is one. No form of a key holds a colon but JWK.
                 let parts = std::env::split_paths(OsStr::new(value.as_ref()));
                 for part in parts.filter(|part| !part.as_os_str().is_empty()) {
                     let part = part.to_string_lossy();
-                    if !add(&part, &mut keyring)? {
+                    if !named.add(&part)? {
                         return Err(unreadable(&part).context("MINTAGE_TRUST"));
                     }
                 }
             }
         }
         for trust in &self.trust {
-            if !add(trust, &mut keyring)? {
+            if !named.add(trust)? {
                 return Err(unreadable(trust).context("--trust"));
             }
         }
+        let keyring = trust::establish(&named.bare, &named.keyrings)?;
         if keyring.keys().is_empty() {
             return Err(Failure::new(Code::NoTrustedKey, "no trusted public key was given").into());
         }
@@ -88,38 +97,41 @@ impl Trust {
     }
 }
 
-/// Adds what a file, a folder or a text holds; false when it is none of these.
-fn add(trust: &str, keyring: &mut Keyring) -> anyhow::Result<bool> {
-    let path = Path::new(trust);
-    if path.is_dir() {
-        let mut files: Vec<PathBuf> = fs::read_dir(path)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-            .map_err(|error| FileError::reading(path, error))?;
-        files.retain(|file| file.extension() == Some(OsStr::new("pub")));
-        files.sort();
-        for file in files {
-            keyring.add(TrustedKey::bare(public_key(&file)?));
+impl Named {
+    /// Adds what a file, a folder or a text holds; false when it is none of these.
+    fn add(&mut self, trust: &str) -> anyhow::Result<bool> {
+        let path = Path::new(trust);
+        if path.is_dir() {
+            let mut files: Vec<PathBuf> = fs::read_dir(path)
+                .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+                .map_err(|error| FileError::reading(path, error))?;
+            files.retain(|file| file.extension() == Some(OsStr::new("pub")));
+            files.sort();
+            files.iter().try_for_each(|file| self.add_file(file))?;
+            return Ok(true);
         }
-        return Ok(true);
-    }
-    if path.exists() {
-        keyring.add(TrustedKey::bare(public_key(path)?));
-        return Ok(true);
-    }
-    match PublicKey::parse(trust) {
-        Ok(key) => {
-            keyring.add(TrustedKey::bare(key));
-            Ok(true)
+        if path.exists() {
+            self.add_file(path)?;
+            return Ok(true);
         }
-        // What names itself a key is not a path that is missing.
-        Err(mintage::key::KeyError::Form(_)) => Ok(false),
-        Err(error) => Err(error.into()),
+        match PublicKey::parse(trust) {
+            Ok(key) => self.bare.push(key),
+            // A path that is missing does not name itself a key.
+            Err(KeyError::Form(_)) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        Ok(true)
     }
-}
 
-fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
-    let data = files::read(path, files::SECRET_BYTES).map_err(too_large_for_a_key)?;
-    PublicKey::from_file_bytes(&data).with_context(|| format!("key file `{}`", path.display()))
+    fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
+        let data = files::read(path, MAX_KEYRING_BYTES).map_err(too_large_for_a_key)?;
+        let about = || format!("key file `{}`", path.display());
+        match Envelope::parse(&data) {
+            Ok(envelope) => self.keyrings.push(envelope),
+            Err(_) => self.bare.push(PublicKey::from_file_bytes(&data).with_context(about)?),
+        }
+        Ok(())
+    }
 }
 
 /// A file that cannot be a key answers no question about a license.

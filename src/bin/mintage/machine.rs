@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use mintage::code::Code;
-use mintage::fingerprint::{Fingerprint, Linux, Machine as Reading, Privilege, ReadOptions, Reader, this_machine};
-use mintage::json;
+use mintage::fingerprint::{
+    Fingerprint, Linux, Machine as Reading, Privilege, Profile, ReadOptions, Reader, this_machine,
+};
+use mintage::json::{self, Value};
 use mintage::policy::MachineContext;
 
 use crate::failure::Failure;
@@ -32,7 +34,8 @@ pub(crate) struct Source {
 /// Names the machine that a document is checked against.
 #[derive(Args, Debug)]
 pub(crate) struct Machine {
-    /// This machine's fingerprint, compared exactly: a text, or @FILE [env: MINTAGE_FINGERPRINT, MINTAGE_FINGERPRINT_FILE]
+    /// This machine's fingerprint, compared exactly: a text, or @FILE; else that of `MINTAGE_FINGERPRINT` or of the file
+    /// `MINTAGE_FINGERPRINT_FILE`
     #[arg(long, visible_alias = "fingerprint-value", value_name = "VALUE", conflicts_with = "any_machine")]
     fingerprint: Option<String>,
     /// Do not check which machine this is
@@ -48,17 +51,10 @@ impl Machine {
         if self.any_machine {
             return Ok(MachineContext::Any);
         }
-        Ok(match fingerprint {
-            None => MachineContext::Unknown,
-            Some(Fingerprint::Exact(_)) => match self.exact()? {
-                Some(text) => MachineContext::This(Reading { exact: Some(text), ..Reading::default() }),
-                None => MachineContext::Unknown,
-            },
-            Some(fingerprint) => {
-                let readings = self.source.read(fingerprint.read_options())?;
-                MachineContext::This(Reading { exact: self.exact()?, readings, ..Reading::default() })
-            }
-        })
+        match fingerprint {
+            None => Ok(MachineContext::Unknown),
+            Some(bound) => self.source.machine(bound, self.fingerprint.as_deref()).map(MachineContext::This),
+        }
     }
 
     /// Reads what any license could be compared with.
@@ -66,25 +62,22 @@ impl Machine {
         if self.any_machine {
             return Ok(MachineContext::Any);
         }
-        let readings = self.source.read(ReadOptions::default())?;
-        Ok(MachineContext::This(Reading { exact: self.exact()?, readings, ..Reading::default() }))
-    }
-
-    fn exact(&self) -> anyhow::Result<Option<String>> {
-        if let Some(value) = &self.fingerprint {
-            return text(value).map(Some);
-        }
-        if let Ok(value) = std::env::var("MINTAGE_FINGERPRINT") {
-            return Ok(Some(value));
-        }
-        match std::env::var_os("MINTAGE_FINGERPRINT_FILE") {
-            Some(path) => text_of_file(Path::new(&path)).map(Some),
-            None => Ok(None),
-        }
+        let read = |profile| self.source.read(ReadOptions { profile, ..ReadOptions::default() });
+        let (readings, vm_readings) = (read(Profile::Host)?, Some(read(Profile::Vm)?));
+        let exact = exact(self.fingerprint.as_deref())?;
+        Ok(MachineContext::This(Reading { exact, readings, vm_readings, ..Reading::default() }))
     }
 }
 
 impl Source {
+    /// Reads what one fingerprint is compared with; `value` is this machine's exact one, as an argument gives it.
+    pub(crate) fn machine(&self, bound: &Fingerprint, value: Option<&str>) -> anyhow::Result<Reading> {
+        Ok(match bound {
+            Fingerprint::Exact(_) => Reading { exact: exact(value)?, ..Reading::default() },
+            bound => Reading { readings: self.read(bound.read_options())?, ..Reading::default() },
+        })
+    }
+
     /// Reads the machine's components.
     pub(crate) fn read(&self, mut options: ReadOptions) -> anyhow::Result<Vec<mintage::fingerprint::Reading>> {
         if self.privileged {
@@ -99,12 +92,53 @@ impl Source {
                 let message = format!("the component `{name}` cannot be supplied");
                 return Err(Failure::new(Code::Usage, message).hint("supply k8s.cluster-uid or x.NAME").into());
             }
+            if options.supplied.iter().any(|(other, _)| other == name) {
+                let message = format!("the component `{name}` is supplied twice");
+                return Err(Failure::new(Code::Usage, message).hint("give each component once").into());
+            }
             options.supplied.push((name.to_owned(), text(value)?));
         }
-        Ok(match &self.sysroot {
-            Some(root) => Linux { root: root.clone() }.read(&options),
-            None => this_machine().read(&options),
-        })
+        match &self.sysroot {
+            // Where there is nothing, everything would seem to have changed.
+            Some(root) if !root.is_dir() => {
+                let message = format!("--sysroot `{}` is not a folder", root.display());
+                Err(Failure::new(Code::FileUnreadable, message).into())
+            }
+            Some(root) => Ok(Linux { root: root.clone() }.read(&options)),
+            None => Ok(this_machine().read(&options)),
+        }
+    }
+
+    /// Returns the Linux system that is read; `None` where another one is.
+    pub(crate) fn linux(&self) -> Option<Linux> {
+        match &self.sysroot {
+            Some(root) => Some(Linux { root: root.clone() }),
+            None => cfg!(target_os = "linux").then(Linux::default),
+        }
+    }
+}
+
+/// Finds this machine's exact fingerprint: the argument, else a variable. A value of nothing, as an unset variable of a
+/// script leaves it, is none.
+pub(crate) fn exact(argument: Option<&str>) -> anyhow::Result<Option<String>> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let found = if let Some(value) = argument {
+        text(value)?
+    } else if let Some(value) = variable("MINTAGE_FINGERPRINT") {
+        value.into_string().map_err(|_| Failure::new(Code::Malformed, "MINTAGE_FINGERPRINT is not UTF-8"))?
+    } else if let Some(path) = variable("MINTAGE_FINGERPRINT_FILE") {
+        text_of_file(Path::new(&path))?
+    } else {
+        return Ok(None);
+    };
+    Ok(Some(spelled(found)).filter(|value| !value.is_empty()))
+}
+
+/// Takes an exact fingerprint as it is, or as `mintage fingerprint --fingerprint-value` writes it: a JSON string.
+fn spelled(text: String) -> String {
+    match json::parse(text.trim().as_bytes()) {
+        Ok(Value::String(spelled)) => spelled.into_owned(),
+        _ => text,
     }
 }
 
@@ -116,7 +150,7 @@ fn text(value: &str) -> anyhow::Result<String> {
     }
 }
 
-fn text_of_file(path: &Path) -> anyhow::Result<String> {
+pub(crate) fn text_of_file(path: &Path) -> anyhow::Result<String> {
     let data = files::read(path, MAX_BYTES)?;
     let text = String::from_utf8(data)
         .map_err(|_| Failure::new(Code::Malformed, format_args!("`{}` is not UTF-8", path.display())))?;
@@ -130,7 +164,7 @@ pub(crate) fn binding(value: &str) -> anyhow::Result<Fingerprint> {
         let value = json::parse(text.trim().as_bytes()).context("--fingerprint")?;
         Fingerprint::from_json(value, "fingerprint")
     } else {
-        Fingerprint::exact(&text, "fingerprint")
+        Fingerprint::exact(&spelled(text), "fingerprint")
     };
     bound.context("--fingerprint")
 }

@@ -32,30 +32,26 @@ impl Terminal {
 
 /// Asks for the passphrase of a key that exists.
 pub(crate) fn passphrase(file: Option<&PathBuf>, key: &Path) -> anyhow::Result<Passphrase> {
-    match file {
-        Some(file) => from_file(file),
-        None => {
-            let key = crate::render::shown(&key.display().to_string());
-            ask(&mut terminal()?, &format!("passphrase of `{key}`: "))
-        }
+    if let Some(file) = file {
+        return from_file(file);
     }
+    let key = crate::render::shown(&key.display().to_string());
+    ask(&mut terminal()?, &format!("passphrase of `{key}`: "))
 }
 
 /// Asks for the passphrase of a new key, twice at a terminal; weak ones are refused.
 pub(crate) fn new_passphrase(file: Option<&PathBuf>) -> anyhow::Result<Passphrase> {
-    let passphrase = match file {
-        Some(file) => from_file(file)?,
-        None => {
-            let mut terminal = terminal()?;
-            let first = ask(&mut terminal, "new passphrase: ")?;
-            check(&first)?;
-            if ask(&mut terminal, "the same again: ")?.reveal() != first.reveal() {
-                return Err(Failure::new(Code::BadPassphrase, "the two passphrases differ").hint("try again").into());
-            }
-            first
-        }
-    };
+    if let Some(file) = file {
+        let passphrase = from_file(file)?;
+        check(&passphrase)?;
+        return Ok(passphrase);
+    }
+    let mut terminal = terminal()?;
+    let passphrase = ask(&mut terminal, "new passphrase: ")?;
     check(&passphrase)?;
+    if ask(&mut terminal, "the same again: ")?.reveal() != passphrase.reveal() {
+        return Err(Failure::new(Code::BadPassphrase, "the two passphrases differ").hint("try again").into());
+    }
     Ok(passphrase)
 }
 
@@ -68,9 +64,8 @@ fn check(passphrase: &Passphrase) -> anyhow::Result<()> {
 
 /// Takes the first line.
 fn from_file(path: &Path) -> anyhow::Result<Passphrase> {
-    let data = files::read(path, files::SECRET_BYTES).map_err(|error| match error.is_too_large() {
-        true => anyhow::Error::from(Failure::new(Code::BadPassphrase, error)),
-        false => error.into(),
+    let data = files::read(path, files::SECRET_BYTES).map_err(|error| {
+        if error.is_too_large() { Failure::new(Code::BadPassphrase, error).into() } else { anyhow::Error::from(error) }
     });
     let data = Zeroizing::new(data?);
     let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();

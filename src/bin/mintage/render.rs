@@ -46,6 +46,7 @@ impl Terminal {
     }
 
     /// Prints data as it is; the caller vouches for it.
+    #[expect(clippy::unused_self, reason = "standard output belongs to the terminal like standard error")]
     pub(crate) fn data(&self, data: &[u8]) -> Result<(), FileError> {
         let mut out = io::stdout().lock();
         out.write_all(data).and_then(|()| out.flush()).map_err(FileError::stdout)
@@ -61,23 +62,23 @@ impl Terminal {
     /// Tells people something that is not data.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            self.tell("", text);
+            tell("", text);
         }
     }
 
     /// Warns.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {
-            self.tell(&format!("{}: ", paint("warning", AnsiColor::Yellow, self.color_err)), text);
+            tell(&format!("{}: ", paint("warning", AnsiColor::Yellow, self.color_err)), text);
         }
     }
 
     /// Says what went wrong, and what the reader can do about it.
     pub(crate) fn error(&self, code: Option<mintage::code::Code>, text: &str, hints: &[&str]) {
         let level = code.map_or_else(|| "error".to_owned(), |code| format!("error[{code}]"));
-        self.tell(&format!("{}: ", paint(&level, AnsiColor::Red, self.color_err)), text);
+        tell(&format!("{}: ", paint(&level, AnsiColor::Red, self.color_err)), text);
         for hint in hints {
-            self.tell(&format!("{}: ", paint("hint", AnsiColor::Cyan, self.color_err)), hint);
+            tell(&format!("{}: ", paint("hint", AnsiColor::Cyan, self.color_err)), hint);
         }
     }
 
@@ -85,11 +86,11 @@ impl Terminal {
     pub(crate) fn word(&self, word: &str, good: bool) -> String {
         paint(word, if good { AnsiColor::Green } else { AnsiColor::Red }, self.color_out)
     }
+}
 
-    fn tell(&self, level: &str, text: &str) {
-        // A closed standard error leaves nobody to tell.
-        let _ = writeln!(io::stderr().lock(), "mintage: {level}{}", shown(text));
-    }
+fn tell(level: &str, text: &str) {
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr().lock(), "mintage: {level}{}", shown(text));
 }
 
 /// Spells a text so that it cannot steer a terminal: controls, bidi and invisible characters become `\u{…}`.

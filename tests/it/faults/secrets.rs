@@ -11,7 +11,7 @@ use rexpect::session::{PtySession, spawn_command};
 
 use super::scene;
 use crate::harness::{Bench, feed};
-use crate::interop::forms::is_superuser;
+use crate::interop::forms::{hex, is_superuser};
 use crate::interop::{PASSPHRASE, keygen, present};
 
 /// How long a prompt may take to appear: a bound for a test that hangs, not a wait.
@@ -102,7 +102,7 @@ fn no_output_holds_a_passphrase_or_a_private_key() {
     let body: String = bench.read("vendor.key").lines().filter(|line| !line.starts_with('-')).collect();
     let der = STANDARD.decode(body).unwrap();
     let seed = &der[der.len() - 32..];
-    let hex: String = seed.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hex(seed);
     let needles = [
         PASSPHRASE.as_bytes().to_vec(),
         seed.to_vec(),

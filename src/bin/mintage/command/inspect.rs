@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::Code;
 use mintage::operation::inspect::inspect;
+use mintage::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -28,6 +29,9 @@ pub(crate) struct Arguments {
     /// Open an encrypted private key with the first line of FILE, to tell its public half
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// Say how far away times are from another time than now
+    #[arg(long, value_name = "WHEN")]
+    at: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -46,7 +50,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Some(file) => Some(prompt::passphrase(Some(file), Path::new(""))?),
         None => None,
     };
-    let inspection = inspect(&data, passphrase.as_ref(), clock::now()?);
+    let now = clock::now()?;
+    let now = arguments.at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
+    let inspection = inspect(&data, passphrase.as_ref(), now);
     if terminal.json {
         terminal.data(format!("{}\n", inspection.to_json()).as_bytes())?;
     } else {

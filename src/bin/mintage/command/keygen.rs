@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     files::check_target(&private_file, overwrite)?;
     files::check_target(&public_file, overwrite)?;
     process::keep_secrets();
-    let key = SecretKey::from_seed(&*Zeroizing::new(random::bytes::<32>()?));
+    let key = SecretKey::from_seed(&Zeroizing::new(random::bytes::<32>()?));
     let private = if arguments.no_passphrase {
         terminal.warning("the private key is stored without a passphrase; whoever reads the file can sign");
         key.to_pem()?

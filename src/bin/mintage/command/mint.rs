@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
-use clap::Args;
+use clap::{Args, Subcommand};
 use mintage::armor;
 use mintage::code::Code;
 use mintage::json::Writer;
@@ -20,7 +20,7 @@ use mintage::policy::Context;
 use mintage::seal::SealSecret;
 use mintage::time::{DAY, Timestamp};
 
-use crate::command::mint_batch;
+use crate::command::{mint_batch, mint_keyring, mint_revocations};
 use crate::failure::Failure;
 use crate::files;
 use crate::keys::{Signer, Trust};
@@ -36,7 +36,10 @@ const MAX_BYTES: usize = 1 << 20;
 /// Prints the token, one line. WHEN is RFC 3339, a date (the end of that UTC day), a span such as 90d, 12h or 2w counted
 /// from the time of issue, or `never`. `--max-foo-bar N` is short for `--limit max_foo_bar=N`.
 #[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    document: Option<Document>,
     #[command(flatten)]
     pub(crate) signer: Signer,
     #[command(flatten)]
@@ -66,6 +69,13 @@ pub(crate) struct Arguments {
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) output: Output,
+}
+
+/// Documents other than the license.
+#[derive(Debug, Subcommand)]
+enum Document {
+    Keyring(mint_keyring::Arguments),
+    Revocations(mint_revocations::Arguments),
 }
 
 /// The claims of the license, or the defaults of a batch.
@@ -136,6 +146,11 @@ pub(crate) struct Minting {
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    match &arguments.document {
+        Some(Document::Keyring(arguments)) => return mint_keyring::run(arguments, terminal),
+        Some(Document::Revocations(arguments)) => return mint_revocations::run(arguments, terminal),
+        None => {}
+    }
     let minting = Minting {
         base: arguments.claims.draft()?,
         plans: arguments.plans.as_deref().map(plans).transpose()?,
@@ -143,7 +158,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         now: clock::now()?,
     };
     match &arguments.batch {
-        Some(batch) => mint_batch::run(batch, arguments, minting, terminal),
+        Some(batch) => mint_batch::run(batch, arguments, &minting, terminal),
         None => mint_one(arguments, minting, terminal),
     }
 }
@@ -197,12 +212,13 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
 
 /// Says every time as it was understood.
 fn announce(license: &License, now: Timestamp, terminal: &Terminal) {
-    let expires = license.expires_at;
-    let days = expires.since(now).div_euclid(DAY);
-    match days {
+    let (issued, expires) = (license.issued_at, license.expires_at);
+    let days = expires.since(issued).div_euclid(DAY);
+    match issued == now {
         _ if expires == Timestamp::NEVER => terminal.note("never expires"),
-        0.. => terminal.note(&format!("expires {expires}, in {days} days")),
-        _ => terminal.warning(&format!("expires {expires}, which is past")),
+        _ if expires < now => terminal.warning(&format!("expires {expires}, which is past")),
+        true => terminal.note(&format!("expires {expires}, in {days} days")),
+        false => terminal.note(&format!("expires {expires}, {days} days after issue")),
     }
     let others = [
         ("issued", Some(license.issued_at).filter(|issued| *issued != now)),

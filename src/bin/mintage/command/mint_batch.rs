@@ -27,7 +27,7 @@ const SHOWN_FAULTS: usize = 20;
 pub(crate) fn run(
     path: &Path,
     arguments: &Arguments,
-    minting: Minting,
+    minting: &Minting,
     terminal: &Terminal,
 ) -> anyhow::Result<ExitCode> {
     let format = match path.extension().and_then(OsStr::to_str) {
@@ -69,7 +69,7 @@ pub(crate) fn run(
         terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
         return Ok(ExitCode::SUCCESS);
     }
-    sign(arguments, &minting, &pending, &done, journal, terminal)
+    sign(arguments, minting, &pending, &done, journal, terminal)
 }
 
 fn sign(

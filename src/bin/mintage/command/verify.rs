@@ -8,8 +8,11 @@ use clap::Args;
 use mintage::code::{Code, Exit};
 use mintage::json;
 use mintage::license::MAX_TOKEN_BYTES;
+use mintage::operation::revocations::{self, Admission};
 use mintage::operation::verify::{self, Against, Verification};
 use mintage::policy::Context;
+use mintage::revocations::MAX_REVOCATIONS_BYTES;
+use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::Timestamp;
 use mintage::verdict::{Outcome, State, Verdict};
 
@@ -17,14 +20,14 @@ use crate::clock;
 use crate::command::mint::secret;
 use crate::command::verify_batch;
 use crate::failure::Failure;
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, Mode, Overwrite};
 use crate::keys::Trust;
 use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
 
-/// The longest text of a license: what mail adds to a token is several times its length at most.
-const MAX_TEXT_BYTES: usize = 8 * MAX_TOKEN_BYTES;
+/// The longest text of a license: what mail adds to a token stays below its length.
+const MAX_TEXT_BYTES: usize = 2 * MAX_TOKEN_BYTES;
 
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
@@ -62,6 +65,15 @@ pub(crate) struct Arguments {
     /// Judge as of another time than now
     #[arg(long, value_name = "WHEN")]
     at: Option<String>,
+    /// Refuse licenses that this signed list of revocations withdraws
+    #[arg(long, value_name = "FILE")]
+    revocations: Option<PathBuf>,
+    /// How old the revocations may be, instead of until their successor is due: 12h, 7d, 2w
+    #[arg(long, value_name = "SPAN", requires = "revocations", value_parser = span)]
+    max_age: Option<i64>,
+    /// Remember in FILE the latest time seen, and refuse a clock that was set back since
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
+    state: Option<PathBuf>,
     /// JSON object of the default tier's limits
     #[arg(long, value_name = "FILE")]
     defaults: Option<PathBuf>,
@@ -79,10 +91,23 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut context = arguments.context()?;
+    let mut state = arguments.state.as_deref().map(read_state).transpose()?;
+    context.floor = state.as_ref().and_then(|state| state.latest_seen);
     let keyring = arguments.trust.keyring();
+    let admission = match (&arguments.revocations, &keyring) {
+        (Some(path), Ok(keyring)) => {
+            let text = files::read(path, MAX_REVOCATIONS_BYTES)?;
+            Some(revocations::admit(&text, keyring, state.as_ref(), arguments.max_age))
+        }
+        _ => None,
+    };
+    if let Some(admission) = &admission {
+        context.revocations = admission.context.clone();
+        context.floor = context.floor.max(admission.issued_at());
+    }
     let secret = arguments.unseal.as_deref().map(secret).transpose()?;
-    if let Some(at) = &arguments.at {
-        terminal.note(&format!("as of {}, which --at {at} names", context.now));
+    if arguments.at.is_some() {
+        terminal.note(&format!("judged as of {}, not as of now", context.now));
     }
     if let Some(batch) = &arguments.batch {
         context.machine = arguments.machine.whole_context()?;
@@ -96,7 +121,52 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let bound = verify::unverified_fingerprint(&text, secret.as_ref());
     context.machine = arguments.machine.context(bound.as_ref())?;
     let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
-    answer(&verify::license(&text, against), arguments, terminal)
+    let verification = verify::license(&text, against);
+    if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
+        remember(path, state, &verification.verdict, admission.as_ref())?;
+    }
+    answer(&verification, arguments, terminal)
+}
+
+/// Reads what was remembered; a file that is not there yet remembers nothing.
+fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
+    if matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
+        return Ok(VerifierState::default());
+    }
+    VerifierState::parse(&files::read(path, MAX_STATE_BYTES)?).map_err(|error| {
+        let message = format!("the state `{}` is damaged: {error}", path.display());
+        let hint = "restore it from a backup; removing it forgets every time that was seen";
+        Failure::new(error.code(), message).hint(hint).unable().into()
+    })
+}
+
+/// Remembers the times of an accepted license and the sequence of an accepted list; what was refused changes nothing.
+fn remember(
+    path: &Path,
+    state: &mut VerifierState,
+    verdict: &Verdict,
+    admission: Option<&Admission>,
+) -> Result<(), FileError> {
+    let before = state.clone();
+    let outdated = verdict.refusals.iter().any(|refusal| refusal.code == Code::Stale);
+    admission.filter(|_| !outdated).iter().for_each(|admission| admission.remember(state));
+    if verdict.is_valid() {
+        state.see(verdict.as_of);
+        verdict.license.iter().for_each(|license| state.see(license.issued_at));
+    }
+    if *state == before {
+        return Ok(());
+    }
+    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)
+}
+
+/// Reads a span such as `12h`, in seconds.
+fn span(text: &str) -> Result<i64, String> {
+    let end = Timestamp::parse_when(text, Timestamp::EPOCH).map_err(|error| error.to_string())?;
+    match text.as_bytes() {
+        [b'0'..=b'9', .., b'h' | b'd' | b'w'] => Ok(end.seconds()),
+        _ => Err("write a span: 12h, 7d, 2w".to_owned()),
+    }
 }
 
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
@@ -110,9 +180,8 @@ fn find_license(document: Option<&str>) -> anyhow::Result<Option<String>> {
         Some(path) => return read(Path::new(path)).map(Some),
         None => {}
     }
-    match std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
-        Some(text) => return Ok(Some(text.to_string_lossy().into_owned())),
-        None => {}
+    if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+        return Ok(Some(text.to_string_lossy().into_owned()));
     }
     if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
         return read(Path::new(&path)).map(Some);

@@ -16,10 +16,8 @@ use crate::render::Terminal;
 
 pub(crate) fn run(path: &Path, against: Against<'_>, output: &Output, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let reading = |error| FileError::reading(path, error);
-    let input: Box<dyn Read> = match path == Path::new("-") {
-        true => Box::new(io::stdin()),
-        false => Box::new(File::open(path).map_err(reading)?),
-    };
+    let input: Box<dyn Read> =
+        if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(File::open(path).map_err(reading)?) };
     let threads = available_parallelism().map_or(1, usize::from);
     // A stream that fails while it is read must not be taken for one that ended.
     let mut input = Watched { inner: input, failed: false };

@@ -1,0 +1,128 @@
+//! `mintage mint keyring`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::Args;
+use mintage::code::Code;
+use mintage::dsse::{Envelope, Kind};
+use mintage::id::KeyId;
+use mintage::key::PublicKey;
+use mintage::keyring::Purpose;
+use mintage::keyring::document::{KeyringDocument, MAX_KEYRING_BYTES};
+use mintage::operation::keyring::{Changes, next};
+use mintage::time::Timestamp;
+use mintage::trust;
+
+use crate::failure::Failure;
+use crate::keys::Signer;
+use crate::output::Output;
+use crate::render::Terminal;
+use crate::{clock, files};
+
+/// Mint a keyring: which keys are trusted, for what, and when
+///
+/// The first keyring lists the signing key as its root. Every further one is made from the one before it and signed by a
+/// key which that one allows for the purpose `keyring`, so a rotation is one file.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    signer: Signer,
+    /// The keyring to change
+    #[arg(long, value_name = "FILE")]
+    previous: Option<PathBuf>,
+    /// Add a public key, or set its purposes anew: license, proof, manifest, revocations, keyring; repeatable
+    #[arg(long, value_name = "FILE:PURPOSE[,PURPOSE]")]
+    add: Vec<String>,
+    /// Let a key sign no more; what it signed until now still counts; repeatable
+    #[arg(long, value_name = "KEYID")]
+    retire: Vec<String>,
+    /// Let nothing count any more that a key signed; repeatable
+    #[arg(long, value_name = "KEYID")]
+    revoke_key: Vec<String>,
+    /// How many keys must sign documents of a purpose; repeatable
+    #[arg(long, value_name = "PURPOSE=N")]
+    threshold: Vec<String>,
+    /// When the keyring counts as issued; now if left out
+    #[arg(long, value_name = "WHEN")]
+    issued_at: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    let now = arguments.issued_at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
+    let previous = arguments.previous.as_deref().map(read).transpose()?;
+    let changes = arguments.changes(previous.as_ref().map(|(document, _)| document))?;
+    let key = arguments.signer.open()?;
+    if let Some((_, envelope)) = &previous {
+        // A copy that was changed after signing must not be carried on.
+        trust::establish(&[], std::slice::from_ref(envelope))
+            .or_else(|_| trust::establish(&[key.public()], std::slice::from_ref(envelope)))?;
+    }
+    let document = next(previous.as_ref().map(|(document, _)| document), &key.public(), &changes, now)?;
+    let envelope = Envelope::sign(Kind::Keyring, document.to_payload().into_bytes(), &[&key]);
+    arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
+    let (sequence, count) = (document.sequence, document.keys.len());
+    terminal.note(&format!("minted keyring {sequence} with {count} keys, signed by key {}", key.public().id().kid()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path) -> anyhow::Result<(KeyringDocument, Envelope)> {
+    let data = files::read(path, MAX_KEYRING_BYTES)?;
+    let fail = |code, message: String| Failure::new(code, format!("keyring `{}`: {message}", path.display())).unable();
+    let envelope = Envelope::parse(&data).map_err(|error| fail(error.code(), error.to_string()))?;
+    let document = trust::read(&envelope).map_err(|error| fail(error.code(), error.to_string()))?;
+    Ok((document, envelope))
+}
+
+impl Arguments {
+    fn changes(&self, previous: Option<&KeyringDocument>) -> anyhow::Result<Changes> {
+        let ids = |texts: &[String]| texts.iter().map(|text| key_id(text, previous)).collect::<Result<Vec<_>, _>>();
+        Ok(Changes {
+            add: self.add.iter().map(|text| added(text)).collect::<Result<_, _>>()?,
+            retire: ids(&self.retire)?,
+            revoke: ids(&self.revoke_key)?,
+            thresholds: self.threshold.iter().map(|text| threshold(text)).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// Takes an id whole, or the 16 digits that a license shows, of a key in the keyring before.
+fn key_id(text: &str, previous: Option<&KeyringDocument>) -> anyhow::Result<KeyId> {
+    let keys = previous.map(|document| document.keys.as_slice()).unwrap_or_default();
+    let short = keys.iter().map(|entry| entry.key.id()).find(|id| id.kid().to_string() == text);
+    short.or_else(|| KeyId::parse(text).ok()).ok_or_else(|| {
+        let message = format!("`{text}` is neither a key id nor the short id of a key in the keyring before");
+        Failure::new(Code::Usage, message).hint("see the ids with `mintage inspect`").into()
+    })
+}
+
+fn added(text: &str) -> anyhow::Result<(PublicKey, Vec<Purpose>)> {
+    let Some((path, purposes)) = text.rsplit_once(':') else {
+        let message = format!("`{text}` names no purpose");
+        return Err(Failure::new(Code::Usage, message).hint("write --add ci.pub:manifest").into());
+    };
+    let data = files::read(Path::new(path), MAX_KEYRING_BYTES)?;
+    let key = PublicKey::from_file_bytes(&data).with_context(|| format!("key file `{path}`"))?;
+    Ok((key, purposes.split(',').map(purpose).collect::<Result<_, _>>()?))
+}
+
+fn threshold(text: &str) -> anyhow::Result<(Purpose, u64)> {
+    let parts =
+        text.split_once('=').and_then(|(name, count)| Some((name, count.parse().ok().filter(|count| *count > 0)?)));
+    let Some((name, count)) = parts else {
+        let message = format!("`{text}` is not PURPOSE=N with N of at least 1");
+        return Err(Failure::new(Code::Usage, message).hint("write --threshold keyring=2").into());
+    };
+    Ok((purpose(name)?, count))
+}
+
+fn purpose(name: &str) -> anyhow::Result<Purpose> {
+    Purpose::ALL.into_iter().find(|purpose| purpose.as_str() == name).ok_or_else(|| {
+        let hint = "purposes are license, proof, manifest, revocations and keyring";
+        Failure::new(Code::Usage, format_args!("`{name}` is not a purpose")).hint(hint).into()
+    })
+}

@@ -1,0 +1,83 @@
+//! `mintage mint revocations`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::code::Code;
+use mintage::dsse::{Envelope, Kind};
+use mintage::keyring::Keyring;
+use mintage::operation::revocations::{Withdrawal, next};
+use mintage::revocations::{MAX_REVOCATIONS_BYTES, Revocations};
+use mintage::time::Timestamp;
+
+use crate::failure::Failure;
+use crate::keys::{Signer, Trust};
+use crate::output::Output;
+use crate::render::Terminal;
+use crate::{clock, files};
+
+/// Mint a list of revocations: which licenses are withdrawn
+///
+/// The list names only hashes of license ids, so it can be handed to anyone. Every further list is made from the one
+/// before it; verifiers that remember (`verify --state`) refuse an older one.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    signer: Signer,
+    /// The list to add to
+    #[arg(long, value_name = "FILE")]
+    previous: Option<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
+    /// Withdraw a license; repeatable
+    #[arg(long, value_name = "ID[=REASON]")]
+    revoke: Vec<String>,
+    /// Hours in which the licenses withdrawn now still count
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    grace_hours: u64,
+    /// When the next list is due; verifiers refuse this one later
+    #[arg(long, value_name = "WHEN", default_value = "30d")]
+    next_update: String,
+    /// When the list counts as issued; now if left out
+    #[arg(long, value_name = "WHEN")]
+    issued_at: Option<String>,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    let now = arguments.issued_at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
+    let next_update = Timestamp::parse_when(&arguments.next_update, now)?;
+    let withdrawals: Vec<_> = arguments.revoke.iter().map(|text| withdrawal(text)).collect();
+    let key = arguments.signer.open()?;
+    let trusted =
+        if arguments.trust.trust.is_empty() { Keyring::from(key.public()) } else { arguments.trust.keyring()? };
+    let previous = arguments.previous.as_deref().map(|path| read(path, &trusted)).transpose()?;
+    let list = next(previous.as_ref(), &withdrawals, arguments.grace_hours, now, next_update)
+        .map_err(|error| Failure::new(error.code(), error).hint("say when with --next-update: 30d, 2027-01-31"))?;
+    let envelope = Envelope::sign(Kind::Revocations, list.to_payload().into_bytes(), &[&key]);
+    arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
+    let (sequence, count) = (list.sequence, list.entries().len());
+    terminal.note(&format!("minted revocations {sequence} with {count} entries, next due {next_update}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads the list before, which must be one that the vendor signed: entries slipped into it would be signed anew.
+fn read(path: &Path, trusted: &Keyring) -> anyhow::Result<Revocations> {
+    let data = files::read(path, MAX_REVOCATIONS_BYTES)?;
+    let fail = |code: Code, message: String| {
+        let hint = "name the key that signed it with --trust";
+        Failure::new(code, format!("revocations `{}`: {message}", path.display())).hint(hint).unable()
+    };
+    let envelope = Envelope::parse(&data).map_err(|error| fail(error.code(), error.to_string()))?;
+    Ok(Revocations::verify(&envelope, trusted).map_err(|error| fail(error.code(), error.to_string()))?)
+}
+
+fn withdrawal(text: &str) -> Withdrawal {
+    match text.split_once('=') {
+        Some((id, reason)) => Withdrawal { license_id: id.to_owned(), reason: Some(reason.to_owned()) },
+        None => Withdrawal { license_id: text.to_owned(), reason: None },
+    }
+}

@@ -1,0 +1,205 @@
+//! `mint revocations` and the admission of a list: the next list from the one before it, and whether a list at hand counts.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::code::Code;
+use crate::dsse::{Envelope, Kind};
+use crate::keyring::Keyring;
+use crate::policy::RevocationsContext;
+use crate::revocations::{LicenseHash, Revocation, Revocations};
+use crate::state::{Series, VerifierState};
+use crate::time::Timestamp;
+use crate::verdict::Refusal;
+
+/// A license to withdraw.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Its id.
+    pub license_id: String,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// Says why there is no next list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum NextError {
+    /// The list would be due for a successor before it is issued; both times.
+    DueFirst(Timestamp, Timestamp),
+    /// The sequence cannot grow any more.
+    Exhausted,
+}
+
+/// Makes the next list: every entry of the one before it and the new ones; `sequence` grows by one. A license that was
+/// withdrawn before keeps its first entry.
+///
+/// # Errors
+/// [`NextError`].
+pub fn next(
+    previous: Option<&Revocations>,
+    withdrawals: &[Withdrawal],
+    grace_hours: u64,
+    now: Timestamp,
+    next_update: Timestamp,
+) -> Result<Revocations, NextError> {
+    if next_update < now {
+        return Err(NextError::DueFirst(now, next_update));
+    }
+    let before = previous.map_or(0, |list| list.sequence);
+    let sequence = before.checked_add(1).filter(|next| i64::try_from(*next).is_ok()).ok_or(NextError::Exhausted)?;
+    let new = withdrawals.iter().map(|withdrawal| Revocation {
+        id: LicenseHash::of(&withdrawal.license_id),
+        at: now,
+        grace_hours,
+        reason: withdrawal.reason.clone(),
+    });
+    let old = previous.map(Revocations::entries).unwrap_or_default();
+    Ok(Revocations::new(sequence, now, next_update, old.iter().cloned().chain(new).collect()))
+}
+
+/// A list at hand, and the series it belongs to once it counts.
+#[derive(Clone, Debug)]
+pub struct Admission {
+    /// What a license is judged with.
+    pub context: RevocationsContext,
+    accepted: Option<(Series, u64, Vec<u8>, Timestamp)>,
+}
+
+/// Judges whether a list counts: signed by a key trusted for it, and no older than what the state remembers.
+pub fn admit(text: &[u8], keyring: &Keyring, state: Option<&VerifierState>, max_age: Option<i64>) -> Admission {
+    match read(text, keyring, state) {
+        Ok((list, accepted)) => {
+            Admission { context: RevocationsContext::List { list: Arc::new(list), max_age }, accepted: Some(accepted) }
+        }
+        Err(refusal) => Admission { context: RevocationsContext::Refused(refusal), accepted: None },
+    }
+}
+
+type Accepted = (Series, u64, Vec<u8>, Timestamp);
+
+fn read(text: &[u8], keyring: &Keyring, state: Option<&VerifierState>) -> Result<(Revocations, Accepted), Refusal> {
+    let envelope = Envelope::parse(text)
+        .map_err(|error| Refusal::new(error.code(), format_args!("the revocations are not to be believed: {error}")))?;
+    let list = Revocations::verify(&envelope, keyring).map_err(|error| Refusal::new(error.code(), &error))?;
+    let verified = envelope.verify(Kind::Revocations, keyring, Some(list.issued_at), 1);
+    let signer = verified.ok().and_then(|payload| payload.signers().first().copied());
+    let signer = signer.ok_or_else(|| Refusal::new(Code::BadSignature, "nobody signed the revocations"))?;
+    let series = Series::of("revocations", signer);
+    let payload = envelope.unverified_payload();
+    if let Some(state) = state {
+        state.admits(&series, list.sequence, payload).map_err(|error| {
+            Refusal::new(error.code(), format_args!("the revocations are not to be believed: {error}"))
+        })?;
+    }
+    let accepted = (series, list.sequence, payload.to_vec(), list.issued_at);
+    Ok((list, accepted))
+}
+
+impl Admission {
+    /// Returns when the list was issued: a time that has certainly passed.
+    pub fn issued_at(&self) -> Option<Timestamp> {
+        self.accepted.as_ref().map(|(_, _, _, issued_at)| *issued_at)
+    }
+
+    /// Remembers the list; one that was refused changes nothing.
+    pub fn remember(&self, state: &mut VerifierState) {
+        if let Some((series, sequence, payload, issued_at)) = &self.accepted {
+            state.accept(series, *sequence, payload);
+            state.see(*issued_at);
+        }
+    }
+}
+
+impl NextError {
+    /// Returns the code this fault is reported under.
+    pub fn code(&self) -> Code {
+        Code::Usage
+    }
+}
+
+impl fmt::Display for NextError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DueFirst(now, due) => {
+                write!(f, "the list is issued at {now}, and its successor would be due before, at {due}")
+            }
+            Self::Exhausted => {
+                f.write_str("the sequence of the list cannot grow any more; start a new series with a new key")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NextError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::SecretKey;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    fn withdraw(id: &str) -> Withdrawal {
+        Withdrawal { license_id: id.to_owned(), reason: None }
+    }
+
+    fn signed(list: &Revocations, seed: u8) -> String {
+        let key = SecretKey::from_seed(&[seed; 32]);
+        Envelope::sign(Kind::Revocations, list.to_payload().into_bytes(), &[&key]).to_json()
+    }
+
+    fn code(admission: &Admission) -> Option<Code> {
+        match &admission.context {
+            RevocationsContext::Refused(refusal) => Some(refusal.code),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_list_grows_and_a_license_keeps_its_first_entry() {
+        let first = next(None, &[withdraw("a")], 0, at(100), at(200)).unwrap();
+        let second = next(Some(&first), &[withdraw("a"), withdraw("b")], 0, at(150), at(300)).unwrap();
+        assert_eq!((second.sequence, second.entries().len()), (2, 2));
+        assert_eq!(second.find("a").unwrap().at, at(100));
+        assert_eq!(next(None, &[], 0, at(100), at(99)), Err(NextError::DueFirst(at(100), at(99))));
+    }
+
+    #[test]
+    fn older_lists_forks_and_strangers_are_refused_and_change_nothing() {
+        let keyring = Keyring::from(SecretKey::from_seed(&[1; 32]).public());
+        let first = next(None, &[], 0, at(100), at(200)).unwrap();
+        let second = next(Some(&first), &[withdraw("a")], 0, at(150), at(300)).unwrap();
+        let fork = next(Some(&first), &[withdraw("b")], 0, at(150), at(300)).unwrap();
+        let mut state = VerifierState::default();
+        admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None).remember(&mut state);
+        assert_eq!(state.latest_seen, Some(at(150)));
+        let before = state.clone();
+        for (text, expected) in [
+            (signed(&first, 1), Code::RolledBack),
+            (signed(&fork, 1), Code::Forked),
+            (signed(&second, 2), Code::BadSignature),
+            (signed(&second, 1)[..100].to_owned(), Code::Malformed),
+        ] {
+            let admission = admit(text.as_bytes(), &keyring, Some(&state), None);
+            assert_eq!(code(&admission), Some(expected));
+            admission.remember(&mut state);
+            assert_eq!(state, before);
+        }
+        assert_eq!(code(&admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None)), None);
+    }
+
+    #[test]
+    fn a_series_pushed_to_its_end_is_left_behind_by_a_new_key() {
+        let end = Revocations::new(i64::MAX.unsigned_abs(), at(100), at(200), Vec::new());
+        let keyring: Keyring = [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]).public()).into_iter().collect();
+        let mut state = VerifierState::default();
+        admit(signed(&end, 1).as_bytes(), &keyring, None, None).remember(&mut state);
+        assert_eq!(next(Some(&end), &[], 0, at(150), at(200)), Err(NextError::Exhausted));
+        let fresh = next(None, &[], 0, at(150), at(300)).unwrap();
+        assert_eq!(code(&admit(signed(&fresh, 1).as_bytes(), &keyring, Some(&state), None)), Some(Code::RolledBack));
+        assert_eq!(code(&admit(signed(&fresh, 2).as_bytes(), &keyring, Some(&state), None)), None);
+    }
+}
