@@ -19,6 +19,10 @@ use crate::license::{License, LicenseError};
 const INFO: &[u8] = b"mintage/sealed-license/v1";
 
 const TYPE: &str = "sealed-license";
+
+/// Members outside the seal that this version understands, and so may stand in `crit`.
+const UNDERSTOOD: [&str; 5] = ["crit", "data", "enc", "kid", "typ"];
+
 const NONCE_BYTES: usize = 12;
 const TAG_BYTES: usize = 16;
 
@@ -115,6 +119,7 @@ impl SealedLicense {
     }
 
     pub(crate) fn from_members(members: Members<'_>) -> Result<Self, LicenseError> {
+        let names: Vec<_> = members.iter().map(|(name, _)| name.clone()).collect();
         let (mut data, mut algorithm, mut kid) = (None, None, None);
         for (name, value) in members {
             match name.as_ref() {
@@ -128,9 +133,15 @@ impl SealedLicense {
                     kid = Some(parsed?);
                 }
                 "crit" => {
-                    let item = value.into_array(&name)?.into_iter().next();
-                    if let Some(item) = item {
-                        return Err(LicenseError::Critical(item.into_string(&name)?.into_owned()));
+                    for item in value.into_array(&name)? {
+                        let item = item.into_string(&name)?;
+                        if !UNDERSTOOD.contains(&item.as_ref()) {
+                            return Err(LicenseError::Critical(item.into_owned()));
+                        }
+                        if !names.contains(&item) {
+                            let expected = "names of members that are there";
+                            return Err(JsonError::value(&name, expected, &Value::String(item)).into());
+                        }
                     }
                 }
                 _ => {}

@@ -253,7 +253,8 @@ impl TokenError {
             Self::Distrust(Distrust::Purpose(..)) => Code::WrongPurpose,
             Self::Distrust(Distrust::Revoked(_)) => Code::KeyRevoked,
             Self::Distrust(Distrust::Window { .. }) => Code::KeyRetired,
-            Self::License(error) => error.code(),
+            // An opened seal keeps nothing back: what it held is as wrong as it would be in the open.
+            Self::License(error) | Self::Seal(SealError::License(error)) => error.code(),
             Self::Seal(_) => Code::Sealed,
             Self::UnknownKey(_) => Code::UnknownKey,
         }

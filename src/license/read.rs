@@ -9,7 +9,7 @@ use crate::json::{JsonError, Members, Value};
 use crate::time::Timestamp;
 
 /// Members that this version understands, and so may stand in `crit`.
-const UNDERSTOOD: [&str; 21] = [
+const UNDERSTOOD: [&str; 22] = [
     "activation",
     "crit",
     "exp",
@@ -31,6 +31,7 @@ const UNDERSTOOD: [&str; 21] = [
     "seats",
     "tenantId",
     "tier",
+    "typ",
 ];
 
 /// The claims that every license has, until they have been found.

@@ -74,6 +74,7 @@ pub fn check(
     let done: HashMap<u64, &Done> = done.iter().map(|done| (done.row, done)).collect();
     let mut taken: HashMap<String, u64> = done.values().map(|done| (done.license_id.clone(), done.row)).collect();
     let (mut pending, mut faults) = (Vec::new(), Vec::new());
+    let total = rows.len() as u64;
     for (row, number) in rows.into_iter().zip(1..) {
         let mut fault = |code, message: String| faults.push(RowFault { row: number, code, message });
         let row = match row {
@@ -97,6 +98,10 @@ pub fn check(
             },
         }
     }
+    let mut gone: Vec<u64> = done.keys().copied().filter(|row| *row > total).collect();
+    gone.sort_unstable();
+    let reason = "the row was taken away after it had been minted";
+    faults.extend(gone.into_iter().map(|row| RowFault { row, code: Code::Malformed, message: reason.to_owned() }));
     if faults.is_empty() { Ok(pending) } else { Err(faults) }
 }
 

@@ -6,8 +6,9 @@ mod keys;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::verify::read;
+use super::verify::{NOT_UTF_8, read};
 use crate::armor::{self, Damage};
+use crate::code::Code;
 use crate::json::{self, Value, Writer};
 use crate::key::{Passphrase, PublicKey};
 use crate::license::License;
@@ -43,8 +44,7 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
         return inspection;
     }
     let Ok(text) = std::str::from_utf8(bytes) else {
-        let message = "the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)";
-        return Inspection::unreadable("unknown", Refusal::new(crate::code::Code::DamagedText, message));
+        return Inspection::unreadable("unknown", Refusal::new(Code::DamagedText, NOT_UTF_8));
     };
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('{') {

@@ -53,6 +53,8 @@ const COUNTS: [&str; 3] = ["gracePeriodDays", "maxActivations", "seats"];
 
 /// Reads every row; a row at fault does not hide the others.
 pub fn read(text: &[u8], format: RowFormat) -> Vec<Result<Row, RowError>> {
+    // Windows puts a byte order mark in front of what it saves as UTF-8.
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     match format {
         RowFormat::Csv => read_csv(text),
         RowFormat::Jsonl => text
@@ -65,13 +67,16 @@ pub fn read(text: &[u8], format: RowFormat) -> Vec<Result<Row, RowError>> {
 }
 
 fn read_csv(text: &[u8]) -> Vec<Result<Row, RowError>> {
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     let fault = |error: csv::Error| RowError::Csv(error.to_string());
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
     let head = match reader.headers() {
         Ok(head) => head.clone(),
         Err(error) => return vec![Err(fault(error))],
     };
+    let twice = (1..head.len()).find(|at| head.iter().take(*at).any(|other| other == &head[*at]));
+    if let Some(at) = twice {
+        return vec![Err(JsonError::Duplicate(head[at].to_owned()).into())];
+    }
     let of_record = |record: csv::StringRecord| {
         let mut draft = Draft::default();
         for (column, field) in head.iter().zip(&record) {
@@ -116,10 +121,14 @@ fn typed<'a>(column: &str, field: &'a str) -> Result<Value<'a>, RowError> {
 
 /// Puts a member into a draft; without a value only its name is checked.
 fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>) -> Result<(), RowError> {
+    let twice = || RowError::Json(JsonError::Duplicate(name.to_owned()));
     macro_rules! put {
         ($member:ident, $read:expr) => {
             if let Some(value) = value {
-                draft.$member = Some($read(value)?);
+                // Some claims have two names, of which a row may use one.
+                if draft.$member.replace($read(value)?).is_some() {
+                    return Err(twice());
+                }
             }
         };
     }
@@ -147,8 +156,16 @@ fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>) -> Result<(), Ro
         "activation" => put!(activation, |value| activation(name, value)),
         "fingerprint" => put!(fingerprint, |value| Fingerprint::from_json(value, name)),
         other => match (other.split_once('.'), value) {
-            (Some(("limits", key)), Some(value)) => drop(draft.limits.insert(key.to_owned(), value.into_count(name)?)),
-            (Some(("meta", key)), Some(value)) => drop(draft.meta.insert(key.to_owned(), text(value)?)),
+            (Some(("limits", key)), Some(value)) => {
+                if draft.limits.insert(key.to_owned(), value.into_count(name)?).is_some() {
+                    return Err(twice());
+                }
+            }
+            (Some(("meta", key)), Some(value)) => {
+                if draft.meta.insert(key.to_owned(), text(value)?).is_some() {
+                    return Err(twice());
+                }
+            }
             (Some(("limits" | "meta", _)), None) => {}
             _ => return Err(RowError::Column(other.to_owned())),
         },

@@ -4,10 +4,14 @@ use crate::armor::{self, Repair};
 use crate::code::Code;
 use crate::fingerprint::Fingerprint;
 use crate::keyring::Keyring;
+use crate::license::MAX_TOKEN_BYTES;
 use crate::policy::{Context, judge};
 use crate::seal::SealSecret;
 use crate::token::{Body, Token, TokenError, UnverifiedToken, VerifiedToken};
 use crate::verdict::{Refusal, State, Verdict};
+
+/// The longest text that is read, in bytes: what mail adds to a token stays below its length.
+pub const MAX_TEXT_BYTES: usize = 2 * MAX_TOKEN_BYTES;
 
 /// What a license is verified with.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +23,10 @@ pub struct Against<'a> {
     /// Opens a sealed license.
     pub secret: Option<&'a SealSecret>,
 }
+
+/// What is said of bytes that are no text.
+pub(super) const NOT_UTF_8: &str =
+    "the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)";
 
 /// The answer, and what had to be mended before the text could be read.
 #[derive(Debug)]
@@ -39,6 +47,15 @@ pub fn license(text: &str, against: Against<'_>) -> Verification {
     Verification { verdict, repairs }
 }
 
+/// Verifies a license as its file holds it: bytes that need not be text.
+pub fn license_bytes(bytes: &[u8], against: Against<'_>) -> Verification {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return license(text, against);
+    }
+    let verdict = refused(Refusal::new(Code::DamagedText, NOT_UTF_8), against);
+    Verification { verdict, repairs: Vec::new() }
+}
+
 /// Judges that there is no license at all.
 pub fn absent(context: &Context) -> Verdict {
     let refusal = Refusal::new(Code::NoLicense, "no license was named, and none is configured");
@@ -51,7 +68,11 @@ pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedTo
     match strict {
         // The text came through whole; mending it would change nothing.
         Ok(token) => return Ok(token),
-        Err(error @ (TokenError::License(_) | TokenError::TooLong(_))) => return Err(of_token(&error)),
+        Err(error @ TokenError::License(_)) => return Err(of_token(&error)),
+        // Armor and wrapping make a text longer than its token; a bare text is as long as it looks.
+        Err(error @ TokenError::TooLong(length)) if length > MAX_TEXT_BYTES || text.bytes().all(is_of_a_token) => {
+            return Err(of_token(&error));
+        }
         Err(_) => {}
     }
     if let Some(refusal) = other_kind(text) {
@@ -60,6 +81,10 @@ pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedTo
     let repaired = armor::repair(text).map_err(|damage| Refusal::new(damage.code(), damage))?;
     *repairs = repaired.repairs;
     Token::parse(&repaired.text).map_err(|error| of_token(&error))
+}
+
+fn is_of_a_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'.')
 }
 
 /// Turns what a keyring said of a token into a verdict.

@@ -51,6 +51,14 @@ fn not_before_holds_to_the_second() {
 }
 
 #[test]
+fn a_license_that_ends_before_it_begins_is_refused_for_both() {
+    let mut license = license();
+    (license.expires_at, license.not_before) = (at(NOW - 1), Some(at(NOW + 1)));
+    let verdict = verdict(license, &Context::at(at(NOW)));
+    assert_eq!((codes(&verdict), verdict.state), (vec![Code::NotYetValid, Code::Expired], State::Invalid));
+}
+
+#[test]
 fn clocks_may_differ_by_three_hundred_seconds_and_no_more() {
     let mut license = license();
     license.issued_at = at(NOW + 300);

@@ -11,7 +11,10 @@ pub(super) fn judge(license: &License, context: &Context, findings: &mut Finding
     if let Some(start) = license.not_before.filter(|start| now < *start) {
         let message = format!("the license is valid from {start}, and it is {now}");
         findings.fail("window", Code::NotYetValid, message);
-        return;
+        // One that ends before it begins is both.
+        if state(license, now) != State::Expired {
+            return;
+        }
     }
     match state(license, now) {
         State::Active if end == Timestamp::NEVER => findings.pass("window", "never expires"),

@@ -1,1 +1,286 @@
-//! Placeholder until its tests land.
+//! The vectors of `tests/vectors`: one file, one fault. A small generator writes them; a walker judges every one.
+
+pub(crate) mod crafted;
+mod generated;
+mod scenes;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use mintage::code::Code;
+use mintage::fingerprint::Machine;
+use mintage::id::decode_hex;
+use mintage::key::{KeyError, PublicKey};
+use mintage::keyring::{KeyStatus, Keyring, Purpose, TrustedKey};
+use mintage::operation::lines::verify_lines;
+use mintage::operation::verify::{self, Against};
+use mintage::policy::{Context, MachineContext, judge};
+use mintage::seal::SealSecret;
+use mintage::time::Timestamp;
+use mintage::token::Token;
+use mintage::verdict::{Refusal, State, Verdict};
+
+use crate::harness::example;
+
+/// Every header that a vector may have, in the order in which it has them.
+const HEADERS: [&str; 19] = [
+    "expect",
+    "state",
+    "key",
+    "key-status",
+    "key-purpose",
+    "key-not-before",
+    "key-not-after",
+    "now",
+    "floor",
+    "tenant",
+    "product",
+    "feature",
+    "usage",
+    "default",
+    "build-date",
+    "fingerprint",
+    "secret",
+    "machine",
+    "comment",
+];
+
+/// A vector: what a verifier is given, and what it must answer.
+struct Vector {
+    headers: Vec<(String, String)>,
+    text: String,
+}
+
+/// What a verifier that follows the vectors answers.
+#[derive(Debug, PartialEq)]
+struct Answer {
+    expect: String,
+    state: String,
+}
+
+#[test]
+fn every_vector_is_answered_as_it_expects() {
+    let (mut count, mut faults) = (0, Vec::new());
+    for (path, file) in files() {
+        let vector = Vector::read(&file).unwrap_or_else(|fault| panic!("{}: {fault}", path.display()));
+        let folder = path.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        assert_eq!(
+            folder,
+            vector.one("expect").unwrap(),
+            "{}: a vector stands in the folder of its code",
+            path.display()
+        );
+        let expected = Answer { expect: folder.to_owned(), state: vector.one("state").unwrap().to_owned() };
+        let answer = vector.answer();
+        if answer != expected {
+            faults.push(format!("{}: {answer:?}", path.display()));
+        }
+        count += 1;
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    assert!(count > 100, "{count} vectors");
+}
+
+#[test]
+fn no_folder_of_vectors_is_empty() {
+    for folder in fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        assert!(fs::read_dir(&folder).unwrap().next().is_some(), "{} is empty", folder.display());
+    }
+}
+
+#[test]
+fn the_walker_refuses_what_it_does_not_know() {
+    let whole = "expect: valid\nstate: ACTIVE\nkey: vendor\nnow: 2026-07-01T00:00:00Z\n\ntext\n";
+    assert!(Vector::read(whole).is_ok());
+    for (from, to) in [
+        ("expect: valid", "expect: perhaps"),
+        ("expect: valid", "expcet: valid"),
+        ("state: ACTIVE", "state: FINE"),
+        ("now: 2026", "when: 2026"),
+        ("now: 2026-07-01T00:00:00Z", "now: tomorrow"),
+        ("key: vendor\n", ""),
+        ("\n\ntext\n", "\n"),
+        ("expect: valid\n", "expect: valid\nexpect: expired\n"),
+    ] {
+        assert!(Vector::read(&whole.replace(from, to)).is_err(), "{to}");
+    }
+}
+
+impl Vector {
+    fn read(file: &str) -> Result<Self, String> {
+        let (head, text) = file.split_once("\n\n").ok_or("no empty line ends the headers")?;
+        let mut headers = Vec::new();
+        for line in head.lines() {
+            let (name, value) = line.split_once(": ").ok_or_else(|| format!("`{line}` is no header"))?;
+            if !HEADERS.contains(&name) {
+                return Err(format!("`{name}` is no header that is known"));
+            }
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        let text = text.strip_suffix('\n').ok_or("the text does not end its last line")?;
+        let vector = Self { headers, text: text.to_owned() };
+        vector.check()?;
+        Ok(vector)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for name in ["expect", "state", "now"] {
+            let count = self.all(name).len();
+            if count != 1 {
+                return Err(format!("`{name}` stands {count} times"));
+            }
+        }
+        if self.all("key").is_empty() {
+            return Err("no `key`".to_owned());
+        }
+        let expect = self.one("expect").unwrap_or_default();
+        if expect != "valid" && !Code::ALL.iter().any(|code| code.as_str() == expect) {
+            return Err(format!("`{expect}` is neither `valid` nor a code"));
+        }
+        let state = self.one("state").unwrap_or_default();
+        if !["ABSENT", "ACTIVE", "EXPIRED", "GRACE", "INVALID"].contains(&state) {
+            return Err(format!("`{state}` is no state"));
+        }
+        Timestamp::parse_rfc3339(self.one("now").unwrap_or_default()).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    fn one(&self, name: &str) -> Option<&str> {
+        self.all(name).first().copied()
+    }
+
+    fn all(&self, name: &str) -> Vec<&str> {
+        self.headers.iter().filter(|(other, _)| other == name).map(|(_, value)| value.as_str()).collect()
+    }
+
+    fn time(&self, name: &str) -> Option<Timestamp> {
+        self.one(name).map(|text| Timestamp::parse_rfc3339(text).unwrap())
+    }
+
+    fn counts(&self, name: &str) -> BTreeMap<String, u64> {
+        let pair = |text: &str| {
+            let (key, value) = text.split_once('=').unwrap();
+            (key.to_owned(), value.parse().unwrap())
+        };
+        self.all(name).into_iter().map(pair).collect()
+    }
+
+    /// The trusted keys; what the headers say of a key they say of all of them.
+    fn keyring(&self) -> Result<Keyring, KeyError> {
+        let mut keyring = Keyring::default();
+        for name in self.all("key") {
+            let mut trusted = TrustedKey::bare(key(name)?);
+            trusted.status = match self.one("key-status") {
+                None => KeyStatus::Active,
+                Some("retired") => KeyStatus::Retired,
+                Some("revoked") => KeyStatus::Revoked,
+                Some(other) => panic!("`{other}` is no status"),
+            };
+            if let Some(word) = self.one("key-purpose") {
+                trusted.purposes = vec![*Purpose::ALL.iter().find(|purpose| purpose.as_str() == word).unwrap()];
+            }
+            trusted.not_before = self.time("key-not-before").unwrap_or(Timestamp::EPOCH);
+            trusted.not_after = self.time("key-not-after");
+            keyring.add(trusted);
+        }
+        Ok(keyring)
+    }
+
+    fn context(&self) -> Context {
+        let mut context = Context::at(self.time("now").unwrap());
+        context.floor = self.time("floor");
+        context.tenant = self.one("tenant").map(str::to_owned);
+        context.product = self.one("product").map(str::to_owned);
+        context.features = self.all("feature").into_iter().map(str::to_owned).collect();
+        context.usage = self.counts("usage");
+        context.defaults = self.counts("default");
+        context.build_date = self.time("build-date");
+        context.machine = match (self.one("machine"), self.one("fingerprint")) {
+            (Some("any"), None) => MachineContext::Any,
+            (None, Some(text)) => MachineContext::This(Machine { exact: Some(text.to_owned()), ..Machine::default() }),
+            (None, None) => MachineContext::Unknown,
+            (machine, fingerprint) => panic!("machine {machine:?}, fingerprint {fingerprint:?}"),
+        };
+        context
+    }
+
+    fn secret(&self) -> Option<SealSecret> {
+        self.one("secret").map(|hex| SealSecret::new(decode_hex::<32>(hex).unwrap().to_vec()).unwrap())
+    }
+
+    /// Judges the text as the library does, strictly; the doors that mend texts must not judge otherwise what needs no
+    /// mending.
+    fn answer(&self) -> Answer {
+        let keyring = match self.keyring() {
+            Ok(keyring) => keyring,
+            // Nothing was judged, and nothing may run.
+            Err(error) => return Answer { expect: error.code().to_string(), state: "INVALID".to_owned() },
+        };
+        let (context, secret) = (self.context(), self.secret());
+        let parsed = Token::parse(&self.text);
+        let is_whole = parsed.is_ok();
+        let verified = parsed.and_then(|token| token.verify(&keyring)).and_then(|token| match &secret {
+            Some(secret) => token.unseal(secret, &keyring),
+            None => Ok(token),
+        });
+        let verdict = match verified {
+            Ok(token) => judge(&token, &context),
+            Err(error) => {
+                let refusal = Refusal::new(error.code(), error);
+                Verdict::refused(State::Invalid, refusal, context.now, &context.defaults)
+            }
+        };
+        if is_whole {
+            let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
+            let mended = verify::license(&self.text, against);
+            assert_eq!((mended.verdict.to_json(), mended.repairs.len()), (verdict.to_json(), 0));
+            let mut line = Vec::new();
+            verify_lines(self.text.as_bytes(), &mut line, against, 1).unwrap();
+            assert_eq!(String::from_utf8(line).unwrap(), verdict.to_json_line(1) + "\n");
+        }
+        assert!(verdict.refusals.len() < 2, "one file, one fault: {:?}", verdict.refusals);
+        let expect = verdict.refusals.first().map_or("valid".to_owned(), |refusal| refusal.code.to_string());
+        Answer { expect, state: verdict.state.as_str().to_owned() }
+    }
+}
+
+/// Reads a key by its name in `keys.example`, or as 64 hex digits.
+fn key(name: &str) -> Result<PublicKey, KeyError> {
+    match fs::read(example(&format!("{name}.pub"))) {
+        Ok(file) => PublicKey::from_file_bytes(&file),
+        Err(_) => PublicKey::from_bytes(&decode_hex(name).unwrap_or_else(|| panic!("`{name}` is no key"))),
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")
+}
+
+/// Every vector with its path, in the order of the paths. `UPDATE=1` has them written first.
+fn files() -> Vec<(PathBuf, String)> {
+    static WRITTEN: OnceLock<()> = OnceLock::new();
+    if std::env::var_os("UPDATE").is_some() {
+        WRITTEN.get_or_init(generated::write);
+    }
+    let mut files = Vec::new();
+    for folder in fs::read_dir(root()).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for path in fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()) {
+            let text = fs::read_to_string(&path).unwrap();
+            files.push((path, text));
+        }
+    }
+    files.sort();
+    files
+}
+
+/// The codes that have a vector.
+pub(crate) fn covered() -> Vec<String> {
+    let mut words: Vec<String> = files()
+        .iter()
+        .map(|(path, _)| path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned())
+        .collect();
+    words.dedup();
+    words
+}

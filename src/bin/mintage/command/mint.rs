@@ -165,7 +165,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 
 fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let moment = Moment { now: minting.now, fresh_id: random::license_id()? };
-    let license = mint::license(minting.base, minting.plans.as_ref(), &moment).map_err(explain)?;
+    let mut license = mint::license(minting.base, minting.plans.as_ref(), &moment).map_err(explain)?;
     announce(&license, minting.now, terminal);
     if arguments.dry_run {
         return dry_run(&license, terminal);
@@ -174,13 +174,16 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         files::check_target(path, arguments.output.overwrite())?;
     }
     let key = arguments.signer.open()?;
+    // Signing sets it; what is shown is what is signed.
+    license.kid = Some(key.public().id().kid());
     let token = match &minting.secret {
         None => mint::token(license.clone(), &key)?,
         Some(secret) => mint::sealed_token(license.clone(), &key, secret, &random::bytes()?)?,
     };
     let text = if arguments.armor { armor::wrap("LICENSE", token.as_str()) } else { format!("{token}\n") };
     let keyring = arguments.verify.then(|| trusted(&arguments.trust, &key)).transpose()?;
-    if let (Some(keyring), None) = (&keyring, arguments.output.file()) {
+    // Before anything is written, so that what --force would replace stays; what was written is checked again below.
+    if let Some(keyring) = &keyring {
         check(&text, keyring, &license, minting.secret.as_ref())?;
     }
     if arguments.output.file().is_some() || !terminal.json {

@@ -7,14 +7,13 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::{Code, Exit};
 use mintage::json;
-use mintage::license::MAX_TOKEN_BYTES;
 use mintage::operation::revocations::{self, Admission};
-use mintage::operation::verify::{self, Against, Verification};
+use mintage::operation::verify::{self, Against, MAX_TEXT_BYTES, Verification};
 use mintage::policy::Context;
 use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::Timestamp;
-use mintage::verdict::{Outcome, State, Verdict};
+use mintage::verdict::{Outcome, Refusal, State, Verdict};
 
 use crate::clock;
 use crate::command::mint::secret;
@@ -25,9 +24,6 @@ use crate::keys::Trust;
 use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
-
-/// The longest text of a license: what mail adds to a token stays below its length.
-const MAX_TEXT_BYTES: usize = 2 * MAX_TOKEN_BYTES;
 
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
@@ -114,14 +110,22 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let against = Against { keyring: &keyring?, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
-    let Some(text) = find_license(arguments.document.as_deref())? else {
+    let Some(found) = find_license(arguments.document.as_deref())? else {
         return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
     };
     let keyring = keyring?;
-    let bound = verify::unverified_fingerprint(&text, secret.as_ref());
+    let text = match found {
+        Found::Text(text) => text,
+        Found::TooLarge(error) => {
+            let refusal = Refusal::new(error.code(), error);
+            let verdict = Verdict::refused(State::Invalid, refusal, context.now, &context.defaults);
+            return answer(&Verification { verdict, repairs: Vec::new() }, arguments, terminal);
+        }
+    };
+    let bound = std::str::from_utf8(&text).ok().and_then(|text| verify::unverified_fingerprint(text, secret.as_ref()));
     context.machine = arguments.machine.context(bound.as_ref())?;
     let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
-    let verification = verify::license(&text, against);
+    let verification = verify::license_bytes(&text, against);
     if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
         remember(path, state, &verification.verdict, admission.as_ref())?;
     }
@@ -169,19 +173,26 @@ fn span(text: &str) -> Result<i64, String> {
     }
 }
 
+/// What stands where a license is looked for.
+enum Found {
+    Text(Vec<u8>),
+    /// Something larger than any license, which is refused as one.
+    TooLarge(FileError),
+}
+
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
-fn find_license(document: Option<&str>) -> anyhow::Result<Option<String>> {
+fn find_license(document: Option<&str>) -> Result<Option<Found>, FileError> {
     match document {
         Some("-") => return read(Path::new("-")).map(Some),
         // A token begins like no file name that anyone would choose: `{"` in base64.
         Some(text) if text.starts_with("eyJ") && text.contains('.') && !Path::new(text).exists() => {
-            return Ok(Some(text.to_owned()));
+            return Ok(Some(Found::Text(text.as_bytes().to_owned())));
         }
         Some(path) => return read(Path::new(path)).map(Some),
         None => {}
     }
     if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
-        return Ok(Some(text.to_string_lossy().into_owned()));
+        return Ok(Some(Found::Text(text.into_encoded_bytes())));
     }
     if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
         return read(Path::new(&path)).map(Some);
@@ -193,12 +204,12 @@ fn find_license(document: Option<&str>) -> anyhow::Result<Option<String>> {
     }
 }
 
-fn read(path: &Path) -> anyhow::Result<String> {
-    let data = files::read(path, MAX_TEXT_BYTES)?;
-    String::from_utf8(data).map_err(|_| {
-        let hint = "if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)";
-        Failure::new(Code::DamagedText, format_args!("`{}` is not UTF-8", path.display())).hint(hint).into()
-    })
+fn read(path: &Path) -> Result<Found, FileError> {
+    match files::read(path, MAX_TEXT_BYTES) {
+        Ok(text) => Ok(Found::Text(text)),
+        Err(error) if error.code() == Code::Malformed => Ok(Found::TooLarge(error)),
+        Err(error) => Err(error),
+    }
 }
 
 impl Arguments {
