@@ -3,7 +3,7 @@
 use ed25519_dalek_pkcs8::KeypairBytes;
 use ed25519_dalek_pkcs8::pkcs8::EncodePrivateKey;
 use pkcs8::der::{Decode, pem::PemLabel};
-use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters};
+use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, Pbkdf2Prf};
 use pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, PrivateKeyInfoRef, SecretDocument};
 use zeroize::Zeroizing;
 
@@ -51,7 +51,8 @@ impl KeyFile {
         if PrivateKeyInfoRef::from_der(document.as_bytes()).is_ok() {
             return Ok(Self { document, encrypted: false });
         }
-        Err(match named_algorithm(document.as_bytes()) {
+        let name = named_algorithm(document.as_bytes()).or_else(|| old_encryption(document.as_bytes()));
+        Err(match name {
             Some(name) => KeyError::OtherType(name),
             None => form("its structure is not PKCS#8, or its encryption is not PBES2 with PBKDF2 or scrypt"),
         })
@@ -74,7 +75,12 @@ impl KeyFile {
         let info = EncryptedPrivateKeyInfoRef::from_der(self.document.as_bytes())
             .map_err(|_| form("its structure is not PKCS#8"))?;
         let passphrase = passphrase.ok_or(KeyError::Locked)?;
-        let opened = info.decrypt(passphrase.reveal()).map_err(|_| KeyError::WrongPassphrase)?;
+        let opened = info.decrypt(passphrase.reveal()).map_err(|error| match error {
+            pkcs8::Error::EncryptedPrivateKey(error) if error != pkcs8::pkcs5::Error::DecryptFailed => {
+                form(&format!("its encryption cannot be undone: {error}"))
+            }
+            _ => KeyError::WrongPassphrase,
+        })?;
         // A wrong passphrase can leave padding that happens to look right, but never the structure of a key.
         if PrivateKeyInfoRef::from_der(opened.as_bytes()).is_err() {
             return Err(KeyError::WrongPassphrase);
@@ -120,7 +126,13 @@ fn from_pem(text: &str) -> Result<SecretDocument, KeyError> {
     if label != PrivateKeyInfoRef::PEM_LABEL && label != EncryptedPrivateKeyInfoRef::PEM_LABEL {
         return Err(KeyError::OtherType(match label {
             "PUBLIC KEY" => "a public key where a private one belongs".to_owned(),
-            "OPENSSH PRIVATE KEY" => "an OpenSSH private key (`ssh-keygen -p -m PKCS8 -f FILE` converts it)".to_owned(),
+            "OPENSSH PRIVATE KEY" => {
+                "an OpenSSH private key (from OpenSSH 10.3 on, `ssh-keygen -p -m PKCS8 -f FILE` converts an Ed25519 one)"
+                    .to_owned()
+            }
+            "RSA PRIVATE KEY" => "an RSA key".to_owned(),
+            "EC PRIVATE KEY" => "an elliptic-curve (EC) key".to_owned(),
+            "DSA PRIVATE KEY" => "a DSA key".to_owned(),
             label => format!("PEM text labelled `{}`", label.escape_debug()),
         }));
     }
@@ -147,7 +159,7 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
     let costly = |found: String| Err(KeyError::TooCostly(found));
     let scheme = info.encryption_algorithm.pbes2();
     let Some(Parameters { kdf, encryption, .. }) = scheme else {
-        return Err(KeyError::OtherType("a key under PBES1 encryption".to_owned()));
+        return Err(KeyError::OtherType(reencrypt("PBES1 encryption")));
     };
     if !matches!(
         encryption,
@@ -157,14 +169,17 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
             | EncryptionScheme::Aes128Gcm { .. }
             | EncryptionScheme::Aes256Gcm { .. }
     ) {
-        return Err(KeyError::OtherType("a key under a cipher other than AES".to_owned()));
+        return Err(KeyError::OtherType(reencrypt("a cipher other than AES")));
     }
     match kdf {
         Kdf::Pbkdf2(params) if params.iteration_count > MAX_ROUNDS => {
             costly(format!("{} PBKDF2 rounds, and at most {MAX_ROUNDS} are run", params.iteration_count))
         }
         Kdf::Pbkdf2(params) if params.iteration_count == 0 => Err(form("its PBKDF2 round count is 0")),
-        Kdf::Pbkdf2(_) => Ok(()),
+        Kdf::Pbkdf2(params) if params.prf == Pbkdf2Prf::HmacWithSha1 => {
+            Err(KeyError::OtherType(reencrypt("PBKDF2 with SHA-1")))
+        }
+        Kdf::Pbkdf2(params) => check_salt(params.salt.as_bytes()),
         Kdf::Scrypt(params) => {
             let (n, r, p) = (params.cost_parameter, params.block_size, params.parallelization);
             if n < 2 || !n.is_power_of_two() || r == 0 || p == 0 {
@@ -176,9 +191,33 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
                     "scrypt N={n} r={r} p={p}, and at most 256 MiB, r={MAX_SCRYPT_R}, p={MAX_SCRYPT_P} are allowed"
                 ));
             }
-            Ok(())
+            check_salt(params.salt.as_bytes())
         }
-        _ => Err(KeyError::OtherType("a key under an unknown key derivation".to_owned())),
+        _ => Err(KeyError::OtherType(reencrypt("an unknown key derivation"))),
+    }
+}
+
+/// Names an encryption that is not read by its object identifier, where it is a known one.
+fn old_encryption(der: &[u8]) -> Option<String> {
+    let head = &der[..der.len().min(160)];
+    let holds = |oid: &[u8]| head.windows(oid.len()).any(|window| window == oid);
+    let names: [(&[u8], &str); 3] = [
+        (b"\x06\x0a\x2a\x86\x48\x86\xf7\x0d\x01\x0c\x01", "PKCS#12 encryption"),
+        (b"\x06\x08\x2a\x86\x48\x86\xf7\x0d\x03\x07", "a cipher other than AES"),
+        (b"\x06\x05\x2b\x0e\x03\x02\x07", "a cipher other than AES"),
+    ];
+    names.iter().find(|(oid, _)| holds(oid)).map(|(_, name)| reencrypt(name))
+}
+
+fn reencrypt(protection: &str) -> String {
+    format!("a key under {protection} (`openssl pkcs8 -topk8 -in FILE -out NEW` encrypts it anew)")
+}
+
+/// RFC 8018, section 4.1, asks for eight bytes at least.
+fn check_salt(salt: &[u8]) -> Result<(), KeyError> {
+    match salt.len() {
+        0..8 => Err(form("the salt of its encryption has fewer than 8 bytes")),
+        _ => Ok(()),
     }
 }
 

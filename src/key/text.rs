@@ -37,7 +37,8 @@ impl PublicKey {
         if let Some(algorithm) = ["ssh-", "ecdsa-", "sk-"].into_iter().find(|prefix| text.starts_with(prefix)) {
             let name = text.split_ascii_whitespace().next().unwrap_or(algorithm);
             return Err(KeyError::OtherType(format!(
-                "an OpenSSH public key ({name}); `ssh-keygen -e -m PKCS8` converts it"
+                "an OpenSSH public key ({name}); with ssh-ed25519, `cut -d' ' -f2 FILE | base64 -d | tail -c 32 | base64` \
+                 gives what is read here"
             )));
         }
         if let Some(bytes) = decode_hex(&text.to_ascii_lowercase()) {
@@ -61,10 +62,8 @@ impl PublicKey {
     /// As [`PublicKey::parse`].
     pub fn from_file_bytes(bytes: &[u8]) -> Result<Self, KeyError> {
         match std::str::from_utf8(bytes) {
-            Ok(text) if bytes.first() != Some(&0x30) || text.len() == 64 || text.trim_ascii().len() == 64 => {
-                Self::parse(text)
-            }
-            Ok(text) if text.starts_with("302a") => Self::parse(text),
+            // A text may begin with the digit 0 as DER does, and a DER structure may happen to be UTF-8.
+            Ok(text) if !bytes.starts_with(&SPKI_PREFIX) && named_algorithm(bytes).is_none() => Self::parse(text),
             _ => from_spki(bytes),
         }
     }

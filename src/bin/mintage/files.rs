@@ -1,14 +1,18 @@
 //! Reading with a bound, and writing all or nothing.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use mintage::code::Code;
-use tempfile::{Builder, NamedTempFile};
+use tempfile::{Builder, NamedTempFile, TempPath};
 
 /// Marks files that are being written; one left behind by a killed run is swept by the next.
 const UNFINISHED: &str = ".mintage-unfinished";
+
+/// The largest file that holds a secret, in bytes.
+pub(crate) const SECRET_BYTES: usize = 64 << 10;
 
 /// Says why a file could not be read or written.
 #[derive(Debug)]
@@ -111,43 +115,128 @@ impl Unfinished {
     pub(crate) fn create(path: &Path, mode: Mode, overwrite: Overwrite) -> Result<Self, FileError> {
         check_target(path, overwrite)?;
         let fail = |error| FileError::writing(path, error);
-        let name = path.file_name().ok_or_else(|| fail(io::Error::other("it names no file")))?;
-        let prefix = format!(".{}.", name.to_string_lossy());
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let prefix = aside_prefix(path).ok_or_else(|| fail(io::Error::other("it names no file")))?;
+        let folder = folder_of(path);
         sweep(folder, &prefix);
-        let mut builder = Builder::new();
-        builder.prefix(&prefix).suffix(UNFINISHED);
+        let mut options = fs::OpenOptions::new();
+        options.read(true).write(true).create_new(true);
         #[cfg(unix)]
         {
-            use std::os::unix::fs::PermissionsExt;
-            let bits = if mode == Mode::Private { 0o600 } else { 0o644 };
-            builder.permissions(fs::Permissions::from_mode(bits));
+            use std::os::unix::fs::OpenOptionsExt;
+            options.mode(if mode == Mode::Private { 0o600 } else { 0o644 });
         }
-        let aside = builder.tempfile_in(folder).map_err(fail)?;
-        // Held until the end: a sweep takes only what nobody holds.
-        aside.as_file().try_lock().map_err(|error| fail(error.into()))?;
-        Ok(Self { aside, target: path.to_owned(), overwrite })
+        let mut builder = Builder::new();
+        builder.prefix(&prefix).suffix(UNFINISHED);
+        loop {
+            let aside = builder.make_in(folder, |name| options.open(name)).map_err(fail)?;
+            // Held until the end: a sweep takes only what nobody holds. Where locks are unknown, nothing is swept.
+            let swept = matches!(aside.as_file().try_lock(), Err(TryLockError::WouldBlock)) || !aside.path().exists();
+            if !swept {
+                return Ok(Self { aside, target: path.to_owned(), overwrite });
+            }
+        }
     }
 
     pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), FileError> {
         self.aside.write_all(data).map_err(|error| FileError::writing(&self.target, error))
     }
 
-    /// Syncs the file and puts it in place.
+    /// Syncs the file and puts it in place for good.
     pub(crate) fn finish(self) -> Result<(), FileError> {
+        self.place().map(Placed::keep)
+    }
+
+    /// Syncs the file and puts it in place, until it is kept or taken back.
+    pub(crate) fn place(self) -> Result<Placed, FileError> {
         let Self { aside, target, overwrite } = self;
-        aside.as_file().sync_all().map_err(|error| FileError::writing(&target, error))?;
+        let fail = |error| FileError::writing(&target, error);
+        aside.as_file().sync_all().map_err(fail)?;
         check_target(&target, overwrite)?;
+        let previous = match overwrite {
+            Overwrite::Forbid => Previous::None,
+            Overwrite::Replace => Previous::set_aside(&target).map_err(fail)?,
+        };
         let placed = match overwrite {
             Overwrite::Forbid => aside.persist_noclobber(&target),
             Overwrite::Replace => aside.persist(&target),
         };
         match placed {
-            Ok(_) => sync_folder(&target),
-            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => Err(FileError::exists(&target)),
-            Err(failed) => Err(FileError::writing(&target, failed.error)),
+            Ok(_) => {}
+            Err(failed) if failed.error.kind() == io::ErrorKind::AlreadyExists => {
+                return Err(FileError::exists(&target));
+            }
+            Err(failed) => return Err(fail(failed.error)),
         }
+        // From here on a failure takes the file back.
+        let placed = Placed { target, previous, kept: false };
+        sync_folder(&placed.target)?;
+        Ok(placed)
     }
+}
+
+/// A file that is in place; dropped without being kept, what was there before is there again.
+#[must_use = "keep it, or it is taken back"]
+#[derive(Debug)]
+pub(crate) struct Placed {
+    target: PathBuf,
+    previous: Previous,
+    kept: bool,
+}
+
+/// What stood where a file was placed.
+#[derive(Debug)]
+enum Previous {
+    None,
+    /// It has a second name, under which it is found again.
+    Aside(TempPath),
+    /// The file system has no second names.
+    Lost,
+}
+
+impl Placed {
+    pub(crate) fn keep(mut self) {
+        self.kept = true;
+    }
+}
+
+impl Drop for Placed {
+    fn drop(&mut self) {
+        if self.kept {
+            return;
+        }
+        // The failure that led here is being reported already.
+        let _ = match mem::replace(&mut self.previous, Previous::Lost) {
+            Previous::None => fs::remove_file(&self.target),
+            Previous::Aside(previous) => previous.persist(&self.target).map_err(|failed| failed.error),
+            Previous::Lost => Ok(()),
+        };
+    }
+}
+
+impl Previous {
+    /// Gives a file that is about to be replaced a second name.
+    fn set_aside(target: &Path) -> io::Result<Self> {
+        let prefix = aside_prefix(target).unwrap_or_default();
+        let link = |name: &Path| match fs::hard_link(target, name) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+            linked => Ok(linked),
+        };
+        let linked = Builder::new().prefix(&prefix).suffix(UNFINISHED).make_in(folder_of(target), link)?;
+        let (linked, name) = linked.into_parts();
+        Ok(match linked {
+            Ok(()) => Self::Aside(name),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::None,
+            Err(_) => Self::Lost,
+        })
+    }
+}
+
+fn aside_prefix(path: &Path) -> Option<String> {
+    Some(format!(".{}.", path.file_name()?.to_string_lossy()))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Refuses a target that could not be written: one that exists, a link, or no regular file.
@@ -168,7 +257,8 @@ fn sweep(folder: &Path, prefix: &str) {
     let left = entries.filter(|entry| {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        name.starts_with(prefix) && name.ends_with(UNFINISHED)
+        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+        is_file && name.starts_with(prefix) && name.ends_with(UNFINISHED)
     });
     for entry in left {
         let abandoned = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
@@ -183,14 +273,16 @@ fn sweep(folder: &Path, prefix: &str) {
 pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
     #[cfg(unix)]
     {
-        let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| FileError::writing(path, error))?;
+        File::open(folder_of(path))
+            .and_then(|folder| folder.sync_all())
+            .map_err(|error| FileError::writing(path, error))?;
     }
     Ok(())
 }
 
 fn bounded(source: impl Read, limit: usize, name: impl Fn() -> String) -> Result<Vec<u8>, FileError> {
-    let mut data = Vec::new();
+    // A secret fits from the start: growing would leave copies of it in memory that nobody wipes.
+    let mut data = Vec::with_capacity(limit.min(SECRET_BYTES) + 1);
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     source.take(bound).read_to_end(&mut data).map_err(|error| FileError {
         what: format!("{} could not be read", name()),
@@ -225,6 +317,11 @@ impl FileError {
 
     fn exists(path: &Path) -> Self {
         Self { what: format!("{} exists", quoted(path)), fault: Fault::Exists, source: None }
+    }
+
+    /// Whether the file was larger than what is read of its kind.
+    pub(crate) fn is_too_large(&self) -> bool {
+        self.fault == Fault::TooLarge
     }
 
     pub(crate) fn code(&self) -> Code {

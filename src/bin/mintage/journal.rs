@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mintage::code::Code;
 use mintage::operation::batch::{Done, read_done};
+use tempfile::TempPath;
 
 use crate::failure::Failure;
 use crate::files::{self, FileError, Overwrite};
@@ -53,6 +54,8 @@ impl Journal {
     /// Reads what was minted before the interruption; a last line that was cut short is dropped from the file.
     pub(crate) fn read(&self) -> anyhow::Result<Vec<Done>> {
         files::check_target(&self.output, self.overwrite)?;
+        // Neither through a link nor from a pipe: what is read here is cut and appended to.
+        files::check_target(&self.partial, Overwrite::Replace)?;
         let mut file = match OpenOptions::new().read(true).write(true).open(&self.partial) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let message = format!("there is no `{}` to go on with", self.partial.display());
@@ -63,9 +66,6 @@ impl Journal {
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|error| FileError::reading(&self.partial, error))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        if whole < text.len() {
-            file.set_len(whole as u64).map_err(|error| FileError::writing(&self.partial, error))?;
-        }
         let mut done = Vec::new();
         for (line, number) in text[..whole].split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty()) {
             match read_done(line) {
@@ -76,6 +76,10 @@ impl Journal {
                 }
             }
         }
+        // Not before all of it is known to be ours.
+        if whole < text.len() {
+            file.set_len(whole as u64).map_err(|error| FileError::writing(&self.partial, error))?;
+        }
         Ok(done)
     }
 
@@ -84,6 +88,8 @@ impl Journal {
         let fail = |error| FileError::writing(&self.partial, error);
         let mut options = OpenOptions::new();
         options.write(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
         if resume {
             // It was read a moment ago.
         } else if self.overwrite == Overwrite::Replace {
@@ -117,7 +123,16 @@ impl OpenJournal {
         let fail = |error| FileError::writing(output, error);
         self.file.sync_all().map_err(fail)?;
         files::check_target(output, *overwrite)?;
-        fs::rename(partial, output).map_err(fail)?;
+        if *overwrite == Overwrite::Replace {
+            fs::rename(partial, output).map_err(fail)?;
+        } else {
+            let whole = TempPath::try_from_path(partial).map_err(fail)?;
+            if let Err(failed) = whole.persist_noclobber(output) {
+                // What was minted stays, to go on with.
+                let _ = failed.path.keep();
+                return Err(fail(failed.error));
+            }
+        }
         files::sync_folder(output)
     }
 }

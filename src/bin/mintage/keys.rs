@@ -19,9 +19,6 @@ use crate::failure::Failure;
 use crate::files::{self, Exposure, FileError};
 use crate::{process, prompt};
 
-/// The largest key file, in bytes.
-const MAX_KEY_BYTES: usize = 64 << 10;
-
 /// Names a private key.
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
@@ -40,7 +37,7 @@ pub(crate) struct Signer {
 #[derive(Args, Debug)]
 pub(crate) struct Trust {
     /// Trusted public key: a file, a folder of `.pub` files, a keyring, or the key's text; repeatable [env: MINTAGE_TRUST]
-    #[arg(long, visible_alias = "public-key", value_name = "KEY")]
+    #[arg(long, visible_alias = "public-key", value_name = "KEY", allow_hyphen_values = true)]
     pub(crate) trust: Vec<String>,
 }
 
@@ -52,7 +49,8 @@ impl Signer {
         };
         process::keep_secrets();
         let exposure = if self.allow_readable_key { Exposure::Accept } else { Exposure::Refuse };
-        let data = Zeroizing::new(files::read_private(path, MAX_KEY_BYTES, exposure)?);
+        let data = files::read_private(path, files::SECRET_BYTES, exposure).map_err(too_large_for_a_key)?;
+        let data = Zeroizing::new(data);
         let about = || format!("key file `{}`", path.display());
         let file = KeyFile::parse(&data).with_context(about)?;
         let passphrase =
@@ -73,10 +71,12 @@ impl Trust {
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         let mut named = Named::default();
         if self.trust.is_empty() {
-            let value = std::env::var("MINTAGE_TRUST").unwrap_or_default();
+            let value = std::env::var_os("MINTAGE_TRUST").unwrap_or_default();
+            let value = value.to_string_lossy();
             if !value.is_empty() && !named.add(&value)? {
                 // Neither a path nor a key: a list of paths, as PATH is one. No form of a key holds a colon but JWK.
-                for part in std::env::split_paths(OsStr::new(&value)) {
+                let parts = std::env::split_paths(OsStr::new(value.as_ref()));
+                for part in parts.filter(|part| !part.as_os_str().is_empty()) {
                     let part = part.to_string_lossy();
                     if !named.add(&part)? {
                         return Err(unreadable(&part).context("MINTAGE_TRUST"));
@@ -124,7 +124,7 @@ impl Named {
     }
 
     fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
-        let data = files::read(path, MAX_KEYRING_BYTES)?;
+        let data = files::read(path, MAX_KEYRING_BYTES).map_err(too_large_for_a_key)?;
         let about = || format!("key file `{}`", path.display());
         match Envelope::parse(&data) {
             Ok(envelope) => self.keyrings.push(envelope),
@@ -132,6 +132,11 @@ impl Named {
         }
         Ok(())
     }
+}
+
+/// A file that cannot be a key answers no question about a license.
+fn too_large_for_a_key(error: FileError) -> anyhow::Error {
+    if error.is_too_large() { Failure::new(Code::BadKey, error).into() } else { error.into() }
 }
 
 fn unreadable(trust: &str) -> anyhow::Error {

@@ -1,5 +1,8 @@
 //! Passphrases: from a terminal or a file, never from an argument or the environment.
 
+#[cfg(unix)]
+mod terminal;
+
 use std::path::{Path, PathBuf};
 
 use mintage::code::Code;
@@ -9,15 +12,31 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::files;
 
-/// The longest passphrase file, in bytes.
-const MAX_BYTES: usize = 64 << 10;
+#[cfg(unix)]
+use terminal::Terminal;
+
+/// The console, where rpassword keeps the echo off.
+#[cfg(not(unix))]
+struct Terminal;
+
+#[cfg(not(unix))]
+impl Terminal {
+    fn open() -> std::io::Result<Self> {
+        Ok(Self)
+    }
+
+    fn ask(&mut self, question: &str) -> std::io::Result<String> {
+        rpassword::prompt_password(question)
+    }
+}
 
 /// Asks for the passphrase of a key that exists.
 pub(crate) fn passphrase(file: Option<&PathBuf>, key: &Path) -> anyhow::Result<Passphrase> {
-    match file {
-        Some(file) => from_file(file),
-        None => ask(&format!("passphrase of `{}`: ", crate::render::shown(&key.display().to_string()))),
+    if let Some(file) = file {
+        return from_file(file);
     }
+    let key = crate::render::shown(&key.display().to_string());
+    ask(&mut terminal()?, &format!("passphrase of `{key}`: "))
 }
 
 /// Asks for the passphrase of a new key, twice at a terminal; weak ones are refused.
@@ -27,9 +46,10 @@ pub(crate) fn new_passphrase(file: Option<&PathBuf>) -> anyhow::Result<Passphras
         check(&passphrase)?;
         return Ok(passphrase);
     }
-    let passphrase = ask("new passphrase: ")?;
+    let mut terminal = terminal()?;
+    let passphrase = ask(&mut terminal, "new passphrase: ")?;
     check(&passphrase)?;
-    if ask("the same again: ")?.reveal() != passphrase.reveal() {
+    if ask(&mut terminal, "the same again: ")?.reveal() != passphrase.reveal() {
         return Err(Failure::new(Code::BadPassphrase, "the two passphrases differ").hint("try again").into());
     }
     Ok(passphrase)
@@ -44,7 +64,10 @@ fn check(passphrase: &Passphrase) -> anyhow::Result<()> {
 
 /// Takes the first line.
 fn from_file(path: &Path) -> anyhow::Result<Passphrase> {
-    let data = Zeroizing::new(files::read(path, MAX_BYTES)?);
+    let data = files::read(path, files::SECRET_BYTES).map_err(|error| {
+        if error.is_too_large() { Failure::new(Code::BadPassphrase, error).into() } else { anyhow::Error::from(error) }
+    });
+    let data = Zeroizing::new(data?);
     let line = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     match std::str::from_utf8(line) {
@@ -53,12 +76,16 @@ fn from_file(path: &Path) -> anyhow::Result<Passphrase> {
     }
 }
 
-fn ask(question: &str) -> anyhow::Result<Passphrase> {
-    match rpassword::prompt_password(question) {
-        Ok(text) => Ok(Passphrase::new(text)),
-        Err(error) => {
-            let message = format!("a passphrase is needed, and there is no terminal to ask at: {error}");
-            Err(Failure::new(Code::BadPassphrase, message).hint("name a file with --passphrase-file").into())
-        }
-    }
+/// Opens the terminal to ask at.
+fn terminal() -> anyhow::Result<Terminal> {
+    Terminal::open().map_err(|error| no_answer(&error))
+}
+
+fn ask(terminal: &mut Terminal, question: &str) -> anyhow::Result<Passphrase> {
+    terminal.ask(question).map(Passphrase::new).map_err(|error| no_answer(&error))
+}
+
+fn no_answer(error: &std::io::Error) -> anyhow::Error {
+    let message = format!("a passphrase is needed, and none was typed at a terminal: {error}");
+    Failure::new(Code::BadPassphrase, message).hint("name a file with --passphrase-file").into()
 }

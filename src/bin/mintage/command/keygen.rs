@@ -11,7 +11,7 @@ use mintage::key::file::Freshness;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
-use crate::files::{self, Mode, Overwrite};
+use crate::files::{self, FileError, Mode, Overwrite, Placed};
 use crate::render::Terminal;
 use crate::{process, prompt, random};
 
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         key.to_encrypted_pem(&passphrase, &Freshness { salt: random::bytes()?, iv: random::bytes()? })?
     };
     let public = key.public();
-    write_pair(&private_file, private.as_bytes(), &public_file, public.to_pem().as_bytes(), overwrite)?;
+    let pair = write_pair(&private_file, private.as_bytes(), &public_file, public.to_pem().as_bytes(), overwrite)?;
 
     let (private_file, public_file) = (private_file.display().to_string(), public_file.display().to_string());
     let id = public.id().to_string();
@@ -84,28 +84,23 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             ("public key file", &public_file),
         ])?;
     }
+    pair.into_iter().for_each(Placed::keep);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes both files or neither.
+/// Writes both files or neither; until they are kept, a failure takes them back.
 fn write_pair(
     private_file: &Path,
     private: &[u8],
     public_file: &Path,
     public: &[u8],
     overwrite: Overwrite,
-) -> anyhow::Result<()> {
+) -> Result<[Placed; 2], FileError> {
     let mut first = files::Unfinished::create(private_file, Mode::Private, overwrite)?;
     first.append(private)?;
     let mut second = files::Unfinished::create(public_file, Mode::Public, overwrite)?;
     second.append(public)?;
     // The private key goes first: a public key without it would be trusted for nothing.
-    first.finish()?;
-    if let Err(error) = second.finish() {
-        if overwrite == Overwrite::Forbid {
-            files::remove(private_file)?;
-        }
-        return Err(error.into());
-    }
-    Ok(())
+    let first = first.place()?;
+    Ok([first, second.place()?])
 }

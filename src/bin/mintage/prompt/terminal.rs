@@ -1,0 +1,71 @@
+//! The terminal at which a passphrase is typed: echo is off before the question appears, and on again after the last
+//! answer, also when the answer is Ctrl-C.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read, Write};
+
+use rpassword::ConfigBuilder;
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+
+const CTRL_C: u8 = 3;
+
+/// The controlling terminal without echo; dropped, it is as it was before.
+pub(super) struct Terminal {
+    tty: File,
+    before: Termios,
+}
+
+impl Terminal {
+    /// Opens the terminal; what was typed ahead is dropped, for it was typed with echo.
+    pub(super) fn open() -> io::Result<Self> {
+        let tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
+        let before = tcgetattr(&tty)?;
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
+        quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
+        quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        tcsetattr(&tty, OptionalActions::Flush, &quiet)?;
+        Ok(Self { tty, before })
+    }
+
+    /// Asks one question; returns the line that is typed.
+    pub(super) fn ask(&mut self, question: &str) -> io::Result<String> {
+        self.tty.write_all(question.as_bytes())?;
+        let keys = Keys { tty: self.tty.try_clone()?, before: self.before.clone() };
+        let config = ConfigBuilder::new().input_reader(keys).output_discard().build();
+        let answer = rpassword::read_password_with_config(config);
+        self.tty.write_all(b"\n")?;
+        answer
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        restore(&self.tty, &self.before);
+    }
+}
+
+/// What is typed, key by key.
+struct Keys {
+    tty: File,
+    before: Termios,
+}
+
+impl Read for Keys {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.tty.read(buffer)?;
+        if buffer[..count].contains(&CTRL_C) {
+            // The signal ends the process where it stands, so the terminal comes first.
+            restore(&self.tty, &self.before);
+            kill_process(getpid(), Signal::INT)?;
+            return Err(io::Error::other("interrupted"));
+        }
+        Ok(count)
+    }
+}
+
+fn restore(tty: &File, before: &Termios) {
+    // A terminal that is gone needs no echo.
+    let _ = tcsetattr(tty, OptionalActions::Now, before);
+}

@@ -1,0 +1,80 @@
+//! Inputs without end: refused after a bounded number of bytes, in bounded memory.
+
+use serde_json::Value;
+
+use super::scene;
+use crate::harness::{Bench, Outcome, feed};
+use crate::interop::present;
+
+const MIB: u64 = 1 << 20;
+
+/// Runs the program with standard input of so many zero bytes and reports its peak resident memory.
+const MEASURE: &str = r#"
+import json, resource, subprocess, sys
+zeros = subprocess.Popen(["head", "-c", sys.argv[1], "/dev/zero"], stdout=subprocess.PIPE)
+run = subprocess.run(sys.argv[2:], stdin=zeros.stdout, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+zeros.stdout.close()
+zeros.wait()
+peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
+print(json.dumps({"status": run.returncode, "stderr": run.stderr.decode(), "peak": peak}))
+"#;
+
+/// What a run on so many zero bytes left, and its peak memory in bytes.
+fn measured(bench: &Bench, bytes: u64, arguments: &[&str]) -> Option<(Outcome, u64)> {
+    if !present("python3", ["-c", "import resource"]) {
+        return None;
+    }
+    let mut command = bench.command_of("python3");
+    command.args(["-c", MEASURE, &bytes.to_string()]).arg(bench.command().get_program()).args(arguments);
+    let output = feed(command, b"");
+    let value: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status = value["status"].as_i64().and_then(|status| i32::try_from(status).ok());
+    let stderr = value["stderr"].as_str().unwrap().as_bytes().to_vec();
+    Some((Outcome { stdout: Vec::new(), stderr, status }, value["peak"].as_u64().unwrap()))
+}
+
+#[test]
+fn an_endless_document_is_refused_in_little_memory() {
+    let bench = scene();
+    let endless = 2 << 30;
+    for (arguments, status, bound) in [
+        (&["verify", "-", "--trust", "vendor.pub"][..], 1, 32 * MIB),
+        (&["verify", "/dev/zero", "--trust", "vendor.pub"], 1, 32 * MIB),
+        (&["verify", "eyJ9.AAAA", "--trust", "/dev/zero"], 3, 32 * MIB),
+        (
+            &["mint", "--key", "vendor.key", "--passphrase-file", "/dev/zero", "--tenant", "a", "--expires", "1d"],
+            0,
+            32 * MIB,
+        ),
+        (&["keygen", "--passphrase-file", "-"], 3, 32 * MIB),
+        (&["inspect", "-"], 1, 128 * MIB),
+        (&["inspect", "/dev/zero"], 1, 128 * MIB),
+    ] {
+        let Some((outcome, peak)) = measured(&bench, endless, arguments) else {
+            return;
+        };
+        assert_eq!(outcome.status, Some(status), "{arguments:?}: {outcome}");
+        assert!(peak < bound, "{arguments:?} took {} MiB", peak / MIB);
+        assert!(status == 0 || outcome.stderr().contains("is larger than the "), "{arguments:?}: {outcome}");
+    }
+}
+
+#[test]
+fn a_batch_line_without_end_is_refused_in_little_memory() {
+    let bench = scene();
+    let verify = ["verify", "--batch", "-", "--trust", "vendor.pub"];
+    let Some((outcome, peak)) = measured(&bench, 256 * MIB, &verify) else {
+        return;
+    };
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr().contains("1 lines judged: 0 valid, 1 refused (malformed 1)"), "{outcome}");
+    assert!(peak < 64 * MIB, "{} MiB", peak / MIB);
+}
+
+#[test]
+fn a_batch_of_nothing_but_zeros_mints_nothing() {
+    let bench = scene();
+    let mint = ["mint", "--key", "vendor.key", "--tenant", "acme", "--expires", "never", "--batch", "-"];
+    let outcome = bench.run_with(mint, vec![0; 8 << 20]);
+    assert_eq!((outcome.status, outcome.stdout()), (Some(1), ""), "{outcome}");
+}
