@@ -138,7 +138,7 @@ mod tests {
         let bare = [key(9).public()];
         let all = [second.clone(), first.clone()];
         assert!(establish(&[], &all).unwrap().find(&key(3).public().id()).is_some());
-        assert_eq!(establish(&bare, &[first.clone()]).unwrap_err().code(), Code::BadSignature);
+        assert_eq!(establish(&bare, std::slice::from_ref(&first)).unwrap_err().code(), Code::BadSignature);
         let three = [first, second, by_the_old_root];
         assert_eq!(establish(&[], &three).unwrap_err().code(), Code::BadSignature);
     }

@@ -65,10 +65,11 @@ fn scene() -> Bench {
 /// Runs a transcript's commands in one shell; returns the transcript with what they print now.
 fn play(bench: &Bench, block: &[&str]) -> Vec<String> {
     let mut script = String::from("cargo() { shift 5; embed \"$@\"; }\nstatus=0\n");
-    for command in block.iter().filter_map(|line| line.strip_prefix("$ ")) {
-        // The status of the command before must still stand when the next one looks at it.
-        script.push_str(&format!("printf '{MARK}'; (exit $status)\n{command}\nstatus=$?\n"));
-    }
+    let commands = block.iter().filter_map(|line| line.strip_prefix("$ "));
+    // The status of the command before must still stand when the next one looks at it.
+    let steps: Vec<_> =
+        commands.map(|command| format!("printf '{MARK}'; (exit $status)\n{command}\nstatus=$?\n")).collect();
+    script += &steps.concat();
     let mut shell = Command::new("bash");
     let path = std::env::var("PATH").unwrap();
     let program = PathBuf::from(assert_cmd::cargo::cargo_bin!("mintage"));
@@ -125,7 +126,8 @@ fn read(name: &str) -> String {
 
 fn differences(old: &str, new: &str) -> String {
     let pairs = old.lines().zip(new.lines()).filter(|(old, new)| old != new);
-    pairs.take(5).map(|(old, new)| format!("- {old}\n+ {new}\n")).collect()
+    let pairs: Vec<String> = pairs.take(5).map(|(old, new)| format!("- {old}\n+ {new}")).collect();
+    pairs.join("\n")
 }
 
 #[test]
