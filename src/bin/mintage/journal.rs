@@ -1,6 +1,6 @@
 //! The results of a batch while it runs: `OUTPUT.partial`, appended to, synced as it grows, renamed when whole.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -63,6 +63,7 @@ impl Journal {
             }
             opened => opened.map_err(|error| FileError::reading(&self.partial, error))?,
         };
+        self.lock(&file)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|error| FileError::reading(&self.partial, error))?;
         let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -94,14 +95,27 @@ impl Journal {
             // It was read a moment ago.
         } else if self.overwrite == Overwrite::Replace {
             files::check_target(&self.partial, Overwrite::Replace)?;
-            options.create(true).truncate(true);
+            options.create(true);
         } else {
             options.create_new(true);
         }
         let mut file = options.open(&self.partial).map_err(fail)?;
-        file.try_lock().map_err(|error| fail(error.into()))?;
+        self.lock(&file)?;
+        if !resume {
+            // Only now is it known that nobody is writing.
+            file.set_len(0).map_err(fail)?;
+        }
         file.seek(SeekFrom::End(0)).map_err(fail)?;
         Ok(OpenJournal { names: self, file, unsynced: 0 })
+    }
+
+    /// Keeps a second run from the journal of one that is alive, wherever locks are known.
+    fn lock(&self, file: &File) -> anyhow::Result<()> {
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+            let message = format!("another run is writing `{}`", self.partial.display());
+            return Err(Failure::new(Code::FileUnwritable, message).hint("let it end first").into());
+        }
+        Ok(())
     }
 }
 

@@ -186,6 +186,25 @@ fn a_batch_that_was_killed_goes_on_and_mints_no_row_twice() {
 }
 
 #[test]
+fn a_batch_that_is_still_running_is_not_disturbed() {
+    let bench = scene();
+    let half = "{\"row\":1,\"tok";
+    let running = std::fs::File::open(bench.write("out.partial", half)).unwrap();
+    running.lock().unwrap();
+    let batch = MINT.map(|word| word.trim_start_matches("../"));
+    let batch = [&batch[..], &[ISSUED, "--batch", "rows.jsonl", "-o", "out"]].concat();
+    for flag in ["--resume", "--force"] {
+        let outcome = bench.run(batch.iter().chain(&[flag]));
+        assert_eq!(outcome.status, Some(3), "{outcome}");
+        assert!(outcome.stderr().contains("another run is writing `out.partial`"), "{outcome}");
+        assert_eq!(bench.read("out.partial"), half);
+    }
+    drop(running);
+    assert_eq!(bench.run(batch.iter().chain(&["--resume"])).status, Some(0));
+    assert!(bench.read("out").lines().count() > 1);
+}
+
+#[test]
 fn a_journal_is_not_resumed_through_a_link() {
     let bench = scene();
     bench.write("elsewhere", "{\"not\":\"ours\"}\nlast line without an end");
