@@ -81,7 +81,11 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::from(Exit::Unable.status()),
+            Err(error) => {
+                // A closed standard error leaves nobody to tell.
+                let _ = writeln!(std::io::stderr().lock(), "mintage: error[{}]: {error}", Code::FileUnwritable);
+                ExitCode::from(Exit::Unable.status())
+            }
         };
     }
     let text = error.render().to_string();

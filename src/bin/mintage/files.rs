@@ -63,6 +63,42 @@ pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
     bounded(file, limit, || quoted(path))
 }
 
+/// Reads what a document is judged or made with, as opposed to the document itself: too large a file is no answer then, but
+/// one more that could not be used.
+pub(crate) fn read_setting(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
+    read(path, limit).map_err(|error| match error.fault {
+        Fault::TooLarge => FileError { fault: Fault::Read, ..error },
+        _ => error,
+    })
+}
+
+/// Reads a file of lines, or standard input for `-`; a file or a line that is longer than its limit is refused without
+/// reading on.
+pub(crate) fn read_lines(path: &Path, limit: usize, line_limit: usize) -> Result<Vec<u8>, FileError> {
+    let source: Box<dyn Read> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(File::open(path).map_err(|error| FileError::reading(path, error))?)
+    };
+    let (mut source, mut data, mut line) = (source, Vec::new(), 0);
+    loop {
+        let start = data.len();
+        let read = source.by_ref().take(line_limit as u64).read_to_end(&mut data);
+        if read.map_err(|error| FileError::reading(path, error))? == 0 {
+            return Ok(data);
+        }
+        line = match data[start..].iter().rposition(|byte| *byte == b'\n') {
+            Some(end) => data.len() - start - end - 1,
+            None => line + data.len() - start,
+        };
+        let (what, most) = if line > line_limit { ("a line of ", line_limit) } else { ("", limit) };
+        if line > line_limit || data.len() > limit {
+            let what = format!("{what}{} is larger than the {most} bytes that are read", quoted(path));
+            return Err(FileError { what, fault: Fault::TooLarge, source: None });
+        }
+    }
+}
+
 /// Reads a private key file: a regular file that others cannot read.
 pub(crate) fn read_private(path: &Path, limit: usize, exposure: Exposure) -> Result<Vec<u8>, FileError> {
     let mut options = fs::OpenOptions::new();

@@ -208,7 +208,11 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         license.write_readable(out.name("license"));
         out.name("token").string(token.as_str());
         out.end_object();
-        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+        if let Err(error) = terminal.data(format!("{}\n", out.finish()).as_bytes()) {
+            // Nobody was told of the token, so none is left behind.
+            arguments.output.file().map_or(Ok(()), files::remove)?;
+            return Err(error.into());
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -326,7 +330,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn plans(path: &Path) -> anyhow::Result<Plans> {
-    let text = String::from_utf8(files::read(path, MAX_BYTES)?);
+    let text = String::from_utf8(files::read_setting(path, MAX_BYTES)?);
     let text = text.map_err(|_| Failure::new(Code::Usage, format_args!("`{}` is not UTF-8", path.display())))?;
     Plans::parse(&text).with_context(|| format!("plans `{}`", path.display()))
 }
@@ -334,6 +338,6 @@ fn plans(path: &Path) -> anyhow::Result<Plans> {
 /// Reads the secret of sealed licenses: every byte of the file.
 pub(crate) fn secret(path: &Path) -> anyhow::Result<SealSecret> {
     crate::process::keep_secrets();
-    let data = files::read(path, MAX_BYTES)?;
+    let data = files::read_setting(path, MAX_BYTES)?;
     SealSecret::new(data).with_context(|| format!("secret file `{}`", path.display()))
 }

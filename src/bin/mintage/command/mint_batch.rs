@@ -19,7 +19,10 @@ use crate::random;
 use crate::render::Terminal;
 
 /// The largest batch, in bytes; every row is held until all have been checked.
-const MAX_BATCH_BYTES: usize = 2 << 30;
+const MAX_BATCH_BYTES: usize = 1 << 30;
+
+/// The longest row, in bytes: no license takes as many.
+const MAX_ROW_BYTES: usize = 1 << 20;
 
 /// Faults that are shown one by one; the rest are counted.
 const SHOWN_FAULTS: usize = 20;
@@ -43,7 +46,7 @@ pub(crate) fn run(
         let message = format!("--id {id} would name every license of the batch");
         return Err(Failure::new(Code::Usage, message).hint("give ids in a column `licenseId`").into());
     }
-    let rows = rows::read(&files::read(path, MAX_BATCH_BYTES)?, format);
+    let rows = rows::read(&files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?, format);
     let total = rows.len();
     let journal = arguments.output.file().map(|output| Journal::of(output, arguments.output.overwrite()));
     let done = match &journal {

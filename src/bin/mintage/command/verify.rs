@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let keyring = arguments.trust.keyring();
     let admission = match (&arguments.revocations, &keyring) {
         (Some(path), Ok(keyring)) => {
-            let text = files::read(path, MAX_REVOCATIONS_BYTES)?;
+            let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
             Some(revocations::admit(&text, keyring, state.as_ref(), arguments.max_age))
         }
         _ => None,
@@ -137,7 +137,7 @@ fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
     if matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
         return Ok(VerifierState::default());
     }
-    VerifierState::parse(&files::read(path, MAX_STATE_BYTES)?).map_err(|error| {
+    VerifierState::parse(&files::read_setting(path, MAX_STATE_BYTES)?).map_err(|error| {
         let message = format!("the state `{}` is damaged: {error}", path.display());
         let hint = "restore it from a backup; removing it forgets every time that was seen";
         Failure::new(error.code(), message).hint(hint).unable().into()
@@ -230,7 +230,7 @@ impl Arguments {
 }
 
 fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
-    let data = files::read(path, MAX_DEFAULTS_BYTES)?;
+    let data = files::read_setting(path, MAX_DEFAULTS_BYTES)?;
     let read = json::parse(&data).and_then(|value| value.into_object("defaults")).and_then(|members| {
         members.into_iter().map(|(key, value)| Ok((key.to_string(), value.into_count(&key)?))).collect()
     });
