@@ -25,6 +25,8 @@ use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
 
+const DEFAULTS_HINT: &str = "write {\"max_apps\":3}";
+
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 
@@ -230,13 +232,17 @@ impl Arguments {
 }
 
 fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
-    let data = files::read(path, MAX_DEFAULTS_BYTES)?;
+    let data = files::read(path, MAX_DEFAULTS_BYTES).map_err(|error| match error.code() {
+        // The license is not at fault.
+        Code::Malformed => anyhow::Error::from(Failure::new(Code::Malformed, error).hint(DEFAULTS_HINT).unable()),
+        _ => error.into(),
+    })?;
     let read = json::parse(&data).and_then(|value| value.into_object("defaults")).and_then(|members| {
         members.into_iter().map(|(key, value)| Ok((key.to_string(), value.into_count(&key)?))).collect()
     });
     read.map_err(|error| {
         let message = format!("default-tier limits `{}`: {error}", path.display());
-        Failure::new(error.code(), message).hint("write {\"max_apps\":3}").unable().into()
+        Failure::new(error.code(), message).hint(DEFAULTS_HINT).unable().into()
     })
 }
 
