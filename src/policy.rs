@@ -111,7 +111,11 @@ pub fn judge(token: &VerifiedToken, context: &Context) -> Verdict {
     let state = findings.state(license.as_deref(), context.now);
     let holding = license.as_deref().filter(|_| state.license_limits_hold());
     let effective_limits = effective_limits(holding, &context.defaults);
-    usage::judge(&effective_limits, holding.is_some(), context, &mut findings);
+    match &license {
+        Some(_) => usage::judge(&effective_limits, holding.is_some(), context, &mut findings),
+        // What the seal hides may allow more than the default tier does.
+        None => findings.skip("usage", "the limits are sealed"),
+    }
     Verdict {
         state,
         refusals: findings.refusals,

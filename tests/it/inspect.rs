@@ -330,7 +330,8 @@ fn no_argument_or_fault_reaches_a_terminal_raw() {
     let token = bench.license(&[]);
     for text in hostile().iter().filter(|text| !text.contains('\0')) {
         let pair = format!("{text}=1");
-        let sets: [&[&str]; 12] = [
+        let flag = format!("--{text}");
+        let sets: [&[&str]; 15] = [
             &["inspect", text],
             &["verify", "--trust", "vendor.pub", text],
             &["verify", "--trust", text, &token],
@@ -343,6 +344,9 @@ fn no_argument_or_fault_reaches_a_terminal_raw() {
             &["mint", "--dry-run", "--tenant", "acme", "--expires", "90d", "--limit", &pair],
             &["mint", "--key", text, "--tenant", "acme", "--expires", "90d"],
             &["mint", "--batch", text, "--key", text],
+            &["verify", "--usage", text],
+            &["verify", &flag],
+            &[text],
         ];
         for arguments in sets {
             assert_harmless(&bench.run(arguments), &format!("{arguments:?}"));

@@ -232,7 +232,7 @@ fn a_sealed_license_is_judged_with_its_secret_alone() {
     assert_snapshot!(bench.verify(&[&token]), @"
     pass  signature    by key ec192ae06d2b6cb0
     fail  seal         the license is sealed and no secret was given
-    skip  usage        none was given
+    skip  usage        the limits are sealed
     refused, INVALID, as of 2026-07-01T00:00:00Z
     ------- stderr -------
     mintage: judged as of 2026-07-01T00:00:00Z, not as of now

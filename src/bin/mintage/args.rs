@@ -1,6 +1,6 @@
 //! The arguments: what every command shares, and the list of commands.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
@@ -71,10 +71,13 @@ impl From<Color> for ColorChoice {
 /// Spells `--max-foo-bar N` of `mint` as `--limit max_foo_bar=N`: vendors name their own limits.
 fn expand_limits(arguments: Vec<OsString>) -> Vec<OsString> {
     let mut expanded = Vec::with_capacity(arguments.len() + 4);
-    let mut minting = false;
+    let mut command: Option<OsString> = None;
     let mut rest = arguments.into_iter();
     while let Some(argument) = rest.next() {
-        let limit = argument.to_str().filter(|_| minting).and_then(|text| text.strip_prefix("--max-"));
+        let limit = argument
+            .to_str()
+            .filter(|_| command.as_deref() == Some(OsStr::new("mint")))
+            .and_then(|text| text.strip_prefix("--max-"));
         match limit.map(|limit| limit.split_once('=').map_or((limit, None), |(name, value)| (name, Some(value)))) {
             Some((name, value)) if name != "activations" && !name.is_empty() => {
                 let value = match value {
@@ -85,7 +88,12 @@ fn expand_limits(arguments: Vec<OsString>) -> Vec<OsString> {
                 expanded.push(format!("max_{}={value}", name.replace('-', "_")).into());
             }
             _ => {
-                minting |= argument == "mint";
+                // The first word is the program, the next that is no flag the command; `--color` alone has a value before it.
+                let is_word = !argument.to_string_lossy().starts_with('-');
+                let is_value = expanded.last().is_some_and(|before| before == "--color");
+                if command.is_none() && !expanded.is_empty() && is_word && !is_value {
+                    command = Some(argument.clone());
+                }
                 expanded.push(argument);
             }
         }
@@ -114,6 +122,16 @@ mod tests {
             expand("mintage mint --max-foo-bar 3 --max-apps=4 --max-activations 5").join(" "),
             "mintage mint --limit max_foo_bar=3 --limit max_apps=4 --max-activations 5"
         );
-        assert_eq!(expand("mintage verify --max-age 3d").join(" "), "mintage verify --max-age 3d");
+        for line in [
+            "mintage verify --max-age 3d",
+            "mintage verify --tenant mint --max-age 3d",
+            "mintage --color mint verify --max-age 3d",
+        ] {
+            assert_eq!(expand(line).join(" "), line);
+        }
+        assert_eq!(
+            expand("mintage -q --color never mint --max-a 1").join(" "),
+            "mintage -q --color never mint --limit max_a=1"
+        );
     }
 }

@@ -16,7 +16,7 @@ use mintage::time::TimeError;
 use mintage::trust::TrustError;
 
 use crate::files::FileError;
-use crate::render::Terminal;
+use crate::render::{Terminal, shown};
 
 /// A failure that a command names itself.
 #[derive(Debug)]
@@ -90,8 +90,10 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").map_or(text.clone(), |rest| format!("mintage: error[usage]: {rest}"));
+    // The text quotes arguments, which may hold anything.
+    let lines: Vec<String> = text.lines().map(shown).collect();
     // A closed standard error leaves nobody to tell.
-    let _ = write!(std::io::stderr().lock(), "{text}");
+    let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
     ExitCode::from(Exit::Usage.status())
 }
 

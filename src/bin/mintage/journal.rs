@@ -14,6 +14,13 @@ use crate::files::{self, FileError, Overwrite};
 /// Results that may be lost with the power, in bytes; lost ones were shown to nobody and are minted again.
 const SYNC_BYTES: usize = 8 << 20;
 
+/// What to do with a last line that was cut short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TornLine {
+    Cut,
+    Keep,
+}
+
 /// Names the two files of a batch that writes to a file.
 #[derive(Debug)]
 pub(crate) struct Journal {
@@ -51,8 +58,8 @@ impl Journal {
         }
     }
 
-    /// Reads what was minted before the interruption; a last line that was cut short is dropped from the file.
-    pub(crate) fn read(&self) -> anyhow::Result<Vec<Done>> {
+    /// Reads what was minted before the interruption; a last line that was cut short does not count.
+    pub(crate) fn read(&self, torn: TornLine) -> anyhow::Result<Vec<Done>> {
         files::check_target(&self.output, self.overwrite)?;
         // Neither through a link nor from a pipe: what is read here is cut and appended to.
         files::check_target(&self.partial, Overwrite::Replace)?;
@@ -78,7 +85,7 @@ impl Journal {
             }
         }
         // Not before all of it is known to be ours.
-        if whole < text.len() {
+        if whole < text.len() && torn == TornLine::Cut {
             file.set_len(whole as u64).map_err(|error| FileError::writing(&self.partial, error))?;
         }
         Ok(done)

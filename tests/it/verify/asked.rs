@@ -10,6 +10,7 @@ fn a_command_line_that_is_not_understood_is_2() {
     let token = bench.license(&[]);
     bench.write("list.json", "[1]");
     bench.write("many.jsonl", "");
+    bench.write("large.json", " ".repeat((1 << 20) + 1));
     for (arguments, status) in [
         (vec!["--wat"], 2),
         (vec![&token, &token], 2),
@@ -22,6 +23,7 @@ fn a_command_line_that_is_not_understood_is_2() {
         (vec![&token, "--color", "blue"], 2),
         (vec![&token, "--defaults", "gone.json"], 3),
         (vec![&token, "--defaults", "list.json"], 3),
+        (vec![&token, "--defaults", "large.json"], 3),
         (vec![&token, "--unseal", "gone"], 3),
         (vec![&token, "-o", "no/such/folder"], 3),
         (vec!["gone.lic"], 3),

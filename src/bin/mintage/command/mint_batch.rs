@@ -14,7 +14,7 @@ use mintage::operation::rows::{self, RowFormat};
 use crate::command::mint::{Arguments, Minting};
 use crate::failure::Failure;
 use crate::files;
-use crate::journal::Journal;
+use crate::journal::{Journal, TornLine};
 use crate::random;
 use crate::render::Terminal;
 
@@ -50,7 +50,9 @@ pub(crate) fn run(
     let total = rows.len();
     let journal = arguments.output.file().map(|output| Journal::of(output, arguments.output.overwrite()));
     let done = match &journal {
-        Some(journal) if arguments.resume => journal.read()?,
+        Some(journal) if arguments.resume => {
+            journal.read(if arguments.dry_run { TornLine::Keep } else { TornLine::Cut })?
+        }
         Some(journal) if !arguments.dry_run => {
             journal.refuse_unfinished()?;
             Vec::new()

@@ -25,6 +25,8 @@ use crate::machine::Machine;
 use crate::output::Output;
 use crate::render::Terminal;
 
+const DEFAULTS_HINT: &str = "write {\"max_apps\":3}";
+
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 
@@ -236,7 +238,7 @@ fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
     });
     read.map_err(|error| {
         let message = format!("default-tier limits `{}`: {error}", path.display());
-        Failure::new(error.code(), message).hint("write {\"max_apps\":3}").unable().into()
+        Failure::new(error.code(), message).hint(DEFAULTS_HINT).unable().into()
     })
 }
 

@@ -82,6 +82,15 @@ fn names() -> Vec<Scene> {
             "the signature is good and the claims are sealed: it could not be told",
             sealed(),
         ),
+        scene(
+            "sealed",
+            "INVALID",
+            "usage-over-the-default-tier",
+            "what the seal hides may allow it: it could not be told",
+            sealed(),
+        )
+        .with("usage", "max_apps=4")
+        .with("default", "max_apps=3"),
         scene("sealed", "INVALID", "another-secret", "it does not open", sealed())
             .with("secret", &SECRET.replace("07", "08")),
         scene(
