@@ -1,15 +1,16 @@
 //! `inspect`: what a text claims, without believing any of it.
 
 mod claims;
+mod documents;
 mod keys;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::verify::{NOT_UTF_8, read};
 use crate::armor::{self, Damage};
 use crate::code::Code;
-use crate::json::{self, Value, Writer};
+use crate::json::{self, Writer};
 use crate::key::{Passphrase, PublicKey};
 use crate::license::License;
 use crate::time::Timestamp;
@@ -38,17 +39,23 @@ pub struct Inspection {
     pub refusal: Option<Refusal>,
 }
 
+/// How much of a damaged payload is shown, in bytes.
+const MAX_SALVAGED_BYTES: usize = 2 << 10;
+
 /// Inspects bytes as read from a file; `now` only serves to say how far away each time is.
 pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) -> Inspection {
-    if let Some(inspection) = keys::inspect(bytes, passphrase) {
+    let text = std::str::from_utf8(bytes);
+    // Armor has the frame of PEM, and is no key.
+    let may_be_key = !text.is_ok_and(armor::looks_armored);
+    if let Some(inspection) = keys::inspect(bytes, passphrase).filter(|_| may_be_key) {
         return inspection;
     }
-    let Ok(text) = std::str::from_utf8(bytes) else {
+    let Ok(text) = text else {
         return Inspection::unreadable("unknown", Refusal::new(Code::DamagedText, NOT_UTF_8));
     };
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('{') {
-        return document(start);
+        return documents::inspect(start, now);
     }
     let mut repairs = Vec::new();
     match read(text, &mut repairs) {
@@ -82,38 +89,41 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
 fn damaged(text: &str, refusal: Refusal, now: Timestamp) -> Inspection {
     let mut inspection = Inspection::unreadable("license", refusal);
     if let Err(Damage { faults, .. }) = armor::repair(text) {
-        faults.iter().for_each(|fault| inspection.fact("damage", fault.to_string()));
+        if faults.len() > 1 {
+            faults.iter().for_each(|fault| inspection.fact("damage", fault.to_string()));
+        }
         inspection.list("damage", faults.iter().map(ToString::to_string));
     }
-    let first_half: String = text.split('.').next().unwrap_or_default().split_ascii_whitespace().collect();
-    let payload = STANDARD.decode(&first_half).unwrap_or_default();
+    let payload = salvage(text);
     let members = json::parse(&payload).and_then(|value| value.into_object("payload"));
-    if let Some(license) = members.ok().and_then(|members| License::from_members(members).ok()) {
-        inspection.fact("claims", "the payload can be read all the same:".to_owned());
-        inspection.license(&license, &payload, now);
+    match members.ok().and_then(|members| License::from_members(members).ok()) {
+        Some(license) => {
+            inspection.fact("claims", "the payload can be read all the same:".to_owned());
+            inspection.license(&license, &payload, now);
+        }
+        None if payload.starts_with(b"{") => {
+            let readable = String::from_utf8_lossy(&payload[..payload.len().min(MAX_SALVAGED_BYTES)]);
+            inspection.fact("reads", readable.into_owned());
+        }
+        None => {}
     }
     inspection
 }
 
-/// Describes a JSON document that is no license by its members.
-fn document(text: &str) -> Inspection {
-    let members = match json::parse(text.trim_end().as_bytes()).and_then(|value| value.into_object("document")) {
-        Ok(members) => members,
-        Err(error) => return Inspection::unreadable("json", Refusal::new(error.code(), error)),
-    };
-    let mut inspection = Inspection::new("json");
-    inspection.fact("form", format!("a JSON object, {} bytes", text.trim_end().len()));
-    for (name, value) in &members {
-        if let Value::String(text) = value
-            && matches!(name.as_ref(), "format" | "kind" | "payloadType" | "profile" | "product")
-        {
-            inspection.fact("member", format!("{name}: {text}"));
-        }
-    }
-    let names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
-    inspection.fact("members", names.join(", "));
-    inspection.member("document", json::canonical(&Value::Object(members.clone())));
-    inspection
+/// Decodes what of the payload has come through: of each line its first word, quotes and frame left aside.
+fn salvage(text: &str) -> Vec<u8> {
+    let is_frame = |line: &&str| line.contains("MINTAGE");
+    let lines = text.lines().filter(|line| !is_frame(line));
+    let words = lines.filter_map(|line| line.trim_start_matches(['>', ' ']).split_ascii_whitespace().next());
+    let whole = words.collect::<String>();
+    let first_half = whole.split('.').next().unwrap_or_default();
+    let digits: Vec<u8> =
+        first_half.bytes().filter(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte)).collect();
+    // A last group that is not whole cannot be decoded.
+    let groups = digits.len() - digits.len() % 4;
+    let mut payload = STANDARD.decode(&digits[..groups]).unwrap_or_default();
+    payload.extend(STANDARD_NO_PAD.decode(&digits[groups..]).unwrap_or_default());
+    payload
 }
 
 impl Inspection {
@@ -123,12 +133,16 @@ impl Inspection {
 
     fn unreadable(kind: &'static str, refusal: Refusal) -> Self {
         let mut inspection = Self::new(kind);
-        inspection.fact("refused", format!("{}: {}", refusal.code, refusal.message));
+        inspection.refuse(refusal);
+        inspection
+    }
+
+    fn refuse(&mut self, refusal: Refusal) {
+        self.fact("refused", format!("{}: {}", refusal.code, refusal.message));
         let mut out = Writer::default();
         refusal.write(&mut out);
-        inspection.member("refusal", out.finish());
-        inspection.refusal = Some(refusal);
-        inspection
+        self.member("refusal", out.finish());
+        self.refusal = Some(refusal);
     }
 
     fn fact(&mut self, name: &'static str, value: String) {

@@ -48,6 +48,10 @@ impl Inspection {
         self.payload(payload);
     }
 
+    pub(super) fn moment(&mut self, name: &'static str, moment: Timestamp, now: Timestamp) {
+        self.fact(name, away(moment, now));
+    }
+
     pub(super) fn signer(&mut self, kid: Option<String>) {
         self.fact("signer", kid.map_or_else(|| "names no key".to_owned(), |kid| format!("says key {kid}")));
     }
