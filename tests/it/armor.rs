@@ -70,7 +70,7 @@ fn documents_are_inspected_as_what_they_are() {
     insta::assert_snapshot!(bench.run(["inspect", "list.json", "--at", ISSUED]), @"
     NOT VERIFIED: this is what the text claims; nothing has been checked
     kind      revocations
-    form      a DSSE envelope, 448 bytes; payload 157 bytes
+    form      a DSSE envelope, 476 bytes; payload 162 bytes
     type      application/vnd.mintage.revocations+json
     signer    says key ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e
     sequence  1
