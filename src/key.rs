@@ -7,8 +7,9 @@ mod text;
 mod verify;
 
 use std::fmt;
+use std::sync::Arc;
 
-use curve25519_dalek::edwards::{CompressedEdwardsY, EdwardsPoint};
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use curve25519_dalek::traits::IsIdentity;
 use ed25519_dalek::VerifyingKey;
 
@@ -23,7 +24,7 @@ use crate::id::KeyId;
 pub struct PublicKey {
     verifying: VerifyingKey,
     /// The negated point, which the verification equation needs.
-    minus: EdwardsPoint,
+    minus: Arc<verify::Minus>,
     id: KeyId,
 }
 
@@ -62,7 +63,7 @@ impl PublicKey {
         }
         let verifying =
             VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Weak("it is not a point of the curve"))?;
-        Ok(Self { verifying, minus: -point, id: KeyId::of_public_key(bytes) })
+        Ok(Self { verifying, minus: Arc::new(verify::Minus::new(-point)), id: KeyId::of_public_key(bytes) })
     }
 
     /// Returns the 32 bytes of RFC 8032.

@@ -100,7 +100,7 @@ impl Context {
 
 /// Runs every rule and reports every refusal, not the first.
 pub fn judge(token: &VerifiedToken, context: &Context) -> Verdict {
-    let mut findings = Findings::default();
+    let mut findings = Findings { checks: Vec::with_capacity(12), refusals: Vec::new() };
     let kid = token.key_id().kid();
     findings.pass("signature", format!("by key {kid}"));
     let license = token.shared_license();
@@ -145,7 +145,6 @@ fn judge_license(license: &License, context: &Context, findings: &mut Findings) 
 }
 
 /// Collects what the rules find.
-#[derive(Default)]
 struct Findings {
     checks: Vec<Check>,
     refusals: Vec<Refusal>,

@@ -137,16 +137,15 @@ impl Verdict {
         out.finish()
     }
 
-    /// Returns the verdict on one line of a batch as canonical JSON, with the line's number.
-    pub fn to_json_line(&self, line: u64) -> String {
-        let mut out = Writer::default();
-        self.write(&mut out, Some(line));
-        out.finish()
+    /// Writes the verdict on one line of a batch as a line of canonical JSON, with the line's number.
+    pub fn write_line(&self, out: &mut Writer, line: u64) {
+        self.write(out, Some(line));
+        out.end_line();
     }
 
     fn write(&self, out: &mut Writer, line: Option<u64>) {
         out.begin_object();
-        out.name("asOf").string(&self.as_of.to_string());
+        out.name("asOf").plain(self.as_of);
         self.write_checks(out);
         match self.days_remaining() {
             Some(days) => out.name("daysRemaining").integer(days.into()),
@@ -154,7 +153,7 @@ impl Verdict {
         }
         self.write_limits(out);
         match self.key_id {
-            Some(id) => out.name("keyId").string(&id.to_string()),
+            Some(id) => out.name("keyId").plain(id),
             None => out.name("keyId").null(),
         }
         out.name("kind").string("license");
@@ -202,12 +201,15 @@ impl Verdict {
 
 /// Lays the license's limits over the default tier's, key by key, sorted.
 pub fn effective_limits(license: Option<&License>, defaults: &BTreeMap<String, u64>) -> Vec<EffectiveLimit> {
-    let mut limits: BTreeMap<&String, (u64, Source)> =
-        defaults.iter().map(|(key, value)| (key, (*value, Source::Default))).collect();
-    if let Some(license) = license {
-        limits.extend(license.limits.iter().map(|(key, value)| (key, (*value, Source::License))));
-    }
-    limits.into_iter().map(|(key, (value, source))| EffectiveLimit { key: key.clone(), value, source }).collect()
+    let own = license.map(|license| &license.limits);
+    let limit = |key: &String, value: u64, source| EffectiveLimit { key: key.clone(), value, source };
+    let mut limits: Vec<_> =
+        own.into_iter().flatten().map(|(key, value)| limit(key, *value, Source::License)).collect();
+    let absent = |key: &String| own.is_none_or(|own| !own.contains_key(key));
+    let inherited = defaults.iter().filter(|(key, _)| absent(key));
+    limits.extend(inherited.map(|(key, value)| limit(key, *value, Source::Default)));
+    limits.sort_unstable_by(|left, right| left.key.cmp(&right.key));
+    limits
 }
 
 impl Refusal {

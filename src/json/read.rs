@@ -19,13 +19,24 @@ const FEW: usize = 24;
 /// `Syntax`, `Duplicate` (also when two spellings of a name differ only by escapes) and `TooDeep`.
 pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
     let fault = Cell::new(None);
-    let mut reader = serde_json::Deserializer::from_slice(text);
     let seed = Strict { depth: 0, fault: &fault };
-    let read = seed.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let read = match std::str::from_utf8(text) {
+        Ok(text) => fill(seed, serde_json::Deserializer::from_str(text)),
+        Err(_) => fill(seed, serde_json::Deserializer::from_slice(text)),
+    };
     read.map_err(|error| fault.take().unwrap_or_else(|| JsonError::Syntax(error.to_string())))
 }
 
-/// Reads one value at a depth; a fault that `serde_json` could only carry as words is left in `fault`.
+fn fill<'de, R: serde_json::de::Read<'de>>(
+    seed: Strict<'_>,
+    mut reader: serde_json::Deserializer<R>,
+) -> serde_json::Result<Value<'de>> {
+    let value = seed.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(value)
+}
+
+/// Reads one value at a depth; a fault that serde_json could only carry as words is left in `fault`.
 #[derive(Clone, Copy)]
 struct Strict<'c> {
     depth: usize,

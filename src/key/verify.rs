@@ -1,4 +1,5 @@
-//! Signature verification with the strict verdict, one at a time or many with a single field inversion.
+//! Signature verification with the strict verdict, one at a time or many with a single field inversion; a key that has
+//! verified often keeps a table of its multiples, which makes either about twice as fast.
 //!
 //! The strict verdict is that of `verify_strict` of ed25519-dalek: RFC 8032, section 5.1.7, without the cofactor, S < L,
 //! and neither A nor R of small order. It costs less here because A was judged once, when the key was loaded, and a
@@ -6,9 +7,13 @@
 //! of small-order points could ever pass.
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{LazyLock, OnceLock};
 
+use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::Identity;
 use ed25519_dalek::{Signature, Verifier};
 use sha2::{Digest, Sha512};
 
@@ -35,6 +40,10 @@ impl PublicKey {
     /// # Errors
     /// [`BadSignature`] unless this key signed exactly this message.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
+        if self.minus.often_used().is_some() {
+            let r = compute_r(&Claim { key: self, message, signature }).ok_or(BadSignature)?;
+            return if r.compress().0 == signature[..32] { Ok(()) } else { Err(BadSignature) };
+        }
         if has_small_order_r(signature) {
             return Err(BadSignature);
         }
@@ -68,7 +77,76 @@ fn compute_r(claim: &Claim<'_>) -> Option<EdwardsPoint> {
     let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s.try_into().ok()?))?;
     let hash = Sha512::new().chain_update(r).chain_update(claim.key.as_bytes()).chain_update(claim.message).finalize();
     let h = Scalar::from_bytes_mod_order_wide(&hash.into());
-    Some(EdwardsPoint::vartime_double_scalar_mul_basepoint(&h, &claim.key.minus, &s))
+    Some(match claim.key.minus.often_used() {
+        Some(table) => table.add(BASE.add(EdwardsPoint::identity(), &s), &h),
+        None => EdwardsPoint::vartime_double_scalar_mul_basepoint(&h, &claim.key.minus.point, &s),
+    })
+}
+
+/// The negated point of a key, and once it has been used often, a table of its multiples.
+pub(super) struct Minus {
+    point: EdwardsPoint,
+    uses: AtomicUsize,
+    table: OnceLock<Table>,
+}
+
+/// After how many uses a table has paid for the time it takes to make.
+const OFTEN: usize = 256;
+
+impl Minus {
+    pub(super) fn new(point: EdwardsPoint) -> Self {
+        Self { point, uses: AtomicUsize::new(0), table: OnceLock::new() }
+    }
+
+    /// Counts a use; returns the table once there is one. Who makes it keeps nobody else waiting.
+    fn often_used(&self) -> Option<&Table> {
+        if self.table.get().is_none() && self.uses.fetch_add(1, Ordering::Relaxed) == OFTEN {
+            LazyLock::force(&BASE);
+            // Only the one use that is counted as `OFTEN` comes here.
+            let _ = self.table.set(Table::of(self.point));
+        }
+        self.table.get()
+    }
+}
+
+/// The multiples 1 to 128 of a point, of the point times 256, times 256^2 and so on: any multiple of the point is a sum
+/// of 32 of them or their negatives, with no doubling in between. 640 KiB.
+struct Table(Vec<EdwardsPoint>);
+
+const DIGITS: usize = 32;
+const MULTIPLES: usize = 128;
+
+static BASE: LazyLock<Table> = LazyLock::new(|| Table::of(ED25519_BASEPOINT_POINT));
+
+impl Table {
+    fn of(mut point: EdwardsPoint) -> Self {
+        let mut multiples = Vec::with_capacity(DIGITS * MULTIPLES);
+        for _ in 0..DIGITS {
+            let mut multiple = point;
+            multiples.push(multiple);
+            for _ in 1..MULTIPLES {
+                multiple += point;
+                multiples.push(multiple);
+            }
+            point = multiple + multiple;
+        }
+        Self(multiples)
+    }
+
+    /// Adds the point's multiple by `scalar`, which is below 2^253, to `sum`; in variable time, since nothing is secret.
+    fn add(&self, mut sum: EdwardsPoint, scalar: &Scalar) -> EdwardsPoint {
+        let mut carry = 0;
+        for (byte, multiples) in scalar.as_bytes().iter().zip(self.0.chunks_exact(MULTIPLES)) {
+            let digit = usize::from(*byte) + carry;
+            carry = usize::from(digit > MULTIPLES);
+            if carry == 1 && digit < 2 * MULTIPLES {
+                sum -= multiples[2 * MULTIPLES - digit - 1];
+            } else if carry == 0 && digit > 0 {
+                sum += multiples[digit - 1];
+            }
+        }
+        sum
+    }
 }
 
 fn has_small_order_r(signature: &[u8; 64]) -> bool {
@@ -148,6 +226,11 @@ mod tests {
             let claims: Vec<_> = variants.iter().map(|signature| Claim { key: &key, message: &message, signature }).collect();
             let single: Vec<_> = claims.iter().map(|claim| claim.key.verify(claim.message, claim.signature)).collect();
             prop_assert_eq!(verify_many(&claims), single.clone());
+            key.minus.uses.store(OFTEN, Ordering::Relaxed);
+            prop_assert_eq!(verify_many(&claims), single.clone());
+            prop_assert!(key.minus.table.get().is_some());
+            let again: Vec<_> = claims.iter().map(|claim| claim.key.verify(claim.message, claim.signature)).collect();
+            prop_assert_eq!(again, single.clone());
             prop_assert_eq!(single[0], Ok(()));
             prop_assert!(single[1..].iter().all(Result::is_err));
         }

@@ -52,7 +52,8 @@ impl License {
     pub fn from_members(members: Members<'_>) -> Result<Self, LicenseError> {
         let mut required = Required::default();
         let mut license = Self::new(String::new(), String::new(), Timestamp::EPOCH, Timestamp::EPOCH);
-        let names: Vec<_> = members.iter().map(|(name, _)| name.clone()).collect();
+        let critical = members.iter().any(|(name, _)| name == "crit");
+        let names: Vec<_> = members.iter().filter(|_| critical).map(|(name, _)| name.clone()).collect();
         for (name, value) in members {
             license.read_member(&mut required, &name, value)?;
         }

@@ -8,7 +8,7 @@ impl License {
     /// Returns the payload in its one canonical spelling: members sorted bytewise, times as integer seconds. `limits` and
     /// `gracePeriodDays` are always written, since verifiers in the field expect them.
     pub fn to_payload(&self) -> String {
-        let mut out = Writer::default();
+        let mut out = Writer::with_capacity(512);
         out.begin_object();
         if self.activation == Activation::Proof {
             out.name("activation").string("proof");
@@ -22,7 +22,7 @@ impl License {
         out.name("gracePeriodDays").integer(self.grace_period_days.into());
         out.name("iat").integer(self.issued_at.seconds().into());
         if let Some(kid) = self.kid {
-            out.name("kid").string(&kid.to_string());
+            out.name("kid").plain(kid);
         }
         text(&mut out, "label", self.label.as_deref());
         out.name("licenseId").string(&self.license_id);
@@ -55,7 +55,7 @@ impl License {
         out.name("gracePeriodDays").integer(self.grace_period_days.into());
         moment(out, "issuedAt", Some(self.issued_at));
         if let Some(kid) = self.kid {
-            out.name("kid").string(&kid.to_string());
+            out.name("kid").plain(kid);
         }
         text(out, "label", self.label.as_deref());
         out.name("licenseId").string(&self.license_id);
@@ -126,7 +126,7 @@ fn seconds(out: &mut Writer, name: &str, value: Option<Timestamp>) {
 
 fn moment(out: &mut Writer, name: &str, value: Option<Timestamp>) {
     if let Some(value) = value {
-        out.name(name).string(&value.to_string());
+        out.name(name).plain(value);
     }
 }
 

@@ -7,12 +7,15 @@ use std::io::{self, Read, Write};
 use super::ordered::in_order;
 use super::verify::{Against, read, refused, settle};
 use crate::code::Code;
-use crate::json::{self, JsonError, Value};
+use crate::json::{self, JsonError, Value, Writer};
 use crate::token::UnverifiedToken;
 use crate::verdict::Refusal;
 
 /// How much is read at a time; a block of this size holds the few hundred tokens that share one inversion.
 const BLOCK_BYTES: usize = 192 << 10;
+
+/// How long a verdict usually is, so that a block's answers find room at once.
+const VERDICT_BYTES: usize = 1_536;
 
 /// The longest line that is read: a token of the greatest length, every character escaped.
 pub const MAX_LINE_BYTES: usize = 512 << 10;
@@ -45,7 +48,7 @@ pub fn verify_lines(
         |block| verify_block(&block, against),
         |answers: Answers| {
             summary.add(&answers.summary);
-            output.write_all(&answers.text)
+            output.write_all(answers.text.as_bytes())
         },
     )?;
     output.flush()?;
@@ -69,7 +72,7 @@ struct Block {
 }
 
 struct Answers {
-    text: Vec<u8>,
+    text: String,
     summary: Summary,
 }
 
@@ -82,7 +85,7 @@ fn verify_block(block: &Block, against: Against<'_>) -> Answers {
         slots.push((number, outcome.err()));
     }
     let mut verified = UnverifiedToken::verify_many(tokens, against.keyring).into_iter();
-    let mut answers = Answers { text: Vec::with_capacity(slots.len() * 1_024), summary: Summary::default() };
+    let (mut out, mut summary) = (Writer::with_capacity(slots.len() * VERDICT_BYTES), Summary::default());
     for (number, refusal) in slots {
         let verdict = match (refusal, &mut verified) {
             (Some(refusal), _) => refused(refusal, against),
@@ -93,16 +96,15 @@ fn verify_block(block: &Block, against: Against<'_>) -> Answers {
             },
         };
         match verdict.refusals.first() {
-            None => answers.summary.valid += 1,
+            None => summary.valid += 1,
             Some(refusal) => {
-                answers.summary.refused += 1;
-                *answers.summary.by_code.entry(refusal.code).or_default() += 1;
+                summary.refused += 1;
+                *summary.by_code.entry(refusal.code).or_default() += 1;
             }
         }
-        answers.text.extend_from_slice(verdict.to_json_line(number).as_bytes());
-        answers.text.push(b'\n');
+        verdict.write_line(&mut out, number);
     }
-    answers
+    Answers { text: out.finish(), summary }
 }
 
 fn read_line(line: &[u8]) -> Result<UnverifiedToken, Refusal> {
