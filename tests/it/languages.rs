@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::harness::{Bench, Outcome, example, feed};
+use crate::interop::present;
 use scenes::{Expect, documents, licenses};
 
 /// An example, ready to run.
@@ -20,28 +21,16 @@ struct Example {
     knows_duplicates: bool,
 }
 
-/// Whether a program of another maker runs here. A test without it says so and ends; with `MINTAGE_TEST_REQUIRE=1` it
-/// fails.
-pub(crate) fn present(program: impl AsRef<OsStr>, probe: &[&str]) -> bool {
-    found(&program, probe) || missing(&format!("{} {}", program.as_ref().display(), probe.join(" ")))
-}
-
-fn found(program: impl AsRef<OsStr>, probe: &[&str]) -> bool {
+fn found(program: &str, probe: &[&str]) -> bool {
     Command::new(program).args(probe).output().is_ok_and(|output| output.status.success())
 }
 
-/// Says that a test is skipped for want of something.
-pub(crate) fn missing(what: &str) -> bool {
-    let required = std::env::var_os("MINTAGE_TEST_REQUIRE").is_some_and(|value| value == "1");
-    assert!(!required, "`{what}` is needed and does not run");
-    skip(what)
-}
-
-fn skip(what: &str) -> bool {
+/// Says that a test is skipped for want of what no test demands.
+fn skip(what: &str) {
     let test = std::thread::current().name().unwrap_or_default().to_owned();
     // Past the capture of the test runner: a test that did not run is said to every reader.
-    writeln!(std::io::stderr(), "skipped {test}: `{what}` does not run here").unwrap();
-    false
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped {test}: `{what}` does not run here").unwrap();
 }
 
 /// Runs a program of another maker in the bench with the environment of this process.
@@ -115,14 +104,14 @@ impl Example {
 
 #[test]
 fn python_answers_as_mintage_does() {
-    if present("python3", &["-c", "import cryptography"]) {
+    if present("python3", ["-c", "import cryptography"]) {
         Example::new("python3", [source("verify.py")]).agrees(&Bench::new());
     }
 }
 
 #[test]
 fn node_answers_as_mintage_does() {
-    if present("node", &["--version"]) {
+    if present("node", ["--version"]) {
         let example = Example::new("node", [source("verify.mjs")]);
         Example { knows_duplicates: false, ..example }.agrees(&Bench::new());
     }
@@ -130,14 +119,14 @@ fn node_answers_as_mintage_does() {
 
 #[test]
 fn the_shell_answers_as_mintage_does() {
-    if present("openssl", &["version"]) {
+    if present("openssl", ["version"]) {
         Example::new("sh", [source("verify.sh")]).agrees(&Bench::new());
     }
 }
 
 #[test]
 fn java_answers_as_mintage_does() {
-    if !present("java", &["-version"]) {
+    if !present("java", ["-version"]) {
         return;
     }
     let bench = Bench::new();
@@ -162,10 +151,10 @@ fn go_answers_as_mintage_does() {
         return;
     }
     let bench = Bench::new();
-    let mut build = Command::new("go");
-    build.args(["build", "-o", "verify-go"]).arg(source("verify.go")).current_dir(bench.path(""));
-    build.env("GOCACHE", bench.path("cache")).env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
-    let built = feed(build, b"");
+    let mut command = Command::new("go");
+    command.args(["build", "-o", "verify-go"]).arg(source("verify.go")).current_dir(bench.path(""));
+    command.env("GOCACHE", bench.path("cache")).env("GOTOOLCHAIN", "local").env("GOFLAGS", "");
+    let built = feed(command, b"");
     assert_eq!(built.status, Some(0), "{built}");
     Example { knows_duplicates: false, ..Example::new(bench.path("verify-go"), []) }.agrees(&bench);
 }

@@ -90,10 +90,6 @@ fn a_key_is_announced_distributed_overlapped_and_retired() {
     let forged = story.license("ci", "2026-03-01T00:00:00Z");
     assert_eq!(story.answer(&["a.pub", "1.json"], &forged), "1 wrong-purpose");
     assert_eq!(story.answer(&["a.pub", "ci.pub", "1.json"], &forged), "1 wrong-purpose");
-    // B was not there before it was announced.
-    let backdated = story.license("b", "2025-06-01T00:00:00Z");
-    assert_eq!(story.answer(&["a.pub", "1.json"], &backdated), "0", "in a first keyring no key has a beginning");
-
     // Retire: what A signed until then counts, later things do not; the highest sequence counts in any order.
     story.keyring("--key a.key --previous 1.json --add a.pub:license --add b.pub:license,keyring", RETIRED, "2.json");
     story.keyring("--key b.key --previous 2.json --retire @a", RETIRED, "3.json");
@@ -132,6 +128,13 @@ fn a_root_apart_from_the_minting_keys_needs_one_file_for_ever() {
         assert_eq!(story.answer(trust, &late), "1 key-retired");
         assert_eq!(story.answer(trust, &backdated), "1 key-retired", "B came with the second keyring");
     }
+    // A key of old that joins late brings what it signed.
+    story.keyring(
+        "--key root.key --previous 1.json --add b.pub:license --not-before 2026-01-10",
+        "2026-02-01",
+        "older.json",
+    );
+    assert_eq!(story.answer(&["root.pub", "older.json"], &backdated), "0");
     // The root signs keyrings and no licenses.
     assert_eq!(
         story.answer(&["root.pub", "2.json"], &story.license("root", "2026-03-01T00:00:00Z")),
@@ -176,4 +179,45 @@ fn a_keyring_that_is_not_to_be_believed_settles_nothing() {
     let foreign = story.try_keyring("--key stranger.key --previous 1.json", "2026-03-01", "out.json");
     assert!(told(&foreign).ends_with(" unknown-key"), "{foreign}");
     assert!(!story.bench.path("out.json").exists());
+}
+
+#[test]
+fn a_keyring_that_two_must_sign_is_signed_by_one_after_the_other() {
+    let story = Story::with_keys(&["first", "second", "a"]);
+    let license = story.license("a", "2026-03-01T00:00:00Z");
+    story.keyring("--key first.key --add second.pub:keyring --threshold keyring=2", "2026-01-01", "1.json");
+    let minted = story.try_keyring("--key first.key --previous 1.json --add a.pub:license", "2026-02-01", "lone.json");
+    assert!(minted.stderr().contains("once 2 keys have signed it"), "{minted}");
+    let cosign = |key: &str, output: &str| {
+        story.bench.run(["mint", "keyring", "--key", key, "--cosign", "lone.json", "-o", output])
+    };
+    assert_eq!(told(&cosign("first.key", "2.json")), "2 usage");
+    assert_eq!(told(&cosign("second.key", "2.json")), "0");
+    assert_eq!(told(&cosign("a.key", "wrong.json")), "0");
+    let answer = |file: &str| story.answer(&["first.pub", "1.json", file], &license);
+    assert_eq!(answer("lone.json"), "3 bad-signature");
+    assert_eq!(answer("wrong.json"), "3 bad-signature");
+    assert_eq!(answer("2.json"), "0");
+    let two_on_a_token = story.try_keyring("--key first.key --threshold license=2", "2026-01-01", "out.json");
+    assert_eq!(told(&two_on_a_token), "2 usage", "{two_on_a_token}");
+}
+
+#[test]
+fn a_root_may_give_itself_up_in_the_keyring_that_hands_over() {
+    let story = Story::with_keys(&["old", "new", "a"]);
+    let license = story.license("a", "2026-06-01T00:00:00Z");
+    story.keyring("--key old.key", "2026-01-01", "1.json");
+    for (name, farewell) in
+        [("retired", "--retire @old"), ("revoked", "--revoke-key @old"), ("demoted", "--add old.pub:proof")]
+    {
+        let (second, third) = (format!("{name}-2.json"), format!("{name}-3.json"));
+        let hand_over = format!("--key old.key --previous 1.json --add new.pub:keyring {farewell}");
+        story.keyring(&hand_over, "2026-02-01", &second);
+        let line = format!("--key new.key --previous {second} --add a.pub:license");
+        let next = story.try_keyring(&line, "2026-03-01", &third);
+        assert!(next.stderr().contains("keyring 2 was signed by key"), "{next}");
+        assert_eq!(story.answer(&["old.pub", &second, &third], &license), "0", "{name}");
+        let back = story.try_keyring(&format!("--key old.key --previous {third}"), "2026-04-01", "out.json");
+        assert_ne!(back.status, Some(0), "{name}");
+    }
 }
