@@ -116,6 +116,19 @@ impl Envelope {
         Self { signatures: keys.iter().map(sign).collect(), payload, payload_type }
     }
 
+    /// Adds a further key's signature over the same bytes; false when that key has signed already, or no more signatures
+    /// may stand in the envelope.
+    pub fn cosign(&mut self, key: &SecretKey) -> bool {
+        let message = encode(&self.payload_type, &self.payload);
+        let public = key.public();
+        let has_signed = self.signatures.iter().any(|signature| public.verify(&message, &signature.bytes).is_ok());
+        if has_signed || self.signatures.len() >= MAX_SIGNATURES {
+            return false;
+        }
+        self.signatures.push(Signature { keyid: public.id().to_string(), bytes: key.sign(&message) });
+        true
+    }
+
     /// Returns the envelope as canonical JSON.
     pub fn to_json(&self) -> String {
         let mut out = Writer::default();
@@ -299,6 +312,15 @@ mod tests {
         assert_eq!(verify(&[1, 2], 2), Ok(2));
         assert_eq!(verify(&[2], 2), Err(EnvelopeError::Threshold(1, 2)));
         assert_eq!(verify(&[3], 1), Err(EnvelopeError::BadSignature));
+    }
+
+    #[test]
+    fn a_further_key_signs_the_same_bytes_once() {
+        let mut envelope = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1)]);
+        assert!(!envelope.cosign(&key(1)));
+        assert!(envelope.cosign(&key(2)));
+        assert!(!envelope.cosign(&key(2)));
+        assert_eq!(envelope, Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1), &key(2)]));
     }
 
     #[test]

@@ -176,6 +176,12 @@ fn read_thresholds(value: Value<'_>) -> Result<BTreeMap<Purpose, u64>, JsonError
         let purpose = read_purpose(&Value::String(name))?;
         match value.into_count("thresholds")? {
             0 => Err(JsonError::value("thresholds", "at least 1", &Value::Integer(0))),
+            // A token has room for one: to pass over what is asked for would be to trust less than was said.
+            count if purpose == Purpose::License && count > 1 => Err(JsonError::value(
+                "thresholds",
+                "1 for licenses, which carry one signature",
+                &Value::Integer(count.into()),
+            )),
             count => Ok((purpose, count)),
         }
     };
@@ -221,5 +227,7 @@ mod tests {
         assert_eq!(KeyringDocument::parse(endless.as_bytes()).unwrap_err(), JsonError::Missing("notAfter"));
         let zero = payload.replace("\"keyring\":2", "\"keyring\":0");
         assert!(KeyringDocument::parse(zero.as_bytes()).is_err());
+        let two_on_a_token = payload.replace("\"keyring\":2", "\"license\":2");
+        assert!(KeyringDocument::parse(two_on_a_token.as_bytes()).is_err());
     }
 }

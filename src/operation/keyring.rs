@@ -20,6 +20,9 @@ pub struct Changes {
     pub revoke: Vec<KeyId>,
     /// How many keys must sign documents of a purpose.
     pub thresholds: Vec<(Purpose, u64)>,
+    /// The first moment at which an added key may have signed. When absent it is the time of this keyring, and in a first
+    /// keyring the beginning of time: its keys were there before it, and what they signed must go on counting.
+    pub not_before: Option<Timestamp>,
 }
 
 /// Says why there is no next keyring.
@@ -32,6 +35,8 @@ pub enum KeyringError {
     Exhausted,
     /// No key could sign the keyring after this one.
     Orphaned,
+    /// The key is revoked, and a revoked key does not come back.
+    Revoked(KeyId),
     /// The keyring does not hold this key.
     Unknown(KeyId),
 }
@@ -46,10 +51,10 @@ pub fn next(
     changes: &Changes,
     now: Timestamp,
 ) -> Result<KeyringDocument, KeyringError> {
+    let not_before = changes.not_before.unwrap_or(if previous.is_none() { Timestamp::EPOCH } else { now });
     let mut document = match previous {
         None => {
-            let root =
-                TrustedKey { purposes: vec![Purpose::Keyring], not_before: now, ..TrustedKey::bare(signer.clone()) };
+            let root = TrustedKey { purposes: vec![Purpose::Keyring], ..TrustedKey::bare(signer.clone()) };
             KeyringDocument { sequence: 1, issued_at: now, keys: vec![root], thresholds: [].into() }
         }
         Some(previous) => {
@@ -67,13 +72,16 @@ pub fn next(
         purposes.dedup();
         match document.keys.iter_mut().find(|entry| entry.key == *key) {
             Some(entry) => entry.purposes = purposes,
-            None => document.keys.push(TrustedKey { purposes, not_before: now, ..TrustedKey::bare(key.clone()) }),
+            None => document.keys.push(TrustedKey { purposes, not_before, ..TrustedKey::bare(key.clone()) }),
         }
     }
     for (ids, status) in [(&changes.retire, KeyStatus::Retired), (&changes.revoke, KeyStatus::Revoked)] {
         for id in ids {
             let entry = document.keys.iter_mut().find(|entry| entry.key.id() == *id);
             let entry = entry.ok_or(KeyringError::Unknown(*id))?;
+            if entry.status == KeyStatus::Revoked && status == KeyStatus::Retired {
+                return Err(KeyringError::Revoked(*id));
+            }
             entry.status = status;
             entry.not_after = Some(entry.not_after.map_or(now, |last| last.min(now)).max(entry.not_before));
         }
@@ -95,7 +103,7 @@ impl KeyringError {
     pub fn code(&self) -> Code {
         match self {
             Self::Distrust(Distrust::Purpose(..)) => Code::WrongPurpose,
-            Self::Distrust(Distrust::Revoked(_)) => Code::KeyRevoked,
+            Self::Distrust(Distrust::Revoked(_)) | Self::Revoked(_) => Code::KeyRevoked,
             Self::Distrust(Distrust::Window { .. }) => Code::KeyRetired,
             Self::Exhausted | Self::Orphaned => Code::Usage,
             Self::Unknown(_) => Code::UnknownKey,
@@ -109,6 +117,7 @@ impl fmt::Display for KeyringError {
             Self::Distrust(distrust) => distrust.fmt(f),
             Self::Exhausted => f.write_str("the sequence of the keyring cannot grow any more"),
             Self::Orphaned => f.write_str("no key, or too few, could sign the keyring after this one"),
+            Self::Revoked(id) => write!(f, "key {} is revoked, and to retire it would let it count again", id.kid()),
             Self::Unknown(id) => write!(f, "the keyring before this one does not hold key {}", id.kid()),
         }
     }
@@ -139,6 +148,31 @@ mod tests {
         let retired = second.keyring().find(&public(2).id()).unwrap().clone();
         assert_eq!(retired.allows(Purpose::License, Some(at(200))), Ok(()));
         assert!(retired.allows(Purpose::License, Some(at(201))).is_err());
+    }
+
+    #[test]
+    fn a_key_begins_with_the_keyring_that_adds_it_unless_that_is_the_first() {
+        let add = |seed, not_before| Changes {
+            add: vec![(public(seed), vec![Purpose::License])],
+            not_before,
+            ..Changes::default()
+        };
+        let first = next(None, &public(1), &add(2, None), at(100)).unwrap();
+        let second = next(Some(&first), &public(1), &add(3, None), at(200)).unwrap();
+        let third = next(Some(&second), &public(1), &add(4, Some(at(50))), at(300)).unwrap();
+        let begins = |seed| third.keyring().find(&public(seed).id()).unwrap().not_before.seconds();
+        assert_eq!([1, 2, 3, 4].map(begins), [0, 0, 200, 50]);
+    }
+
+    #[test]
+    fn a_revoked_key_does_not_come_back_by_being_retired() {
+        let add = Changes { add: vec![(public(2), vec![Purpose::License])], ..Changes::default() };
+        let first = next(None, &public(1), &add, at(100)).unwrap();
+        let revoke = Changes { revoke: vec![public(2).id()], ..Changes::default() };
+        let second = next(Some(&first), &public(1), &revoke, at(200)).unwrap();
+        let retire = Changes { retire: vec![public(2).id()], ..Changes::default() };
+        let refused = next(Some(&second), &public(1), &retire, at(300)).unwrap_err();
+        assert_eq!(refused, KeyringError::Revoked(public(2).id()));
     }
 
     #[test]

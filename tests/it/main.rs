@@ -4,6 +4,7 @@
 mod armor;
 mod batch;
 mod corpora;
+mod dsse;
 mod faults;
 mod fingerprint;
 mod harness;
@@ -11,6 +12,7 @@ mod house;
 mod inspect;
 mod interop;
 mod keygen;
+mod languages;
 mod mint;
 mod readme;
 mod revocations;

@@ -1,5 +1,6 @@
 //! `mintage mint keyring`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -9,11 +10,11 @@ use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
 use mintage::id::KeyId;
 use mintage::key::PublicKey;
-use mintage::keyring::Purpose;
 use mintage::keyring::document::{KeyringDocument, MAX_KEYRING_BYTES};
+use mintage::keyring::{Keyring, Purpose};
 use mintage::operation::keyring::{Changes, next};
 use mintage::time::Timestamp;
-use mintage::trust;
+use mintage::trust::{self, TrustError};
 
 use crate::failure::Failure;
 use crate::keys::Signer;
@@ -24,7 +25,8 @@ use crate::{clock, files};
 /// Mint a keyring: which keys are trusted, for what, and when
 ///
 /// The first keyring lists the signing key as its root. Every further one is made from the one before it and signed by a
-/// key which that one allows for the purpose `keyring`, so a rotation is one file.
+/// key which that one allows for the purpose `keyring`, so a rotation is one file. Where the one before asks for several
+/// signers, one mints it and each of the others adds a signature with --cosign.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -35,6 +37,9 @@ pub(crate) struct Arguments {
     /// Add a public key, or set its purposes anew: license, proof, manifest, revocations, keyring; repeatable
     #[arg(long, value_name = "FILE:PURPOSE[,PURPOSE]")]
     add: Vec<String>,
+    /// From when on the added keys may have signed; from this keyring on if left out, and since ever in a first one
+    #[arg(long, value_name = "WHEN")]
+    not_before: Option<String>,
     /// Let a key sign no more; what it signed until now still counts; repeatable
     #[arg(long, value_name = "KEYID")]
     retire: Vec<String>,
@@ -47,26 +52,65 @@ pub(crate) struct Arguments {
     /// When the keyring counts as issued; now if left out
     #[arg(long, value_name = "WHEN")]
     issued_at: Option<String>,
+    /// Add the key's signature to a keyring that is minted already, and change nothing in it
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["previous", "add", "not_before", "retire", "revoke_key", "threshold", "issued_at"]
+    )]
+    cosign: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    if let Some(path) = &arguments.cosign {
+        return cosign(path, arguments, terminal);
+    }
     let now = clock::now()?;
     let now = arguments.issued_at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
     let previous = arguments.previous.as_deref().map(read).transpose()?;
-    let changes = arguments.changes(previous.as_ref().map(|(document, _)| document))?;
+    let changes = arguments.changes(previous.as_ref().map(|(document, _)| document), now)?;
     let key = arguments.signer.open()?;
-    if let Some((_, envelope)) = &previous {
-        // A copy that was changed after signing must not be carried on.
-        trust::establish(&[], std::slice::from_ref(envelope))
-            .or_else(|_| trust::establish(&[key.public()], std::slice::from_ref(envelope)))?;
+    if let Some((document, envelope)) = &previous {
+        let signers = whole(document, envelope, &key.public())?;
+        if !signers.contains(&key.public().id()) {
+            let kids: Vec<_> = signers.iter().map(|id| id.kid().to_string()).collect();
+            terminal.note(&format!("keyring {} was signed by key {}", document.sequence, kids.join(", ")));
+        }
     }
     let document = next(previous.as_ref().map(|(document, _)| document), &key.public(), &changes, now)?;
     let envelope = Envelope::sign(Kind::Keyring, document.to_payload().into_bytes(), &[&key]);
     arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
     let (sequence, count) = (document.sequence, document.keys.len());
     terminal.note(&format!("minted keyring {sequence} with {count} keys, signed by key {}", key.public().id().kid()));
+    let wanted = previous.map_or(1, |(document, _)| document.threshold(Purpose::Keyring));
+    if wanted > 1 {
+        terminal.note(&format!("it is believed once {wanted} keys have signed it; add the others with --cosign"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes sure that a copy which was changed after signing is not carried on: a key that the keyring lists must have signed
+/// it, or the one that signs now. That key may have given up its purpose in it, as a root does that hands over.
+fn whole(document: &KeyringDocument, envelope: &Envelope, signer: &PublicKey) -> Result<BTreeSet<KeyId>, TrustError> {
+    let listed: Keyring = document.keys.iter().map(|entry| entry.key.clone()).chain([signer.clone()]).collect();
+    let verified = envelope.verify(Kind::Keyring, &listed, None, 1).map_err(TrustError::Envelope)?;
+    Ok(verified.signers().clone())
+}
+
+/// Signs what another key has signed already; whether the signatures suffice is for the keyring before to say.
+fn cosign(path: &Path, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let (document, mut envelope) = read(path)?;
+    let key = arguments.signer.open()?;
+    let kid = key.public().id().kid();
+    if !envelope.cosign(&key) {
+        let message = format!("keyring `{}` is signed by key {kid} already, or by 64 others", path.display());
+        return Err(Failure::new(Code::Usage, message).hint("name another key with --key").into());
+    }
+    arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
+    let (sequence, signed) = (document.sequence, envelope.unverified_key_ids().count());
+    terminal.note(&format!("signed keyring {sequence} by key {kid}; it carries {signed} signatures"));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -79,12 +123,13 @@ fn read(path: &Path) -> anyhow::Result<(KeyringDocument, Envelope)> {
 }
 
 impl Arguments {
-    fn changes(&self, previous: Option<&KeyringDocument>) -> anyhow::Result<Changes> {
+    fn changes(&self, previous: Option<&KeyringDocument>, now: Timestamp) -> anyhow::Result<Changes> {
         let ids = |texts: &[String]| texts.iter().map(|text| key_id(text, previous)).collect::<Result<Vec<_>, _>>();
         Ok(Changes {
             add: self.add.iter().map(|text| added(text)).collect::<Result<_, _>>()?,
             retire: ids(&self.retire)?,
             revoke: ids(&self.revoke_key)?,
+            not_before: self.not_before.as_deref().map(|at| Timestamp::parse_when(at, now)).transpose()?,
             thresholds: self.threshold.iter().map(|text| threshold(text)).collect::<Result<_, _>>()?,
         })
     }
@@ -117,7 +162,11 @@ fn threshold(text: &str) -> anyhow::Result<(Purpose, u64)> {
         let message = format!("`{text}` is not PURPOSE=N with N of at least 1");
         return Err(Failure::new(Code::Usage, message).hint("write --threshold keyring=2").into());
     };
-    Ok((purpose(name)?, count))
+    let purpose = purpose(name)?;
+    if purpose == Purpose::License && count > 1 {
+        return Err(Failure::new(Code::Usage, "a license carries one signature, so no more can be asked for").into());
+    }
+    Ok((purpose, count))
 }
 
 fn purpose(name: &str) -> anyhow::Result<Purpose> {
