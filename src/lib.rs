@@ -65,6 +65,8 @@
 //! of [`fingerprint`].
 
 pub mod armor;
+#[cfg(feature = "vendor")]
+pub mod artifact;
 pub mod code;
 pub mod dsse;
 pub mod fingerprint;
