@@ -8,7 +8,7 @@ use mintage::code::Code;
 use tempfile::{Builder, NamedTempFile};
 
 /// Marks files that are being written; one left behind by a killed run is swept by the next.
-const UNFINISHED: &str = ".mintage-unfinished";
+pub(crate) const UNFINISHED: &str = ".mintage-unfinished";
 
 /// Says why a file could not be read or written.
 #[derive(Debug)]

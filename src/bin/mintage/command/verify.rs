@@ -18,7 +18,7 @@ use mintage::verdict::{Outcome, State, Verdict};
 
 use crate::clock;
 use crate::command::mint::secret;
-use crate::command::verify_batch;
+use crate::command::{verify_batch, verify_manifest};
 use crate::failure::Failure;
 use crate::files::{self, FileError, Mode, Overwrite};
 use crate::keys::Trust;
@@ -32,7 +32,7 @@ const MAX_TEXT_BYTES: usize = 2 * MAX_TOKEN_BYTES;
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 
-/// Verify a license
+/// Verify a license, or a manifest against the files in --dir
 ///
 /// For a yes all of this must hold: a trusted key signed it and may sign licenses; it is within its window or grace; the
 /// clock is right; tenant, product and machine are the ones named; it grants every feature asked for; no limit is
@@ -42,7 +42,7 @@ const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 /// first that exists is the one judged.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// License file, `-` for standard input, or the token itself
+    /// License or manifest file, `-` for standard input, or the license itself
     #[arg(value_name = "DOC", conflicts_with = "batch")]
     document: Option<String>,
     #[command(flatten)]
@@ -87,6 +87,8 @@ pub(crate) struct Arguments {
     batch: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    build: verify_manifest::Build,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -114,6 +116,26 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let against = Against { keyring: &keyring?, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
+    if arguments.build.dir.is_some() {
+        let keyring = keyring?;
+        let mut license = None;
+        if let Some(path) = &arguments.build.license {
+            let text = read(path)?;
+            let bound = verify::unverified_fingerprint(&text, secret.as_ref());
+            context.machine = arguments.machine.context(bound.as_ref())?;
+            let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
+            license = Some(verify::license(&text, against).verdict);
+        }
+        if let (Some(path), Some(state), Some(verdict)) = (&arguments.state, &mut state, &license) {
+            remember(path, state, verdict, admission.as_ref())?;
+        }
+        let product = arguments.product.as_deref();
+        let beside =
+            verify_manifest::Beside { keyring: &keyring, product, license: license.as_ref(), now: context.now };
+        let document = arguments.document.as_deref();
+        return verify_manifest::run(document, &arguments.build, &beside, &arguments.output, terminal);
+    }
+    verify_manifest::needs_dir(arguments.document.as_deref())?;
     let Some(text) = find_license(arguments.document.as_deref())? else {
         return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
     };
