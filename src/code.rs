@@ -95,6 +95,7 @@ codes! {
     NoLicense "no-license" No 200 "no license is configured" "name a file, or set MINTAGE_LICENSE or MINTAGE_LICENSE_FILE"
     NoTrustedKey "no-trusted-key" Unable 503 "no trusted public key was given, so nothing can be verified" "name one with --trust or MINTAGE_TRUST"
     NonceMismatch "nonce-mismatch" No 409 "the nonce is not the one that was handed out" "start again from a fresh request"
+    NotAFile "not-a-file" Unable 400 "a folder holds what a manifest cannot list" "remove or rename it, leave it out with --exclude, or list links with --symlinks record"
     NotEntitled "not-entitled" No 200 "the license does not grant a feature" "ask for a license that names it"
     NotYetValid "not-yet-valid" No 200 "the license is not valid yet" "wait for its first day, or ask for one that starts earlier"
     ProofRequired "proof-required" No 200 "the license is valid only together with an activation proof" "activate this machine and verify the proof"

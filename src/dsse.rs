@@ -26,6 +26,8 @@ pub const MAX_SIGNATURES: usize = 64;
 pub enum Kind {
     /// Trusted keys and what they may sign.
     Keyring,
+    /// The files of a build.
+    Manifest,
     /// Withdrawn licenses.
     Revocations,
 }
@@ -73,6 +75,8 @@ impl Kind {
     pub fn payload_type(self) -> &'static str {
         match self {
             Self::Keyring => "application/vnd.mintage.keyring+json",
+            // An in-toto Statement, so that stock tools know it.
+            Self::Manifest => "application/vnd.in-toto+json",
             Self::Revocations => "application/vnd.mintage.revocations+json",
         }
     }
@@ -81,6 +85,7 @@ impl Kind {
     pub fn purpose(self) -> Purpose {
         match self {
             Self::Keyring => Purpose::Keyring,
+            Self::Manifest => Purpose::Manifest,
             Self::Revocations => Purpose::Revocations,
         }
     }

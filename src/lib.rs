@@ -60,11 +60,13 @@
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`], [`state`],
-//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`manifest`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
 
 pub mod armor;
+#[cfg(feature = "vendor")]
+pub mod artifact;
 pub mod code;
 pub mod dsse;
 pub mod fingerprint;
@@ -73,6 +75,7 @@ pub mod json;
 pub mod key;
 pub mod keyring;
 pub mod license;
+pub mod manifest;
 #[cfg(feature = "vendor")]
 pub mod operation;
 pub mod policy;
@@ -90,6 +93,7 @@ pub use fingerprint::Fingerprint;
 pub use key::{PublicKey, SecretKey};
 pub use keyring::Keyring;
 pub use license::License;
+pub use manifest::Manifest;
 pub use policy::{Context, judge};
 pub use revocations::Revocations;
 pub use token::Token;

@@ -7,6 +7,7 @@ pub mod fingerprint;
 pub mod inspect;
 pub mod keyring;
 pub mod lines;
+pub mod manifest;
 pub mod mint;
 mod ordered;
 pub mod plans;

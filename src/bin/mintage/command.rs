@@ -7,9 +7,11 @@ pub(crate) mod keygen;
 pub(crate) mod mint;
 pub(crate) mod mint_batch;
 pub(crate) mod mint_keyring;
+pub(crate) mod mint_manifest;
 pub(crate) mod mint_revocations;
 pub(crate) mod verify;
 pub(crate) mod verify_batch;
+pub(crate) mod verify_manifest;
 
 use std::process::ExitCode;
 

@@ -9,7 +9,7 @@ use mintage::code::Code;
 use tempfile::{Builder, NamedTempFile, TempPath};
 
 /// Marks files that are being written; one left behind by a killed run is swept by the next.
-const UNFINISHED: &str = ".mintage-unfinished";
+pub(crate) const UNFINISHED: &str = ".mintage-unfinished";
 
 /// The largest file that holds a secret, in bytes.
 pub(crate) const SECRET_BYTES: usize = 64 << 10;

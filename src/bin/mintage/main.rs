@@ -15,6 +15,7 @@ mod process;
 mod prompt;
 mod random;
 mod render;
+mod tree;
 
 use std::process::ExitCode;
 

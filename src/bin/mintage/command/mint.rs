@@ -20,7 +20,7 @@ use mintage::policy::Context;
 use mintage::seal::SealSecret;
 use mintage::time::{DAY, Timestamp};
 
-use crate::command::{mint_batch, mint_keyring, mint_revocations};
+use crate::command::{mint_batch, mint_keyring, mint_manifest, mint_revocations};
 use crate::failure::Failure;
 use crate::files;
 use crate::keys::{Signer, Trust};
@@ -75,6 +75,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Document {
     Keyring(mint_keyring::Arguments),
+    Manifest(mint_manifest::Arguments),
     Revocations(mint_revocations::Arguments),
 }
 
@@ -148,6 +149,7 @@ pub(crate) struct Minting {
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     match &arguments.document {
         Some(Document::Keyring(arguments)) => return mint_keyring::run(arguments, terminal),
+        Some(Document::Manifest(arguments)) => return mint_manifest::run(arguments, terminal),
         Some(Document::Revocations(arguments)) => return mint_revocations::run(arguments, terminal),
         None => {}
     }

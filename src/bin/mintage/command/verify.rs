@@ -7,17 +7,19 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::{Code, Exit};
 use mintage::json;
+use mintage::keyring::Keyring;
 use mintage::operation::revocations::{self, Admission};
 use mintage::operation::verify::{self, Against, MAX_TEXT_BYTES, Verification};
 use mintage::policy::Context;
 use mintage::revocations::MAX_REVOCATIONS_BYTES;
+use mintage::seal::SealSecret;
 use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::Timestamp;
 use mintage::verdict::{Outcome, Refusal, State, Verdict};
 
 use crate::clock;
 use crate::command::mint::secret;
-use crate::command::verify_batch;
+use crate::command::{verify_batch, verify_manifest};
 use crate::failure::Failure;
 use crate::files::{self, FileError, Mode, Overwrite};
 use crate::keys::Trust;
@@ -30,7 +32,7 @@ const DEFAULTS_HINT: &str = "write {\"max_apps\":3}";
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 
-/// Verify a license
+/// Verify a license, or a manifest against the files in --dir
 ///
 /// For a yes all of this must hold: a trusted key signed it and may sign licenses; it is within its window or grace; the
 /// clock is right; tenant, product and machine are the ones named; it grants every feature asked for; no limit is
@@ -40,7 +42,7 @@ const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 /// first that exists is the one judged.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// License file, `-` for standard input, or the token itself
+    /// License or manifest file, `-` for standard input, or the license itself
     #[arg(value_name = "DOC", conflicts_with = "batch")]
     document: Option<String>,
     #[command(flatten)]
@@ -85,6 +87,8 @@ pub(crate) struct Arguments {
     batch: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    build: verify_manifest::Build,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -112,26 +116,52 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let against = Against { keyring: &keyring?, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
+    if arguments.build.dir.is_some() {
+        let keyring = keyring?;
+        let path = arguments.build.license.as_deref();
+        let found = path.map(read).transpose()?;
+        let judged =
+            found.map(|found| judge(&found, &keyring, &mut context, arguments, secret.as_ref())).transpose()?;
+        let license = judged.map(|verification| verification.verdict);
+        if let (Some(path), Some(state), Some(verdict)) = (&arguments.state, &mut state, &license) {
+            remember(path, state, verdict, admission.as_ref())?;
+        }
+        let product = arguments.product.as_deref();
+        let beside =
+            verify_manifest::Beside { keyring: &keyring, product, license: license.as_ref(), now: context.now };
+        let document = arguments.document.as_deref();
+        return verify_manifest::run(document, &arguments.build, &beside, &arguments.output, terminal);
+    }
+    verify_manifest::needs_dir(arguments.document.as_deref())?;
     let Some(found) = find_license(arguments.document.as_deref())? else {
         return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
     };
-    let keyring = keyring?;
+    let verification = judge(&found, &keyring?, &mut context, arguments, secret.as_ref())?;
+    if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
+        remember(path, state, &verification.verdict, admission.as_ref())?;
+    }
+    answer(&verification, arguments, terminal)
+}
+
+/// Judges what was found, on this machine if the license asks for one.
+fn judge(
+    found: &Found,
+    keyring: &Keyring,
+    context: &mut Context,
+    arguments: &Arguments,
+    secret: Option<&SealSecret>,
+) -> anyhow::Result<Verification> {
     let text = match found {
         Found::Text(text) => text,
         Found::TooLarge(error) => {
             let refusal = Refusal::new(error.code(), error);
             let verdict = Verdict::refused(State::Invalid, refusal, context.now, &context.defaults);
-            return answer(&Verification { verdict, repairs: Vec::new() }, arguments, terminal);
+            return Ok(Verification { verdict, repairs: Vec::new() });
         }
     };
-    let bound = std::str::from_utf8(&text).ok().and_then(|text| verify::unverified_fingerprint(text, secret.as_ref()));
+    let bound = std::str::from_utf8(text).ok().and_then(|text| verify::unverified_fingerprint(text, secret));
     context.machine = arguments.machine.context(bound.as_ref())?;
-    let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
-    let verification = verify::license_bytes(&text, against);
-    if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
-        remember(path, state, &verification.verdict, admission.as_ref())?;
-    }
-    answer(&verification, arguments, terminal)
+    Ok(verify::license_bytes(text, Against { keyring, context, secret }))
 }
 
 /// Reads what was remembered; a file that is not there yet remembers nothing.

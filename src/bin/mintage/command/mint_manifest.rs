@@ -1,0 +1,222 @@
+//! `mintage mint manifest`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use mintage::code::{Code, Exit};
+use mintage::dsse::{Envelope, Kind};
+use mintage::manifest::export::sigstore_bundle;
+use mintage::manifest::{BuildSource, MAX_MANIFEST_BYTES, Manifest, Scope, Symlinks, Walk};
+use mintage::operation::manifest::{Patterns, TreeFault, build, ci};
+use mintage::time::Timestamp;
+
+use crate::clock;
+use crate::failure::Failure;
+use crate::files::{self, FileError, Mode};
+use crate::keys::Signer;
+use crate::output::Output;
+use crate::render::Terminal;
+use crate::tree::{self, Own};
+
+/// Faults that are shown one by one; the rest are counted.
+const SHOWN_FAULTS: usize = 20;
+
+/// Mint a manifest: the files of a build, each with its digest
+///
+/// Every regular file below DIR is listed, sorted by path; nothing is left out unless --exclude says so. Symbolic links are
+/// refused unless --symlinks record lists them, and are never followed. Anything else, such as a socket, is refused and
+/// never opened. The output file itself is no part of the build. Files say what they are (.NET assembly, ELF, JAR), for
+/// people; what is checked are the digests.
+///
+/// A pattern is over the whole path: `*` stays within a name, `**` spans folders (`**/*.pdb`), and a folder that matches is
+/// left out with all that is in it.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The folder of the build
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    #[command(flatten)]
+    signer: Signer,
+    /// The product
+    #[arg(long)]
+    product: String,
+    /// Its version
+    #[arg(long)]
+    version: String,
+    /// Approve the build for every license; so it is unless --for-license is given
+    #[arg(long, value_name = "SCOPE", value_parser = ["global"], conflicts_with = "for_license")]
+    scope: Option<String>,
+    /// Approve the build for this license alone; repeatable
+    #[arg(long, value_name = "ID")]
+    for_license: Vec<String>,
+    /// Leave out what matches a pattern; signed, so that a verifier leaves it out too; repeatable
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// What to do with symbolic links
+    #[arg(long, value_name = "WHAT", default_value = "reject")]
+    symlinks: Links,
+    /// Say where the build came from: GitHub Actions, GitLab CI, Azure Pipelines and Jenkins tell it
+    #[arg(long)]
+    ci: bool,
+    /// When the manifest counts as made; now if left out
+    #[arg(long, value_name = "WHEN")]
+    issued_at: Option<String>,
+    /// What to write; only dsse and sigstore-bundle are signed, and only they need --key
+    #[arg(long, value_name = "FORMAT", default_value = "dsse")]
+    format: Format,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Links {
+    Record,
+    Reject,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// DSSE envelope: what `verify` reads
+    Dsse,
+    /// What `sha256sum -c` reads
+    Sha256sum,
+    /// What Sigstore's verifiers read, and `verify` too
+    SigstoreBundle,
+    /// Bodies of Muonroi's assembly-whitelist/approve
+    Muonroi,
+    /// CycloneDX 1.6 bill of materials
+    Cyclonedx,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let blank = arguments.blank()?;
+    announce(&blank, terminal);
+    if let Some(path) = arguments.output.file() {
+        files::check_target(path, arguments.output.overwrite())?;
+    }
+    // Whoever has no key hears of it before the tree is read.
+    let key = arguments.format.is_signed().then(|| arguments.signer.open()).transpose()?;
+    let own = arguments.output.file().map(|path| Own::of(path, &arguments.folder)).unwrap_or_default();
+    let manifest = match tree::reading(&own, terminal, |reading| build(&arguments.folder, blank, reading)) {
+        Ok(manifest) => manifest,
+        Err(faults) => return Ok(refuse(&faults, terminal)),
+    };
+    for (one, two) in manifest.case_clashes() {
+        terminal.warning(&format!("`{one}` and `{two}` differ by case alone; some systems take them for one"));
+    }
+    let envelope = key.as_ref().map(|key| {
+        let payload = manifest.to_payload().into_bytes();
+        Envelope::sign(Kind::Manifest, payload, &[key])
+    });
+    let document = match (arguments.format, &envelope) {
+        (Format::Sha256sum, _) => manifest.to_sums(),
+        (Format::Muonroi, _) => line(manifest.to_muonroi()),
+        (Format::Cyclonedx, _) => line(manifest.to_cyclonedx()),
+        (Format::SigstoreBundle, Some(envelope)) => line(sigstore_bundle(envelope)),
+        (_, Some(envelope)) => line(envelope.to_json()),
+        (_, None) => Vec::new(),
+    };
+    if envelope.is_some() && document.len() > MAX_MANIFEST_BYTES {
+        let message = format!("the manifest has {} bytes, and no verifier reads more than 64 MiB", document.len());
+        return Err(Failure::new(Code::Usage, message)
+            .hint("leave files out, or sign parts of the build apart")
+            .into());
+    }
+    write(arguments, &document, terminal)?;
+    let signed = match &key {
+        Some(key) => format!("signed by key {}", key.public().id().kid()),
+        None => "not signed".to_owned(),
+    };
+    let (product, version) = (&manifest.product, &manifest.version);
+    terminal.note(&format!("minted the manifest of {product} {version}: {} files, {signed}", manifest.files.len()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the document; the sums text may hold names that are not UTF-8.
+fn write(arguments: &Arguments, document: &[u8], terminal: &Terminal) -> Result<(), FileError> {
+    match arguments.output.file() {
+        Some(path) => files::write(path, document, Mode::Public, arguments.output.overwrite()),
+        None => terminal.data(document),
+    }
+}
+
+fn line(text: String) -> Vec<u8> {
+    let mut bytes = text.into_bytes();
+    bytes.push(b'\n');
+    bytes
+}
+
+impl Format {
+    fn is_signed(self) -> bool {
+        matches!(self, Self::Dsse | Self::SigstoreBundle)
+    }
+}
+
+impl Arguments {
+    /// Everything that the manifest says but the files and links.
+    fn blank(&self) -> anyhow::Result<Manifest> {
+        let now = clock::now()?;
+        let created_at = self.issued_at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
+        Patterns::new(&self.exclude).map_err(|error| {
+            Failure::new(Code::Usage, format_args!("--exclude: {error}")).hint("write --exclude '**/*.pdb'")
+        })?;
+        let mut ids = self.for_license.clone();
+        ids.sort();
+        ids.dedup();
+        let symlinks = match self.symlinks {
+            Links::Record => Symlinks::Record,
+            Links::Reject => Symlinks::Reject,
+        };
+        Ok(Manifest {
+            product: self.product.clone(),
+            version: self.version.clone(),
+            created_at,
+            scope: if ids.is_empty() { Scope::Global } else { Scope::Licenses(ids) },
+            source: if self.ci { from_ci()? } else { BuildSource::default() },
+            walk: Walk { symlinks, excludes: self.exclude.clone() },
+            files: Vec::new(),
+            links: Vec::new(),
+        })
+    }
+}
+
+fn from_ci() -> anyhow::Result<BuildSource> {
+    ci::detect(|name| std::env::var(name).ok()).map_err(|error| {
+        let hint = "run it in GitHub Actions, GitLab CI, Azure Pipelines or Jenkins, or leave out --ci";
+        Failure::new(Code::Usage, error).hint(hint).into()
+    })
+}
+
+fn announce(manifest: &Manifest, terminal: &Terminal) {
+    match &manifest.scope {
+        Scope::Global => terminal.note("approved for every license (scope global)"),
+        Scope::Licenses(ids) => terminal.note(&format!("approved for {} alone (scope license)", ids.join(", "))),
+    }
+    let source = &manifest.source;
+    let told = [
+        ("built by", &source.provider),
+        ("repository", &source.repository),
+        ("commit", &source.commit),
+        ("run", &source.run_url),
+    ];
+    for (name, value) in told {
+        value.iter().for_each(|value| terminal.note(&format!("{name} {value}")));
+    }
+}
+
+fn refuse(faults: &[TreeFault], terminal: &Terminal) -> ExitCode {
+    for fault in faults.iter().take(SHOWN_FAULTS) {
+        terminal.error(Some(fault.code()), &fault.to_string(), &[]);
+    }
+    let more = faults.len().saturating_sub(SHOWN_FAULTS);
+    if more > 0 {
+        terminal.note(&format!("and {more} more"));
+    }
+    let mut hints: Vec<&str> = faults.iter().map(|fault| fault.code().hint()).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    let exit = faults.iter().map(|fault| fault.code().exit()).min().unwrap_or(Exit::Unable);
+    hints.iter().for_each(|hint| terminal.note(&format!("hint: {hint}")));
+    ExitCode::from(exit.status())
+}

@@ -1,0 +1,186 @@
+//! `mintage verify MANIFEST --dir`.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::code::{Code, Exit};
+use mintage::dsse::{Envelope, Kind};
+use mintage::keyring::Keyring;
+use mintage::manifest::compare::{Change, Comparison, Found, Thing};
+use mintage::manifest::path::lossless;
+use mintage::manifest::{Identity, MAX_MANIFEST_BYTES};
+use mintage::operation::manifest::{self, Extras, Patterns, Tree, TreeVerdict};
+use mintage::time::Timestamp;
+use mintage::verdict::{Outcome, Verdict};
+
+use crate::failure::Failure;
+use crate::files::{self, FileError};
+use crate::output::Output;
+use crate::render::{Terminal, shown};
+use crate::tree::{self, Own};
+
+/// Differences of a kind that are shown one by one; the rest are counted.
+const SHOWN: usize = 20;
+
+/// Names the tree that a manifest is held against.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Manifests")]
+pub(crate) struct Build {
+    /// Verify a manifest against the files in DIR
+    #[arg(long, value_name = "DIR", conflicts_with = "batch")]
+    pub(crate) dir: Option<PathBuf>,
+    /// The license that the build runs under; a manifest for some licenses counts only beside one of them
+    #[arg(long, value_name = "FILE", requires = "dir")]
+    pub(crate) license: Option<PathBuf>,
+    /// Accept files that the manifest does not list
+    #[arg(long, requires = "dir")]
+    allow_extra: bool,
+    /// Do not compare what matches a pattern; repeatable
+    #[arg(long, value_name = "GLOB", requires = "dir")]
+    ignore: Vec<String>,
+}
+
+/// What a manifest is judged with.
+pub(crate) struct Beside<'a> {
+    pub(crate) keyring: &'a Keyring,
+    pub(crate) product: Option<&'a str>,
+    pub(crate) license: Option<&'a Verdict>,
+    pub(crate) now: Timestamp,
+}
+
+/// Refuses to judge a manifest alone: without the files it says nothing about what runs.
+pub(crate) fn needs_dir(document: Option<&str>) -> anyhow::Result<()> {
+    let Some(path) = document.map(Path::new).filter(|path| path.is_file()) else { return Ok(()) };
+    let Ok(text) = files::read(path, MAX_MANIFEST_BYTES) else { return Ok(()) };
+    if !text.trim_ascii_start().starts_with(b"{") {
+        return Ok(());
+    }
+    match Envelope::parse(&text) {
+        Ok(envelope) if envelope.payload_type() == Kind::Manifest.payload_type() => {
+            let message = format!("`{}` is a manifest, and no folder was named", path.display());
+            Err(Failure::new(Code::Usage, message).hint("name the folder of the build with --dir").into())
+        }
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn run(
+    document: Option<&str>,
+    build: &Build,
+    beside: &Beside<'_>,
+    output: &Output,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
+    let (Some(document), Some(root)) = (document.map(Path::new), &build.dir) else {
+        return Err(Failure::new(Code::Usage, "no manifest was named").hint("write verify MANIFEST --dir DIR").into());
+    };
+    let ignore = Patterns::new(&build.ignore).map_err(|error| {
+        Failure::new(Code::Usage, format_args!("--ignore: {error}")).hint("write --ignore '**/*.log'")
+    })?;
+    let text = files::read(document, MAX_MANIFEST_BYTES)?;
+    let own = Own::of(document, root);
+    let verdict = tree::reading(&own, terminal, |reading| {
+        let extras = if build.allow_extra { Extras::Allow } else { Extras::Refuse };
+        let Beside { keyring, product, license, now } = *beside;
+        manifest::verify(&text, keyring, Tree { root, ignore: &ignore, extras, product, license, now, reading })
+    });
+    answer(&verdict, output, terminal)
+}
+
+fn answer(verdict: &TreeVerdict, output: &Output, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    if terminal.json {
+        output.write(&format!("{}\n", verdict.to_json()), terminal)?;
+    } else {
+        people(verdict, output, terminal)?;
+    }
+    verdict.warnings.iter().for_each(|warning| terminal.warning(warning));
+    if let Some((missing, extra)) = verdict.comparison.as_ref().and_then(Comparison::case_twins) {
+        terminal.warning(&format!("`{missing}` is missing and `{extra}` is extra: a tool changed the case of names"));
+    }
+    for refusal in &verdict.refusals {
+        terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
+    }
+    Ok(verdict.exit().map_or(ExitCode::SUCCESS, |exit: Exit| ExitCode::from(exit.status())))
+}
+
+fn people(verdict: &TreeVerdict, output: &Output, terminal: &Terminal) -> Result<(), FileError> {
+    let mut text = String::new();
+    for check in &verdict.checks {
+        let good = check.outcome != Outcome::Fail;
+        let outcome = terminal.word(&format!("{:4}", check.outcome.as_str()), good);
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "{outcome}  {:11}  {}", check.name, shown(&check.detail));
+    }
+    if let Some(comparison) = &verdict.comparison {
+        differences(comparison, &mut text);
+    }
+    let answer = if verdict.is_valid() { "valid" } else { "refused" };
+    let _ = writeln!(text, "{}, as of {}", terminal.word(answer, verdict.is_valid()), verdict.as_of);
+    output.write(&text, terminal)
+}
+
+fn differences(comparison: &Comparison, text: &mut String) {
+    let alone = |found: &Found| vec![format!("{}{}", found.path, identity(&found.thing))];
+    list("CHANGED", &comparison.changed, change, text);
+    list("MISSING", &comparison.missing, alone, text);
+    list("EXTRA", &comparison.extra, alone, text);
+    list("MOVED", &comparison.moved, |moved| vec![format!("{} -> {}", moved.from, moved.to)], text);
+    list("UNREADABLE", &comparison.unreadable, |found| vec![thing(&found.thing)], text);
+}
+
+/// Lists the first differences of a kind, the first line of each with the word, and counts the rest.
+fn list<T>(word: &str, all: &[T], lines: impl Fn(&T) -> Vec<String>, text: &mut String) {
+    for one in all.iter().take(SHOWN) {
+        for (at, line) in lines(one).iter().enumerate() {
+            let word = if at == 0 { word } else { "" };
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{word:10}  {}", shown(line));
+        }
+    }
+    if all.len() > SHOWN {
+        let _ = writeln!(text, "{word:10}  +{} more; --json lists all", all.len() - SHOWN);
+    }
+}
+
+fn change(change: &Change) -> Vec<String> {
+    let (old, new) = (named(&change.expected), named(&change.found));
+    let became = match (old, new) {
+        (Some(old), Some(new)) if old == new => format!(", still says {old}"),
+        (Some(old), Some(new)) => format!(", {old} -> {new}"),
+        (Some(old), None) => format!(", {old} no more"),
+        (None, Some(new)) => format!(", now {new}"),
+        (None, None) => String::new(),
+    };
+    vec![
+        format!("{}{became}", change.path),
+        format!("  expected {}", thing(&change.expected)),
+        format!("  found    {}", thing(&change.found)),
+    ]
+}
+
+fn named(thing: &Thing) -> Option<&Identity> {
+    match thing {
+        Thing::File(facts) => facts.identity.as_ref(),
+        _ => None,
+    }
+}
+
+fn identity(thing: &Thing) -> String {
+    match thing {
+        Thing::File(_) => named(thing).map(|identity| format!(", {identity}")).unwrap_or_default(),
+        Thing::Unread => String::new(),
+        other => format!(", {}", self::thing(other)),
+    }
+}
+
+fn thing(thing: &Thing) -> String {
+    match thing {
+        Thing::File(facts) => format!("{} ({} bytes)", facts.sha256, facts.size),
+        Thing::Link(target) => format!("a symbolic link to `{}`", lossless(target)),
+        Thing::Special(what) => format!("a {what}"),
+        Thing::Unreadable(_, message) => message.clone(),
+        _ => "a file".to_owned(),
+    }
+}
