@@ -2,7 +2,7 @@
 
 pub mod document;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 
 use crate::id::{KeyId, Kid};
@@ -78,6 +78,7 @@ pub enum Distrust {
 pub struct Keyring {
     keys: Vec<TrustedKey>,
     by_kid: HashMap<Kid, Vec<usize>>,
+    thresholds: BTreeMap<Purpose, usize>,
 }
 
 impl Purpose {
@@ -153,6 +154,16 @@ impl Keyring {
         let hinted = hint.into_iter().flat_map(|kid| self.hinted(kid));
         let others = self.keys.iter().filter(move |trusted| hint.is_none_or(|kid| trusted.key.id().kid() != kid));
         hinted.chain(others)
+    }
+
+    /// Asks that documents of a purpose be signed by this many different keys.
+    pub fn demand(&mut self, purpose: Purpose, threshold: usize) {
+        self.thresholds.insert(purpose, threshold);
+    }
+
+    /// Returns how many different keys must sign a document of a purpose; one where nothing is asked.
+    pub fn threshold(&self, purpose: Purpose) -> usize {
+        self.thresholds.get(&purpose).copied().unwrap_or(1)
     }
 
     /// Returns every key in the order added.

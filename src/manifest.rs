@@ -21,7 +21,7 @@ use crate::code::Code;
 use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::id::{Hex, KeyId};
 use crate::json::JsonError;
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Purpose};
 use crate::time::Timestamp;
 
 /// The longest manifest, in bytes.
@@ -165,10 +165,11 @@ impl Manifest {
     /// # Errors
     /// `Envelope`, then as [`Manifest::parse`].
     pub fn verify(envelope: &Envelope, keyring: &Keyring) -> Result<VerifiedManifest, ManifestError> {
-        let verified = envelope.verify(Kind::Manifest, keyring, None, 1).map_err(ManifestError::Envelope)?;
+        let threshold = keyring.threshold(Purpose::Manifest);
+        let verified = envelope.verify(Kind::Manifest, keyring, None, threshold).map_err(ManifestError::Envelope)?;
         let manifest = Self::parse(verified.bytes())?;
         // Only now is it known when the signer says it signed.
-        let verified = envelope.verify(Kind::Manifest, keyring, Some(manifest.created_at), 1);
+        let verified = envelope.verify(Kind::Manifest, keyring, Some(manifest.created_at), threshold);
         let verified = verified.map_err(ManifestError::Envelope)?;
         // Signatures of which none was made by anyone have been refused above.
         let key_id = verified.signers().first().copied();

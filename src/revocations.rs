@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::id::{Hex, decode_hex};
 use crate::json::{self, JsonError, Value, Writer};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Purpose};
 use crate::time::Timestamp;
 
 /// The longest list, in bytes.
@@ -88,10 +88,14 @@ impl Revocations {
     /// # Errors
     /// `Envelope`, `Json`.
     pub fn verify(envelope: &Envelope, keyring: &Keyring) -> Result<Self, RevocationsError> {
-        let verified = envelope.verify(Kind::Revocations, keyring, None, 1).map_err(RevocationsError::Envelope)?;
+        let threshold = keyring.threshold(Purpose::Revocations);
+        let verified =
+            envelope.verify(Kind::Revocations, keyring, None, threshold).map_err(RevocationsError::Envelope)?;
         let list = Self::parse(verified.bytes()).map_err(RevocationsError::Json)?;
         // Only now is it known when the signer says it signed.
-        envelope.verify(Kind::Revocations, keyring, Some(list.issued_at), 1).map_err(RevocationsError::Envelope)?;
+        envelope
+            .verify(Kind::Revocations, keyring, Some(list.issued_at), threshold)
+            .map_err(RevocationsError::Envelope)?;
         Ok(list)
     }
 

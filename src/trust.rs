@@ -68,6 +68,8 @@ pub fn establish(bare: &[PublicKey], keyrings: &[Envelope]) -> Result<Keyring, T
 fn merge(counting: Option<&KeyringDocument>, bare: &[PublicKey]) -> Keyring {
     let mut keyring = counting.map(KeyringDocument::keyring).unwrap_or_default();
     bare.iter().cloned().for_each(|key| keyring.add(TrustedKey::bare(key)));
+    let purposes = counting.iter().flat_map(|document| document.thresholds.keys().map(|purpose| (*document, *purpose)));
+    purposes.for_each(|(document, purpose)| keyring.demand(purpose, document.threshold(purpose)));
     keyring
 }
 

@@ -107,7 +107,7 @@ fn mishap() -> impl Strategy<Value = Mishap> {
         prop::sample::select(vec!["> ", ">", ">> ", "  > > "]).prop_map(Mishap::Quotes),
         prop::sample::select(vec!["\u{2014}", "\u{2013}", "- -"]).prop_map(Mishap::SmartDashes),
         prop::sample::select(pairs.to_vec()).prop_map(|(left, right)| Mishap::Surround(left, right)),
-        (1_usize..100).prop_map(Mishap::Wrap),
+        (20_usize..100).prop_map(Mishap::Wrap),
         any::<u64>().prop_map(Mishap::ZeroWidth),
     ]
 }

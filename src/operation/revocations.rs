@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
-use crate::keyring::Keyring;
+use crate::keyring::{Keyring, Purpose};
 use crate::policy::RevocationsContext;
 use crate::revocations::{LicenseHash, Revocation, Revocations};
 use crate::state::{Series, VerifierState};
@@ -82,7 +82,8 @@ fn read(text: &[u8], keyring: &Keyring, state: Option<&VerifierState>) -> Result
     let envelope = Envelope::parse(text)
         .map_err(|error| Refusal::new(error.code(), format_args!("the revocations are not to be believed: {error}")))?;
     let list = Revocations::verify(&envelope, keyring).map_err(|error| Refusal::new(error.code(), &error))?;
-    let verified = envelope.verify(Kind::Revocations, keyring, Some(list.issued_at), 1);
+    let verified =
+        envelope.verify(Kind::Revocations, keyring, Some(list.issued_at), keyring.threshold(Purpose::Revocations));
     let signer = verified.ok().and_then(|payload| payload.signers().first().copied());
     let signer = signer.ok_or_else(|| Refusal::new(Code::BadSignature, "nobody signed the revocations"))?;
     let series = Series::of("revocations", signer);

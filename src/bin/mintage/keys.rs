@@ -12,7 +12,7 @@ use mintage::key::file::KeyFile;
 use mintage::key::{KeyError, PublicKey, SecretKey};
 use mintage::keyring::Keyring;
 use mintage::keyring::document::MAX_KEYRING_BYTES;
-use mintage::trust;
+use mintage::trust::{self, TrustError};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -126,8 +126,10 @@ impl Named {
     fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
         let data = files::read(path, MAX_KEYRING_BYTES).map_err(too_large_for_a_key)?;
         let about = || format!("key file `{}`", path.display());
+        let names_itself = data.windows(13).any(|window| window == b"\"payloadType\"");
         match Envelope::parse(&data) {
             Ok(envelope) => self.keyrings.push(envelope),
+            Err(error) if names_itself => return Err(TrustError::Envelope(error)).with_context(about),
             Err(_) => self.bare.push(PublicKey::from_file_bytes(&data).with_context(about)?),
         }
         Ok(())
