@@ -6,6 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use mintage::Verdict;
+use mintage::json::Writer;
 use tempfile::TempDir;
 
 /// Moments that the tests name, so that no output depends on the day.
@@ -97,6 +99,13 @@ pub(crate) fn feed(mut command: Command, stdin: &[u8]) -> Outcome {
     let output = child.wait_with_output().unwrap();
     writer.join().unwrap();
     Outcome { stdout: output.stdout, stderr: output.stderr, status: output.status.code() }
+}
+
+/// Spells a verdict as `verify --batch` does.
+pub(crate) fn json_line(verdict: &Verdict, line: u64) -> String {
+    let mut out = Writer::default();
+    verdict.write_line(&mut out, line);
+    out.finish()
 }
 
 /// Returns the path of a published example key.

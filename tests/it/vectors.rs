@@ -23,7 +23,7 @@ use mintage::time::Timestamp;
 use mintage::token::Token;
 use mintage::verdict::{Refusal, State, Verdict};
 
-use crate::harness::example;
+use crate::harness::{example, json_line};
 
 /// Every header that a vector may have, in the order in which it has them.
 const HEADERS: [&str; 23] = [
@@ -260,7 +260,7 @@ impl Vector {
             assert_eq!((mended.verdict.to_json(), mended.repairs.len()), (verdict.to_json(), 0));
             let mut line = Vec::new();
             verify_lines(self.text.as_bytes(), &mut line, against, 1).unwrap();
-            assert_eq!(String::from_utf8(line).unwrap(), verdict.to_json_line(1) + "\n");
+            assert_eq!(String::from_utf8(line).unwrap(), json_line(&verdict, 1));
         }
         assert!(verdict.refusals.len() < 2, "one file, one fault: {:?}", verdict.refusals);
         let expect = verdict.refusals.first().map_or("valid".to_owned(), |refusal| refusal.code.to_string());
