@@ -27,18 +27,13 @@ pub(super) enum Form {
 
 /// Joins a text that has no armor, and takes off what people and programs put around it.
 pub(super) fn bare(glyphs: &[Glyph], tally: &mut Tally) -> Vec<Glyph> {
-    let mut text = glyphs;
-    while let [first, rest @ ..] = text
-        && (first.is_space() || is_enclosing(*first))
+    let mut text = trimmed(glyphs, tally);
+    // Only a pair is taken off: half of one may be a character of the token that was hit on its way.
+    while let [first, rest @ .., last] = text
+        && is_pair(first.char, last.char)
     {
-        tally.enclosure |= !first.is_space();
-        text = rest;
-    }
-    while let [rest @ .., last] = text
-        && (last.is_space() || is_enclosing(*last))
-    {
-        tally.enclosure |= !last.is_space();
-        text = rest;
+        tally.enclosure = true;
+        text = trimmed(rest, tally);
     }
     let has_blanks = |line: &&[Glyph]| {
         line.iter().any(|glyph| matches!(glyph.char, ' ' | '\t')) && !line.iter().all(|glyph| glyph.is_space())
@@ -144,9 +139,32 @@ pub(super) fn foreign_characters(glyphs: &[Glyph], armor_line: impl Fn(usize) ->
     faults.take(MAX_FAULTS).collect()
 }
 
-fn is_enclosing(glyph: Glyph) -> bool {
-    matches!(
-        glyph.char,
-        '"' | '\'' | '`' | '<' | '>' | '\u{ab}' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}'
-    )
+/// Takes off the white space around a text, and a quote mark before it that its line did not begin with.
+fn trimmed<'a>(mut text: &'a [Glyph], tally: &mut Tally) -> &'a [Glyph] {
+    while let [first, rest @ ..] = text
+        && (first.is_space() || first.char == '>')
+    {
+        tally.enclosure |= first.char == '>';
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && last.is_space()
+    {
+        text = rest;
+    }
+    text
+}
+
+/// Whether two characters open and close a quotation or a bracket.
+fn is_pair(first: char, last: char) -> bool {
+    match first {
+        '"' | '\'' | '`' => last == first,
+        '<' => last == '>',
+        '(' => last == ')',
+        '[' => last == ']',
+        '\u{ab}' => last == '\u{bb}',
+        '\u{2018}' | '\u{201a}' | '\u{2019}' => matches!(last, '\u{2018}' | '\u{2019}'),
+        '\u{201c}' | '\u{201e}' | '\u{201d}' => matches!(last, '\u{201c}' | '\u{201d}'),
+        _ => false,
+    }
 }

@@ -104,6 +104,9 @@ fn from_jwk(text: &str) -> Result<PublicKey, KeyError> {
         Some((_, json::Value::String(text))) => Some(text.as_ref()),
         _ => None,
     };
+    if members.iter().any(|(name, _)| name == "d") {
+        return Err(KeyError::OtherType("a private JWK where a public key belongs".to_owned()));
+    }
     match (member("kty"), member("crv"), member("x")) {
         (Some("OKP"), Some("Ed25519"), Some(x)) => {
             let bytes = URL_SAFE_NO_PAD.decode(x).ok().and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
@@ -182,6 +185,7 @@ mod tests {
             ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", "a private key"),
             ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", "CERTIFICATE"),
             ("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIA me@here", "OpenSSH"),
+            (r#"{"kty":"OKP","crv":"Ed25519","d":"AA","x":"AA"}"#, "a private JWK"),
             (r#"{"kty":"EC","crv":"P-256","x":"AA","y":"AA"}"#, "P-256"),
         ] {
             let error = PublicKey::parse(text).unwrap_err();

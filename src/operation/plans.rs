@@ -15,6 +15,7 @@ pub struct Plans {
     by_name: BTreeMap<String, Draft>,
     limits: BTreeSet<String>,
     features: BTreeSet<String>,
+    tiers: BTreeSet<String>,
 }
 
 /// Says why a file of plans is refused, or a draft does not fit the plans.
@@ -25,7 +26,7 @@ pub enum PlanError {
     File(String),
     /// A name that the plans do not define.
     Unknown {
-        /// `plan`, `limit` or `feature`.
+        /// `plan`, `limit`, `feature` or `tier`.
         what: &'static str,
         /// The name given.
         name: String,
@@ -40,7 +41,7 @@ impl Plans {
     /// # Errors
     /// `File` with the place and the reason.
     pub fn parse(text: &str) -> Result<Self, PlanError> {
-        let table: Table = text.parse().map_err(|error: toml::de::Error| PlanError::File(error.to_string()))?;
+        let table: Table = text.parse().map_err(|error: toml::de::Error| PlanError::File(place(text, &error)))?;
         let mut all = Self::default();
         for (name, value) in table {
             match (name.as_str(), value) {
@@ -51,6 +52,7 @@ impl Plans {
                         let plan = plan(&name, value)?;
                         all.limits.extend(plan.limits.keys().cloned());
                         all.features.extend(plan.features.iter().flatten().cloned());
+                        all.tiers.extend(plan.tier.iter().cloned());
                         all.by_name.insert(name, plan);
                     }
                 }
@@ -79,6 +81,9 @@ impl Plans {
         for feature in draft.features.iter().flatten().filter(|feature| *feature != "*") {
             known("feature", feature, &self.features)?;
         }
+        if let Some(tier) = &draft.tier {
+            known("tier", tier, &self.tiers)?;
+        }
         match &draft.plan {
             None => Ok(draft),
             Some(name) => match self.by_name.get(name) {
@@ -87,6 +92,12 @@ impl Plans {
             },
         }
     }
+}
+
+/// Says what is wrong with the TOML, and on which line.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+    format!("line {line}: {}", error.message().replace('\n', ", "))
 }
 
 fn known(what: &'static str, name: &str, names: &BTreeSet<String>) -> Result<(), PlanError> {

@@ -9,7 +9,7 @@ use crate::keyring::{Keyring, Purpose};
 use crate::policy::RevocationsContext;
 use crate::revocations::{LicenseHash, Revocation, Revocations};
 use crate::state::{Series, VerifierState};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::verdict::Refusal;
 
 /// A license to withdraw.
@@ -66,9 +66,16 @@ pub struct Admission {
     accepted: Option<(Series, u64, Vec<u8>, Timestamp)>,
 }
 
-/// Judges whether a list counts: signed by a key trusted for it, and no older than what the state remembers.
-pub fn admit(text: &[u8], keyring: &Keyring, state: Option<&VerifierState>, max_age: Option<i64>) -> Admission {
-    match read(text, keyring, state) {
+/// Judges whether a list counts: signed by a key trusted for it, not issued in the future, and no older than what the
+/// state remembers.
+pub fn admit(
+    text: &[u8],
+    keyring: &Keyring,
+    state: Option<&VerifierState>,
+    max_age: Option<i64>,
+    now: Timestamp,
+) -> Admission {
+    match read(text, keyring, state, now) {
         Ok((list, accepted)) => {
             Admission { context: RevocationsContext::List { list: Arc::new(list), max_age }, accepted: Some(accepted) }
         }
@@ -78,13 +85,22 @@ pub fn admit(text: &[u8], keyring: &Keyring, state: Option<&VerifierState>, max_
 
 type Accepted = (Series, u64, Vec<u8>, Timestamp);
 
-fn read(text: &[u8], keyring: &Keyring, state: Option<&VerifierState>) -> Result<(Revocations, Accepted), Refusal> {
+fn read(
+    text: &[u8],
+    keyring: &Keyring,
+    state: Option<&VerifierState>,
+    now: Timestamp,
+) -> Result<(Revocations, Accepted), Refusal> {
     let envelope = Envelope::parse(text)
         .map_err(|error| Refusal::new(error.code(), format_args!("the revocations are not to be believed: {error}")))?;
     let list = Revocations::verify(&envelope, keyring).map_err(|error| Refusal::new(error.code(), &error))?;
     let verified =
         envelope.verify(Kind::Revocations, keyring, Some(list.issued_at), keyring.threshold(Purpose::Revocations));
     let signer = verified.ok().and_then(|payload| payload.signers().first().copied());
+    if list.issued_at.since(now) > CLOCK_TOLERANCE {
+        let message = format!("the revocations were issued at {}, and it is {now} here", list.issued_at);
+        return Err(Refusal::new(Code::ClockBehind, message));
+    }
     let signer = signer.ok_or_else(|| Refusal::new(Code::BadSignature, "nobody signed the revocations"))?;
     let series = Series::of("revocations", signer);
     let payload = envelope.unverified_payload();
@@ -175,7 +191,7 @@ mod tests {
         let second = next(Some(&first), &[withdraw("a")], 0, at(150), at(300)).unwrap();
         let fork = next(Some(&first), &[withdraw("b")], 0, at(150), at(300)).unwrap();
         let mut state = VerifierState::default();
-        admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None).remember(&mut state);
+        admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None, at(150)).remember(&mut state);
         assert_eq!(state.latest_seen, Some(at(150)));
         let before = state.clone();
         for (text, expected) in [
@@ -184,12 +200,24 @@ mod tests {
             (signed(&second, 2), Code::BadSignature),
             (signed(&second, 1)[..100].to_owned(), Code::Malformed),
         ] {
-            let admission = admit(text.as_bytes(), &keyring, Some(&state), None);
+            let admission = admit(text.as_bytes(), &keyring, Some(&state), None, at(150));
             assert_eq!(code(&admission), Some(expected));
             admission.remember(&mut state);
             assert_eq!(state, before);
         }
-        assert_eq!(code(&admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None)), None);
+        assert_eq!(code(&admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None, at(150))), None);
+    }
+
+    #[test]
+    fn a_list_from_the_future_is_refused_and_poisons_no_memory() {
+        let keyring = Keyring::from(SecretKey::from_seed(&[1; 32]).public());
+        let future = next(None, &[], 0, at(1_000), at(9_000)).unwrap();
+        let mut state = VerifierState::default();
+        let admission = admit(signed(&future, 1).as_bytes(), &keyring, Some(&state), None, at(699));
+        assert_eq!(code(&admission), Some(Code::ClockBehind));
+        admission.remember(&mut state);
+        assert_eq!(state, VerifierState::default());
+        assert_eq!(code(&admit(signed(&future, 1).as_bytes(), &keyring, Some(&state), None, at(700))), None);
     }
 
     #[test]
@@ -197,10 +225,13 @@ mod tests {
         let end = Revocations::new(i64::MAX.unsigned_abs(), at(100), at(200), Vec::new());
         let keyring: Keyring = [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]).public()).into_iter().collect();
         let mut state = VerifierState::default();
-        admit(signed(&end, 1).as_bytes(), &keyring, None, None).remember(&mut state);
+        admit(signed(&end, 1).as_bytes(), &keyring, None, None, at(150)).remember(&mut state);
         assert_eq!(next(Some(&end), &[], 0, at(150), at(200)), Err(NextError::Exhausted));
         let fresh = next(None, &[], 0, at(150), at(300)).unwrap();
-        assert_eq!(code(&admit(signed(&fresh, 1).as_bytes(), &keyring, Some(&state), None)), Some(Code::RolledBack));
-        assert_eq!(code(&admit(signed(&fresh, 2).as_bytes(), &keyring, Some(&state), None)), None);
+        assert_eq!(
+            code(&admit(signed(&fresh, 1).as_bytes(), &keyring, Some(&state), None, at(150))),
+            Some(Code::RolledBack)
+        );
+        assert_eq!(code(&admit(signed(&fresh, 2).as_bytes(), &keyring, Some(&state), None, at(150))), None);
     }
 }

@@ -55,13 +55,13 @@ fn documents_are_inspected_as_what_they_are() {
     insta::assert_snapshot!(bench.run(["inspect", "ring.json", "--at", ISSUED]), @"
     NOT VERIFIED: this is what the text claims; nothing has been checked
     kind      keyring
-    form      a DSSE envelope, 844 bytes; payload 440 bytes
+    form      a DSSE envelope, 820 bytes; payload 422 bytes
     type      application/vnd.mintage.keyring+json
     signer    says key ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e
     sequence  1
     issued    2026-01-01T00:00:00Z, in 0 minutes
-    key       d4e093ff67c0565a active, for manifest, from 2026-01-01T00:00:00Z
-    key       ec192ae06d2b6cb0 active, for keyring, from 2026-01-01T00:00:00Z
+    key       d4e093ff67c0565a active, for manifest, from 1970-01-01T00:00:00Z
+    key       ec192ae06d2b6cb0 active, for keyring, from 1970-01-01T00:00:00Z
     NOT VERIFIED: this is what the text claims; nothing has been checked
     [exit status: 0]
     ");

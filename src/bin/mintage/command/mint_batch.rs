@@ -48,6 +48,12 @@ pub(crate) fn run(
     }
     let rows = rows::read(&files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?, format);
     let total = rows.len();
+    if total == 0 {
+        let message = format!("`{}` holds no rows", path.display());
+        return Err(Failure::new(Code::Malformed, message)
+            .hint("the first line of a CSV file names the columns")
+            .into());
+    }
     let journal = arguments.output.file().map(|output| Journal::of(output, arguments.output.overwrite()));
     let done = match &journal {
         Some(journal) if arguments.resume => {

@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let admission = match (&arguments.revocations, &keyring) {
         (Some(path), Ok(keyring)) => {
             let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
-            Some(revocations::admit(&text, keyring, state.as_ref(), arguments.max_age))
+            Some(revocations::admit(&text, keyring, state.as_ref(), arguments.max_age, context.now))
         }
         _ => None,
     };
