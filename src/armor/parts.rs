@@ -27,13 +27,18 @@ pub(super) enum Form {
 
 /// Joins a text that has no armor, and takes off what people and programs put around it.
 pub(super) fn bare(glyphs: &[Glyph], tally: &mut Tally) -> Vec<Glyph> {
-    let mut text = trimmed(glyphs, tally);
-    // Only a pair is taken off: half of one may be a character of the token that was hit on its way.
-    while let [first, rest @ .., last] = text
-        && is_pair(first.char, last.char)
+    let mut text = glyphs;
+    while let [first, rest @ ..] = text
+        && (first.is_space() || opens(first.char))
     {
-        tally.enclosure = true;
-        text = trimmed(rest, tally);
+        tally.enclosure |= !first.is_space();
+        text = rest;
+    }
+    while let [rest @ .., last] = text
+        && (last.is_space() || closes(last.char))
+    {
+        tally.enclosure |= !last.is_space();
+        text = rest;
     }
     let has_blanks = |line: &&[Glyph]| {
         line.iter().any(|glyph| matches!(glyph.char, ' ' | '\t')) && !line.iter().all(|glyph| glyph.is_space())
@@ -139,32 +144,12 @@ pub(super) fn foreign_characters(glyphs: &[Glyph], armor_line: impl Fn(usize) ->
     faults.take(MAX_FAULTS).collect()
 }
 
-/// Takes off the white space around a text, and a quote mark before it that its line did not begin with.
-fn trimmed<'a>(mut text: &'a [Glyph], tally: &mut Tally) -> &'a [Glyph] {
-    while let [first, rest @ ..] = text
-        && (first.is_space() || first.char == '>')
-    {
-        tally.enclosure |= first.char == '>';
-        text = rest;
-    }
-    while let [rest @ .., last] = text
-        && last.is_space()
-    {
-        text = rest;
-    }
-    text
+/// Whether a character opens a quotation or a bracket, or quotes a line.
+fn opens(char: char) -> bool {
+    matches!(char, '"' | '\'' | '`' | '<' | '>' | '\u{ab}' | '\u{2018}'..='\u{201f}' | '\u{2039}')
 }
 
-/// Whether two characters open and close a quotation or a bracket.
-fn is_pair(first: char, last: char) -> bool {
-    match first {
-        '"' | '\'' | '`' => last == first,
-        '<' => last == '>',
-        '(' => last == ')',
-        '[' => last == ']',
-        '\u{ab}' => last == '\u{bb}',
-        '\u{2018}' | '\u{201a}' | '\u{2019}' => matches!(last, '\u{2018}' | '\u{2019}'),
-        '\u{201c}' | '\u{201e}' | '\u{201d}' => matches!(last, '\u{201c}' | '\u{201d}'),
-        _ => false,
-    }
+/// Whether a character closes a quotation or a bracket. `<` does not: it is `=` with one bit changed.
+fn closes(char: char) -> bool {
+    matches!(char, '"' | '\'' | '`' | '>' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{203a}')
 }
