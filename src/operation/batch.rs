@@ -12,9 +12,13 @@ use crate::json::{JsonError, Value, Writer, parse};
 use crate::key::SecretKey;
 use crate::license::License;
 use crate::seal::SealSecret;
+use crate::token::Token;
 
 /// How many licenses a thread signs before it hands them on.
 const CHUNK: usize = 256;
+
+/// How long a result usually is, so that a chunk's results find room at once.
+const LINE_BYTES: usize = 768;
 
 /// A license that has been checked and waits for its signature.
 #[derive(Clone, Debug)]
@@ -72,8 +76,9 @@ pub fn check(
     mut moment: impl FnMut() -> Moment,
 ) -> Result<Vec<Pending>, Vec<RowFault>> {
     let done: HashMap<u64, &Done> = done.iter().map(|done| (done.row, done)).collect();
-    let mut taken: HashMap<String, u64> = done.values().map(|done| (done.license_id.clone(), done.row)).collect();
-    let (mut pending, mut faults) = (Vec::new(), Vec::new());
+    let mut taken: HashMap<String, u64> = HashMap::with_capacity(rows.len());
+    taken.extend(done.values().map(|done| (done.license_id.clone(), done.row)));
+    let (mut pending, mut faults) = (Vec::with_capacity(rows.len()), Vec::new());
     let total = rows.len() as u64;
     for (row, number) in rows.into_iter().zip(1..) {
         let mut fault = |code, message: String| faults.push(RowFault { row: number, code, message });
@@ -116,17 +121,16 @@ pub fn sign<E: From<MintError> + Send>(
     mut sink: impl FnMut(String, usize) -> Result<(), E>,
 ) -> Result<(), E> {
     let work = |chunk: &[Pending]| -> Result<(String, usize), E> {
-        let mut lines = String::new();
+        let mut lines = Writer::with_capacity(chunk.len() * LINE_BYTES);
         for pending in chunk {
             let license = pending.license.clone();
             let token = match signing.secret {
                 None => mint::token(license, signing.key)?,
                 Some(secret) => mint::sealed_token(license, signing.key, secret, &fresh_nonce()?)?,
             };
-            lines.push_str(&line(pending, token.as_str()));
-            lines.push('\n');
+            write_line(&mut lines, pending, &token);
         }
-        Ok((lines, chunk.len()))
+        Ok((lines.finish(), chunk.len()))
     };
     in_order(signing.threads, pending.chunks(CHUNK).map(Ok), work, |result: Result<(String, usize), E>| {
         let (lines, count) = result?;
@@ -144,17 +148,16 @@ pub fn dry_line(pending: &Pending) -> String {
     out.finish()
 }
 
-fn line(pending: &Pending, token: &str) -> String {
-    let mut out = Writer::default();
+fn write_line(out: &mut Writer, pending: &Pending, token: &Token) {
     out.begin_object();
     out.name("digest").string(&pending.digest);
-    out.name("expiresAt").string(&pending.license.expires_at.to_string());
+    out.name("expiresAt").plain(pending.license.expires_at);
     out.name("licenseId").string(&pending.license.license_id);
     out.name("row").integer(pending.row.into());
     out.name("tenantId").string(&pending.license.tenant_id);
-    out.name("token").string(token);
+    out.name("token").plain(token);
     out.end_object();
-    out.finish()
+    out.end_line();
 }
 
 /// Reads a result line of an interrupted batch.
