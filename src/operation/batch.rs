@@ -2,17 +2,20 @@
 
 use std::collections::HashMap;
 
+use sha2::{Digest, Sha256};
+
 use super::draft::Draft;
 use super::mint::{self, MintError, Moment};
 use super::ordered::in_order;
 use super::plans::Plans;
 use super::rows::{Row, RowError};
 use crate::code::Code;
-use crate::json::{JsonError, Value, Writer, parse};
-use crate::key::SecretKey;
+use crate::id::Hex;
+use crate::json::{JsonError, Writer, parse};
+use crate::key::{PublicKey, SecretKey};
 use crate::license::License;
 use crate::seal::SealSecret;
-use crate::token::Token;
+use crate::token::{Body, Token};
 
 /// How many licenses a thread signs before it hands them on.
 const CHUNK: usize = 256;
@@ -25,7 +28,7 @@ const LINE_BYTES: usize = 768;
 pub struct Pending {
     /// The row's number, counted from 1, the head of a CSV file left out.
     pub row: u64,
-    /// The digest of the row's text.
+    /// The digest of the row's text and of the defaults beside it.
     pub digest: String,
     /// What will be signed.
     pub license: License,
@@ -51,6 +54,8 @@ pub struct Done {
     pub digest: String,
     /// The id it was given.
     pub license_id: String,
+    /// The token that was minted.
+    pub token: String,
 }
 
 /// How licenses are signed.
@@ -80,6 +85,7 @@ pub fn check(
     taken.extend(done.values().map(|done| (done.license_id.clone(), done.row)));
     let (mut pending, mut faults) = (Vec::with_capacity(rows.len()), Vec::new());
     let total = rows.len() as u64;
+    let defaults = Sha256::digest(format!("{base:?}"));
     for (row, number) in rows.into_iter().zip(1..) {
         let mut fault = |code, message: String| faults.push(RowFault { row: number, code, message });
         let row = match row {
@@ -90,8 +96,9 @@ pub fn check(
             }
         };
         if let Some(done) = done.get(&number) {
-            if done.digest != row.digest {
-                fault(Code::Malformed, "the row was changed after it had been minted".to_owned());
+            if done.digest != bound(&row.digest, &defaults) {
+                let reason = "the row, or a default beside it, was changed after it had been minted";
+                fault(Code::Malformed, reason.to_owned());
             }
             continue;
         }
@@ -99,7 +106,7 @@ pub fn check(
             Err(error) => fault(in_a_row(&error), error.to_string()),
             Ok(license) => match taken.insert(license.license_id.clone(), number) {
                 Some(other) => fault(Code::Malformed, format!("row {other} has the same `licenseId`")),
-                None => pending.push(Pending { row: number, digest: row.digest, license }),
+                None => pending.push(Pending { row: number, digest: bound(&row.digest, &defaults), license }),
             },
         }
     }
@@ -108,6 +115,32 @@ pub fn check(
     let reason = "the row was taken away after it had been minted";
     faults.extend(gone.into_iter().map(|row| RowFault { row, code: Code::Malformed, message: reason.to_owned() }));
     if faults.is_empty() { Ok(pending) } else { Err(faults) }
+}
+
+/// Digests a row together with what the command line gave beside it.
+fn bound(row: &str, defaults: &[u8]) -> String {
+    Hex(&Sha256::new().chain_update(row).chain_update(defaults).finalize()[..8]).to_string()
+}
+
+/// Confirms that what an interrupted batch has minted is whole, and signed by the key that goes on.
+///
+/// # Errors
+/// The first row whose token is another's.
+pub fn confirm(done: &[Done], key: &PublicKey) -> Result<(), RowFault> {
+    let is_ours = |done: &&Done| match Token::parse(&done.token) {
+        Ok(token) if token.is_signed_by(key) => match token.unverified_body() {
+            Body::Open(license) => license.license_id == done.license_id,
+            Body::Sealed(_) => true,
+        },
+        _ => false,
+    };
+    match done.iter().find(|done| !is_ours(done)) {
+        None => Ok(()),
+        Some(done) => {
+            let message = format!("key {} did not sign the token that is there", key.id().kid());
+            Err(RowFault { row: done.row, code: Code::BadSignature, message })
+        }
+    }
 }
 
 /// Signs every license and hands one result line of JSON for each to `sink`, in order, many lines at a time.
@@ -165,18 +198,17 @@ fn write_line(out: &mut Writer, pending: &Pending, token: &Token) {
 /// # Errors
 /// [`JsonError`] when it is not one.
 pub fn read_done(line: &[u8]) -> Result<Done, JsonError> {
-    let mut done = Done { row: 0, digest: String::new(), license_id: String::new() };
-    let mut whole = false;
+    let mut done = Done { row: 0, digest: String::new(), license_id: String::new(), token: String::new() };
     for (name, value) in parse(line)?.into_object("line")? {
         match (name.as_ref(), value) {
             ("row", value) => done.row = value.into_count("row")?,
             ("digest", value) => done.digest = value.into_string("digest")?.into_owned(),
             ("licenseId", value) => done.license_id = value.into_string("licenseId")?.into_owned(),
-            ("token", Value::String(_)) => whole = true,
+            ("token", value) => done.token = value.into_text("token")?.into_owned(),
             _ => {}
         }
     }
-    if whole && done.row > 0 { Ok(done) } else { Err(JsonError::Missing("token")) }
+    if !done.token.is_empty() && done.row > 0 { Ok(done) } else { Err(JsonError::Missing("token")) }
 }
 
 /// In a file a fault is the file's, not the command line's.

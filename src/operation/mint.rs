@@ -15,6 +15,12 @@ use crate::token::Token;
 /// The longest string that a license may carry, in bytes.
 pub const MAX_STRING_BYTES: usize = 1_024;
 
+/// Texts of fewer bytes fit a token however they are escaped.
+const CERTAINLY_SHORT: usize = 4_096;
+
+/// What signing adds to a payload: `"kid":"…",`.
+const KID_BYTES: usize = 25;
+
 /// What minting takes from outside: the time, and an id for a license that was given none.
 #[derive(Clone, Debug)]
 pub struct Moment {
@@ -139,6 +145,16 @@ fn check(license: &License) -> Result<(), MintError> {
     let all = [("licenseId", license.license_id.as_str()), ("tenantId", license.tenant_id.as_str())];
     let mut texts = all.into_iter().chain(optional).chain(features).chain(limits).chain(meta);
     texts.try_for_each(|(name, text)| check_text(name, text))?;
+    if texts_of(license) > CERTAINLY_SHORT {
+        // Two parts of base64, the `kid` that signing adds among the first.
+        let length = (license.to_payload().len() + KID_BYTES).div_ceil(3) * 4 + 89;
+        if length > MAX_TOKEN_BYTES {
+            return Err(MintError::TooLong(length));
+        }
+    }
+    if license.critical.is_empty() {
+        return Ok(());
+    }
     let payload = license.to_payload();
     let members = json::parse(payload.as_bytes()).and_then(|value| value.into_object("payload")).unwrap_or_default();
     let absent = |name: &&String| !members.iter().any(|(member, _)| member == *name);
@@ -146,6 +162,15 @@ fn check(license: &License) -> Result<(), MintError> {
         Some(name) => Err(MintError::Text("crit".to_owned(), format!("names `{name}`, which is not in the license"))),
         None => Ok(()),
     }
+}
+
+/// Counts the bytes of everything that has no bound of its own.
+fn texts_of(license: &License) -> usize {
+    let features = license.features.iter().flatten().map(|feature| feature.len() + 8);
+    let limits = license.limits.keys().map(|key| key.len() + 32);
+    let meta = license.meta.iter().map(|(key, value)| key.len() + value.len() + 8);
+    let critical = license.critical.iter().map(|name| name.len() + 8);
+    features.chain(limits).chain(meta).chain(critical).sum()
 }
 
 fn check_text(name: &str, text: &str) -> Result<(), MintError> {

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::Args;
 use mintage::code::Code;
 use mintage::fingerprint::{
-    Fingerprint, Linux, Machine as Reading, Privilege, Profile, ReadOptions, Reader, this_machine,
+    Fingerprint, FingerprintError, Linux, Machine as Reading, Privilege, Profile, ReadOptions, Reader, this_machine,
 };
 use mintage::json::{self, Value};
 use mintage::policy::MachineContext;
@@ -161,10 +160,14 @@ pub(crate) fn text_of_file(path: &Path) -> anyhow::Result<String> {
 pub(crate) fn binding(value: &str) -> anyhow::Result<Fingerprint> {
     let text = text(value)?;
     let bound = if text.trim_start().starts_with('{') {
-        let value = json::parse(text.trim().as_bytes()).context("--fingerprint")?;
-        Fingerprint::from_json(value, "fingerprint")
+        json::parse(text.trim().as_bytes())
+            .map_err(FingerprintError::from)
+            .and_then(|value| Fingerprint::from_json(value, "fingerprint"))
     } else {
         Fingerprint::exact(&spelled(text), "fingerprint")
     };
-    bound.context("--fingerprint")
+    bound.map_err(|error| {
+        let hint = "give an exact text, or @FILE with what `mintage fingerprint` printed";
+        Failure::new(Code::Usage, format_args!("--fingerprint: {error}")).hint(hint).into()
+    })
 }

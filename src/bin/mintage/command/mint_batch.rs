@@ -92,6 +92,10 @@ fn sign(
     terminal: &Terminal,
 ) -> anyhow::Result<ExitCode> {
     let key = arguments.signer.open()?;
+    batch::confirm(done, &key.public()).map_err(|fault| {
+        let message = format!("row {} of what is there already: {}", fault.row, fault.message);
+        Failure::new(fault.code, message).hint("go on with the key that began, or start over with --force").unable()
+    })?;
     let threads = available_parallelism().map_or(1, usize::from);
     let signing = Signing { key: &key, secret: minting.secret.as_ref(), threads };
     let bar = progress(pending.len(), terminal);
