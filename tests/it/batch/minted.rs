@@ -3,6 +3,7 @@
 use insta::assert_snapshot;
 
 use super::member;
+use crate::harness::{ISSUED, example};
 use crate::verify::{bench, words};
 
 const CSV: &str = "licenseId,tenantId,exp,limits.max_apps,features,label
@@ -23,9 +24,9 @@ fn every_row_gives_a_result_line() {
     bench.write("rows.csv", CSV);
     let outcome = bench.mint_batch(&["--batch", "rows.csv"]);
     assert_snapshot!(outcome, @r#"
-    {"digest":"2ac2854a080fc27c","expiresAt":"2026-12-31T23:59:59Z","licenseId":"a-1","row":1,"tenantId":"acme","token":"eyJleHAiOjE3OTg3NjE1OTksImZlYXR1cmVzIjpbInJlcG9ydHMiLCJhdWRpdCJdLCJncmFjZVBlcmlvZERheXMiOjAsImlhdCI6MTc2NzIyNTYwMCwia2lkIjoiZWMxOTJhZTA2ZDJiNmNiMCIsImxhYmVsIjoiQWNtZSwgSW5jLiIsImxpY2Vuc2VJZCI6ImEtMSIsImxpbWl0cyI6eyJtYXhfYXBwcyI6MjV9LCJ0ZW5hbnRJZCI6ImFjbWUifQ==.3yap5W83Q8wFGPR64sS9L23hgfE4XskQftazRPrUdzx5bNXfZTX4/NDRFmXJFWzia7l+0QUtLPPrTOrpMg4KDw=="}
-    {"digest":"cb60873a21edc328","expiresAt":"2026-04-01T00:00:00Z","licenseId":"a-2","row":2,"tenantId":"globex","token":"eyJleHAiOjE3NzUwMDE2MDAsImdyYWNlUGVyaW9kRGF5cyI6MCwiaWF0IjoxNzY3MjI1NjAwLCJraWQiOiJlYzE5MmFlMDZkMmI2Y2IwIiwibGljZW5zZUlkIjoiYS0yIiwibGltaXRzIjp7Im1heF9hcHBzIjozfSwidGVuYW50SWQiOiJnbG9iZXgifQ==.nYG3wTAV53zosqoEa+/I7gJwrak50suqcphcH1a49zQILfN0FtiV4w5PXG4xneWdTnl5zhPSUwnMEsV4OZFBCQ=="}
-    {"digest":"34056d7f5367eec4","expiresAt":"9999-12-31T23:59:59Z","licenseId":"a-3","row":3,"tenantId":"initech","token":"eyJleHAiOjI1MzQwMjMwMDc5OSwiZmVhdHVyZXMiOlsiKiJdLCJncmFjZVBlcmlvZERheXMiOjAsImlhdCI6MTc2NzIyNTYwMCwia2lkIjoiZWMxOTJhZTA2ZDJiNmNiMCIsImxhYmVsIjoiSW5pdGVjaCIsImxpY2Vuc2VJZCI6ImEtMyIsImxpbWl0cyI6eyJtYXhfYXBwcyI6MH0sInRlbmFudElkIjoiaW5pdGVjaCJ9.Cbq5ofuCeVn3R2rt8QK5pO/57JJbQaLgIa2538wmFFib+uWA6Jpk8wh3REMFNDQxidUzhuQAoph2hZgEtvHyBQ=="}
+    {"digest":"1076a44c6c4558ee","expiresAt":"2026-12-31T23:59:59Z","licenseId":"a-1","row":1,"tenantId":"acme","token":"eyJleHAiOjE3OTg3NjE1OTksImZlYXR1cmVzIjpbInJlcG9ydHMiLCJhdWRpdCJdLCJncmFjZVBlcmlvZERheXMiOjAsImlhdCI6MTc2NzIyNTYwMCwia2lkIjoiZWMxOTJhZTA2ZDJiNmNiMCIsImxhYmVsIjoiQWNtZSwgSW5jLiIsImxpY2Vuc2VJZCI6ImEtMSIsImxpbWl0cyI6eyJtYXhfYXBwcyI6MjV9LCJ0ZW5hbnRJZCI6ImFjbWUifQ==.3yap5W83Q8wFGPR64sS9L23hgfE4XskQftazRPrUdzx5bNXfZTX4/NDRFmXJFWzia7l+0QUtLPPrTOrpMg4KDw=="}
+    {"digest":"9b8468ce1fcc7119","expiresAt":"2026-04-01T00:00:00Z","licenseId":"a-2","row":2,"tenantId":"globex","token":"eyJleHAiOjE3NzUwMDE2MDAsImdyYWNlUGVyaW9kRGF5cyI6MCwiaWF0IjoxNzY3MjI1NjAwLCJraWQiOiJlYzE5MmFlMDZkMmI2Y2IwIiwibGljZW5zZUlkIjoiYS0yIiwibGltaXRzIjp7Im1heF9hcHBzIjozfSwidGVuYW50SWQiOiJnbG9iZXgifQ==.nYG3wTAV53zosqoEa+/I7gJwrak50suqcphcH1a49zQILfN0FtiV4w5PXG4xneWdTnl5zhPSUwnMEsV4OZFBCQ=="}
+    {"digest":"7916d81d2a8784bc","expiresAt":"9999-12-31T23:59:59Z","licenseId":"a-3","row":3,"tenantId":"initech","token":"eyJleHAiOjI1MzQwMjMwMDc5OSwiZmVhdHVyZXMiOlsiKiJdLCJncmFjZVBlcmlvZERheXMiOjAsImlhdCI6MTc2NzIyNTYwMCwia2lkIjoiZWMxOTJhZTA2ZDJiNmNiMCIsImxhYmVsIjoiSW5pdGVjaCIsImxpY2Vuc2VJZCI6ImEtMyIsImxpbWl0cyI6eyJtYXhfYXBwcyI6MH0sInRlbmFudElkIjoiaW5pdGVjaCJ9.Cbq5ofuCeVn3R2rt8QK5pO/57JJbQaLgIa2538wmFFib+uWA6Jpk8wh3REMFNDQxidUzhuQAoph2hZgEtvHyBQ=="}
     ------- stderr -------
     mintage: minted 3 licenses, signed by key ec192ae06d2b6cb0
     [exit status: 0]
@@ -49,7 +50,7 @@ fn csv_and_jsonl_mint_the_same_tokens() {
     bench.write("marked.jsonl", format!("\u{feff}{}", JSONL.replace('\n', "\r\n")));
     assert_eq!((&csv, &csv), (&tokens("marked.csv"), &tokens("marked.jsonl")));
     let standard_input = bench.mint_batch(&["-q", "--batch", "-"]);
-    assert_eq!((standard_input.status, standard_input.stdout()), (Some(0), ""), "no rows, no licenses");
+    assert_eq!((standard_input.status, standard_input.stdout()), (Some(1), ""), "no rows, no licenses");
     // The single door signs the same bytes.
     let mut claims = words("--id a-1 --tenant acme --expires 2026-12-31 --limit max_apps=25 --feature reports");
     claims.extend(["--feature", "audit", "--label", "Acme, Inc."]);
@@ -177,7 +178,7 @@ fn rows_that_changed_after_they_were_minted_are_not_taken_for_the_old_ones() {
     let resume = [&arguments[..], &["--resume"]].concat();
     assert_snapshot!(bench.mint_batch(&resume), @"
     ------- stderr -------
-    mintage: error[malformed]: row 2: the row was changed after it had been minted
+    mintage: error[malformed]: row 2: the row, or a default beside it, was changed after it had been minted
     mintage: error[malformed]: 1 of 3 rows cannot be minted; nothing was signed
     mintage: hint: mend the rows and run the same command again
     [exit status: 1]
@@ -193,6 +194,14 @@ fn rows_that_changed_after_they_were_minted_are_not_taken_for_the_old_ones() {
     [exit status: 1]
     ");
     bench.write("rows.csv", "tenantId,exp\na,90d\nb,90d\nc,90d\n");
+    // Another key would leave one file with two signers, another default one with two kinds of license.
+    let other_key = bench.run(
+        ["mint", "--allow-readable-key", "--key", &example("ci.key"), "--issued-at", ISSUED].iter().chain(&resume),
+    );
+    assert!(other_key.stderr().contains("error[bad-signature]"), "{other_key}");
+    assert_eq!(other_key.status, Some(3));
+    assert_eq!(bench.mint_batch(&[&resume[..], &["--product", "other"]].concat()).status, Some(1));
+    assert_eq!(bench.read("out.jsonl.partial"), partial);
     assert_eq!(bench.mint_batch(&resume).status, Some(0));
     assert_eq!(bench.read("out.jsonl").lines().count(), 3);
     assert_snapshot!(bench.mint_batch(&["-q", "--batch", "rows.csv", "-o", "other.jsonl", "--resume"]), @"
