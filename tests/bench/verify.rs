@@ -1,4 +1,5 @@
 //! Verification beside ed25519-dalek, and what surrounds it: `cargo bench --bench verify`.
+#![expect(clippy::unwrap_used, reason = "a bench that cannot set up its scene has failed")]
 #![allow(missing_docs)]
 
 use std::hint::black_box;
