@@ -13,6 +13,7 @@ mod inspect;
 mod interop;
 mod keygen;
 mod languages;
+mod manifest;
 mod mint;
 mod readme;
 mod revocations;

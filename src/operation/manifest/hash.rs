@@ -1,7 +1,9 @@
 //! Hashes files on all cores. A digest is that of bytes which the file held at one moment, or it is not given.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Duration;
 
@@ -18,11 +20,25 @@ const TRIES: usize = 3;
 /// How much is read at a time. Mapping small files into memory instead would cost half as much again.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// A file at least this long is read ahead where a core has nothing else to do.
+const LONG: u64 = 16 << 20;
+
+/// How many pieces of what length are under way when a file is read ahead.
+const PIECES: usize = 4;
+const PIECE_BYTES: usize = 256 << 10;
+
 /// Longer than any clock of a file system takes to tick.
 const TICK: Duration = Duration::from_millis(20);
 
 /// How many files a thread takes at a time; they mostly lie in one folder.
 const CHUNK: usize = 4;
+
+/// Whether a file is read on a thread of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ahead {
+    No,
+    Yes,
+}
 
 /// Says why a file has no digest.
 #[derive(Debug)]
@@ -37,7 +53,9 @@ pub(super) fn read_all(root: &Folder, paths: &[TreePath], reading: Reading<'_>) 
     (reading.progress)(Progress::Found(paths.len()));
     let next = AtomicUsize::new(0);
     let work = || {
-        let mut hasher = Hasher { way: Way { root, folders: Vec::new() }, buffer: vec![0; BUFFER_BYTES], reading };
+        let way = Way { root, folders: Vec::new() };
+        let idle = paths.len() < reading.threads;
+        let mut hasher = Hasher { way, buffer: vec![0; BUFFER_BYTES], idle, reading };
         let mut done = Vec::new();
         loop {
             let start = next.fetch_add(CHUNK, Ordering::Relaxed).min(paths.len());
@@ -70,6 +88,8 @@ pub(super) fn read_all(root: &Folder, paths: &[TreePath], reading: Reading<'_>) 
 struct Hasher<'a> {
     way: Way<'a>,
     buffer: Vec<u8>,
+    /// Whether there are more cores than files.
+    idle: bool,
     reading: Reading<'a>,
 }
 
@@ -86,7 +106,8 @@ impl Hasher<'_> {
                     continue;
                 }
             }
-            let facts = hash(&file, &mut self.buffer, self.reading)?;
+            let ahead = if self.idle && before.size >= LONG { Ahead::Yes } else { Ahead::No };
+            let facts = hash(&file, &mut self.buffer, ahead, self.reading)?;
             if Stamp::of(&file)? == Some(before) && facts.size == before.size {
                 return Ok(facts);
             }
@@ -95,24 +116,70 @@ impl Hasher<'_> {
     }
 }
 
-fn hash(mut file: &std::fs::File, buffer: &mut [u8], reading: Reading<'_>) -> io::Result<FileFacts> {
-    let (mut hasher, mut size, mut identity) = (Sha256::new(), 0, None);
-    loop {
-        let read = match file.read(buffer) {
-            Ok(0) => break,
-            Ok(read) => read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(error),
-        };
-        if size == 0 {
-            identity = buffer[..read].first_chunk::<4>().copied();
-        }
-        hasher.update(&buffer[..read]);
-        size += read as u64;
-        (reading.progress)(Progress::Read(read as u64));
+/// Hashes a file as it is now.
+fn hash(file: &File, buffer: &mut [u8], ahead: Ahead, reading: Reading<'_>) -> io::Result<FileFacts> {
+    let (mut hasher, mut size, mut head) = (Sha256::new(), 0, None);
+    let take = |piece: &[u8]| {
+        head = head.or_else(|| piece.first_chunk::<4>().copied());
+        hasher.update(piece);
+        size += piece.len() as u64;
+        (reading.progress)(Progress::Read(piece.len() as u64));
+    };
+    match ahead {
+        Ahead::Yes => read_ahead(file, take)?,
+        Ahead::No => read_through(file, buffer, take)?,
     }
-    let identity = identity.and_then(|head| artifact::identify(&head, file));
+    let identity = head.and_then(|head| artifact::identify(&head, file));
     Ok(FileFacts { size, sha256: FileDigest(hasher.finalize().into()), identity })
+}
+
+fn read_through(file: &File, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    loop {
+        match read(file, buffer)? {
+            0 => return Ok(()),
+            length => take(&buffer[..length]),
+        }
+    }
+}
+
+/// Reads on one thread what the other hashes: one long file is done sooner, and many would not be.
+fn read_ahead(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+    let (filled, to_take) = sync_channel::<io::Result<(Vec<u8>, usize)>>(PIECES);
+    let (emptied, to_fill) = sync_channel(PIECES);
+    for _ in 0..PIECES {
+        // The channel has room for all of them.
+        let _ = emptied.send(vec![0; PIECE_BYTES]);
+    }
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while let Ok(mut piece) = to_fill.recv() {
+                let read = read(file, &mut piece);
+                let ends = !matches!(read, Ok(1..));
+                // Nobody listens once the other side is done.
+                if filled.send(read.map(|length| (piece, length))).is_err() || ends {
+                    return;
+                }
+            }
+        });
+        // Owned here, so that every way out drops it and the reader ends.
+        let emptied = emptied;
+        while let Ok(piece) = to_take.recv() {
+            let (piece, length) = piece?;
+            take(&piece[..length]);
+            // The reader is gone after the last piece.
+            let _ = emptied.send(piece);
+        }
+        Ok(())
+    })
+}
+
+fn read(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match file.read(buffer) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
 }
 
 /// The folders on the way to the file at hand, each opened in the one before it.

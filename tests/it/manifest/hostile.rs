@@ -1,0 +1,161 @@
+//! Manifests that a trusted key signed and that are hostile all the same: nothing is opened outside of the tree.
+
+use super::*;
+
+/// Signs a statement with one text exchanged for another, its subject made right where it can be.
+fn forge(bench: &Bench, from: &str, to: &str) {
+    let statement = bench.statement();
+    let changed = statement.replacen(from, to, 1);
+    assert_ne!(changed, statement, "{from}");
+    sign(bench, changed.as_bytes());
+}
+
+fn sign(bench: &Bench, payload: &[u8]) {
+    let key = mintage::key::file::KeyFile::parse(&fs::read(example("ci.key")).unwrap()).unwrap().open(None).unwrap();
+    bench.write("m.json", Envelope::sign(Kind::Manifest, payload.to_vec(), &[&key]).to_json());
+}
+
+#[test]
+fn hostile_paths_are_refused_before_anything_is_opened() {
+    for path in [
+        "/etc/passwd",
+        "//etc/passwd",
+        "../secret",
+        "bin/../../secret",
+        "..",
+        ".",
+        "./readme",
+        "bin/./tool",
+        "bin//tool",
+        "bin/",
+        "",
+        "\\\\secret",
+        "\\\\\\\\host\\\\share",
+        "..\\\\secret",
+        "bin\\\\..\\\\..\\\\secret",
+        "c:secret",
+        "C:\\\\secret",
+        "c:/secret",
+        "bin/tool\\u0000",
+        "\\u0000",
+    ] {
+        let bench = scene();
+        bench.minted(&[]);
+        forge(&bench, "\"path\":\"bin/tool\"", &format!("\"path\":\"{path}\""));
+        // A folder that cannot be read would be the reason if it were looked at.
+        fs::remove_dir_all(bench.path("app")).unwrap();
+        let refused = bench.verified(&[]);
+        assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["malformed"]), "{path}: {refused}");
+    }
+}
+
+#[test]
+fn paths_that_stand_twice_or_out_of_order_are_refused() {
+    let bench = scene();
+    for (from, to) in [
+        ("\"path\":\"lib/core.so\"", "\"path\":\"bin/tool\""),
+        ("\"path\":\"lib/core.so\"", "\"path\":\"a\""),
+        ("\"path\":\"lib/core.so\"", "\"pathB64\":\"YWJj\""),
+        ("\"path\":\"lib/core.so\"", "\"path\":\"lib/core.so\",\"pathB64\":\"/w==\""),
+        ("\"links\":[]", "\"links\":[{\"path\":\"readme\",\"target\":\"x\"}]"),
+        ("\"links\":[]", "\"links\":[{\"path\":\"x\",\"target\":\"/etc/passwd\"}]"),
+        ("\"links\":[]", "\"links\":[{\"path\":\"x\",\"target\":\"../../etc/passwd\"}]"),
+    ] {
+        bench.minted(&[]);
+        forge(&bench, from, to);
+        let refused = bench.verified(&[]);
+        let code = codes(&refused)[0].to_owned();
+        assert_eq!(refused.status, Some(1), "{to}: {refused}");
+        assert!(["malformed", "duplicate-member"].contains(&code.as_str()), "{to}: {refused}");
+    }
+}
+
+#[test]
+fn a_file_taken_out_of_the_list_leaves_the_subject_behind() {
+    let bench = scene();
+    bench.minted(&[]);
+    let statement = bench.statement();
+    let start = statement.find("{\"path\":\"bin/tool\"").unwrap();
+    let end = start + statement[start..].find("},").unwrap() + 2;
+    sign(&bench, [&statement[..start], &statement[end..]].concat().as_bytes());
+    assert_snapshot!(bench.verified(&["--allow-extra"]), @r"
+    fail  signature    the digest of `SHA256SUMS` is not that of the files the manifest lists
+    refused, as of 2026-01-01T00:00:00Z
+    ------- stderr -------
+    mintage: error[malformed]: the digest of `SHA256SUMS` is not that of the files the manifest lists
+    mintage: hint: ask the issuer for a fresh copy
+    [exit status: 1]
+    ");
+}
+
+#[test]
+fn another_kind_of_statement_is_refused() {
+    let bench = scene();
+    bench.minted(&[]);
+    forge(&bench, "https://mintage.dev/build-manifest/v1", "https://slsa.dev/provenance/v1");
+    let refused = bench.verified(&[]);
+    assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["wrong-kind"]), "{refused}");
+    bench.minted(&[]);
+    forge(&bench, "\"files\":", "\"crit\":[\"sbom\"],\"files\":");
+    let refused = bench.verified(&[]);
+    assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["unsupported"]), "{refused}");
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_refused() {
+    let bench = scene();
+    bench.minted(&[]);
+    let whole = bench.read("m.json").trim_end().as_bytes().to_vec();
+    for at in (0..whole.len()).step_by(whole.len() / 64) {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        bench.write("m.json", &changed);
+        let refused = bench.verified(&[]);
+        // A key id is a hint; a changed one decides nothing.
+        let hint = String::from_utf8_lossy(&changed).find("keyid\":\"").is_some_and(|id| (id..id + 73).contains(&at));
+        assert!(refused.status == Some(1) || hint, "{at}: {refused}");
+    }
+}
+
+#[test]
+fn a_folder_exchanged_for_a_link_is_not_entered() {
+    let bench = scene();
+    bench.minted(&[]);
+    fs::rename(bench.path("app/lib"), bench.path("elsewhere")).unwrap();
+    symlink(bench.path("elsewhere"), bench.path("app/lib")).unwrap();
+    let refused = bench.verified(&[]);
+    assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["manifest-mismatch"]), "{refused}");
+    assert!(refused.stdout().contains("MISSING     lib/core.so"), "{refused}");
+    assert_eq!(bench.verified(&["--allow-extra"]).status, Some(1));
+}
+
+#[test]
+fn names_cannot_steer_the_terminal() {
+    let bench = scene();
+    bench.minted(&[]);
+    fs::write(bench.path("app/\u{1b}]52;c;eA==\u{7}\u{202e}\n\u{9b}2J"), "x").unwrap();
+    for arguments in [&[][..], &["--json"]] {
+        let refused = bench.verified(arguments);
+        let text = format!("{}{}", refused.stdout(), refused.stderr());
+        assert!(!text.chars().any(|char| char != '\n' && json::steers(char)), "{text:?}");
+    }
+}
+
+#[test]
+fn a_tree_that_no_manifest_can_list_is_refused_by_name() {
+    let bench = scene();
+    bench.write("app/c:evil", "x");
+    assert_snapshot!(bench.manifest(&[]), @r"
+    ------- stderr -------
+    mintage: approved for every license (scope global)
+    mintage: error[not-a-file]: the name `c:evil` begins with a drive letter, so no manifest can list it
+    mintage: hint: remove or rename it, leave it out with --exclude, or list links with --symlinks record
+    [exit status: 3]
+    ");
+    bench.minted(&["--exclude", "c:evil"]);
+    let bench = scene();
+    bench.minted(&[]).write("app/c:evil", "x");
+    let refused = bench.verified(&[]);
+    assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["manifest-mismatch"]), "{refused}");
+    assert_eq!(bench.verified(&["--allow-extra"]).status, Some(0));
+}
