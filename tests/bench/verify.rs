@@ -1,5 +1,10 @@
 //! Verification beside ed25519-dalek, and what surrounds it: `cargo bench --bench verify`.
-#![expect(clippy::unwrap_used, reason = "a bench that cannot set up its scene has failed")]
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench prints, counts little, and has failed when it cannot set up its scene"
+)]
 #![allow(missing_docs)]
 
 use std::hint::black_box;
@@ -38,7 +43,8 @@ fn main() {
     }
     print_ratio("PublicKey::verify", &signed, || {
         timed(|| {
-            (0..ROUND).for_each(|_| signed.key.verify(black_box(signed.payload.as_bytes()), &signed.signature).unwrap())
+            (0..ROUND)
+                .for_each(|_| signed.key.verify(black_box(signed.payload.as_bytes()), &signed.signature).unwrap());
         })
     });
     let claims = vec![signed.claim(); BATCH];

@@ -3,23 +3,21 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use insta::assert_snapshot;
-use mintage::dsse::{Envelope, Kind, encode};
+use mintage::dsse::{Envelope, Kind};
 use mintage::json::{self, Value};
-use mintage::key::SecretKey;
-use sha2::{Digest, Sha256};
 
 use crate::harness::{Bench, ISSUED, Outcome, example, feed};
 
+mod exported;
 mod hostile;
 mod subjects;
 mod unstable;
+mod walked;
 
 /// A tree of three files in `app`.
 fn scene() -> Bench {
@@ -159,9 +157,9 @@ fn long_lists_are_cut_for_people_and_whole_for_programs() {
 #[test]
 fn a_build_for_one_customer_counts_only_beside_that_license() {
     let bench = scene();
-    let mint =
-        |id: &str| bench.write(&format!("{id}.lic"), bench.mint(&["--tenant", "t", "--expires", "never", "--id", id]));
-    ["LIC-7", "LIC-42"].map(mint);
+    for id in ["LIC-7", "LIC-42"] {
+        bench.write(&format!("{id}.lic"), bench.mint(&["--tenant", "t", "--expires", "never", "--id", id]));
+    }
     bench.minted(&["--for-license", "LIC-42", "--for-license", "LIC-43"]);
     let vendor = example("vendor.pub");
     assert_snapshot!(bench.verified(&[]), @r"
@@ -266,200 +264,4 @@ fn ci_says_where_a_build_came_from_without_a_prompt() {
     let locked = ["mint", "manifest", "app", "--allow-readable-key", "--key", &example("locked.key")];
     let asked = bench.run(locked.iter().chain(&["--product", "a", "--version", "1"]));
     assert_eq!((asked.status, codes(&asked)), (Some(3), vec!["bad-passphrase"]), "{asked}");
-}
-
-#[test]
-fn the_document_is_no_part_of_the_tree_it_lies_in() {
-    let bench = scene();
-    bench.write("app/.m.json.left.mintage-unfinished", "left by a killed run");
-    let outcome = bench.manifest(&["-q", "-o", "app/m.json"]);
-    assert_eq!(outcome.status, Some(0), "{outcome}");
-    let again = bench.manifest(&["-q", "-o", "app/m.json", "--force"]);
-    assert_eq!(again.status, Some(0), "{again}");
-    let verified = bench.run(["verify", "app/m.json", "--dir", "app", "--trust", &example("ci.pub")]);
-    assert_eq!(verified.status, Some(0), "{verified}");
-    assert!(verified.stdout().contains("3 checked"), "{verified}");
-}
-
-#[test]
-fn what_is_left_out_is_signed_and_left_out_again() {
-    let bench = scene();
-    symlink("/nowhere", bench.path("app/lib/link")).unwrap();
-    bench.minted(&["--exclude", "lib", "--exclude", "**/*.pdb"]);
-    bench.write("app/bin/tool.pdb", "debug");
-    let verified = bench.verified(&[]);
-    assert_eq!(verified.status, Some(0), "{verified}");
-    assert!(verified.stdout().contains("2 checked"), "{verified}");
-    let bad = bench.manifest(&["--exclude", "["]);
-    assert_eq!((bad.status, codes(&bad)), (Some(2), vec!["usage"]), "{bad}");
-}
-
-#[test]
-fn links_are_refused_or_listed_and_never_followed() {
-    let bench = scene();
-    symlink("tool", bench.path("app/bin/link")).unwrap();
-    symlink("..", bench.path("app/lib/up")).unwrap();
-    assert_snapshot!(bench.manifest(&[]), @r"
-    ------- stderr -------
-    mintage: approved for every license (scope global)
-    mintage: error[not-a-file]: `bin/link` is a symbolic link
-    mintage: error[not-a-file]: `lib/up` is a symbolic link
-    mintage: hint: remove or rename it, leave it out with --exclude, or list links with --symlinks record
-    [exit status: 3]
-    ");
-    bench.minted(&["--symlinks", "record"]);
-    assert!(
-        bench.statement().contains(r#""links":[{"path":"bin/link","target":"tool"},{"path":"lib/up","target":".."}]"#)
-    );
-    assert!(bench.verified(&[]).stdout().contains("5 checked"));
-    fs::remove_file(bench.path("app/bin/link")).unwrap();
-    symlink("/etc/passwd", bench.path("app/bin/link")).unwrap();
-    let outside = bench.manifest(&["--symlinks", "record"]);
-    assert_eq!((outside.status, codes(&outside)), (Some(3), vec!["not-a-file"]), "{outside}");
-    assert_snapshot!(bench.verified(&[]), @r"
-    pass  signature    acme 1.2, signed by key d4e093ff67c0565a
-    pass  scope        global
-    fail  files        5 checked, 1 changed
-    CHANGED     bin/link
-                  expected a symbolic link to `tool`
-                  found    a symbolic link to `/etc/passwd`
-    refused, as of 2026-01-01T00:00:00Z
-    ------- stderr -------
-    mintage: error[manifest-mismatch]: 5 checked, 1 changed
-    mintage: hint: reinstall the product
-    [exit status: 1]
-    ");
-}
-
-#[test]
-fn special_files_are_refused_by_their_type_and_never_opened() {
-    let bench = scene();
-    rustix::fs::mkfifoat(rustix::fs::CWD, bench.path("app/fifo"), rustix::fs::Mode::RUSR).unwrap();
-    let _socket = UnixListener::bind(bench.path("app/socket")).unwrap();
-    assert_snapshot!(bench.manifest(&[]), @r"
-    ------- stderr -------
-    mintage: approved for every license (scope global)
-    mintage: error[not-a-file]: `fifo` is a FIFO, which is never opened
-    mintage: error[not-a-file]: `socket` is a socket, which is never opened
-    mintage: hint: remove or rename it, leave it out with --exclude, or list links with --symlinks record
-    [exit status: 3]
-    ");
-    bench.minted(&["--exclude", "fifo", "--exclude", "socket"]);
-    fs::remove_file(bench.path("app/readme")).unwrap();
-    fs::rename(bench.path("app/fifo"), bench.path("app/readme")).unwrap();
-    let replaced = bench.verified(&[]);
-    assert!(replaced.stdout().contains("found    a FIFO"), "{replaced}");
-}
-
-#[test]
-fn odd_names_survive_and_the_sums_are_those_of_coreutils() {
-    let bench = scene();
-    let odd: [&[u8]; 8] = [
-        b"new\nline",
-        b"back\\slash",
-        b"re\rturn",
-        b"\xff\xfe",
-        b" blank ",
-        b"-rf",
-        "ü\u{202e}".as_bytes(),
-        b"a\\x2db",
-    ];
-    for name in odd {
-        fs::write(bench.path("app").join(OsStr::from_bytes(name)), name).unwrap();
-    }
-    bench.write("app/zero", "");
-    bench.minted(&[]);
-    let verified = bench.verified(&[]);
-    assert!(verified.stdout().contains("12 checked"), "{verified}");
-    let sums = bench.manifest(&["-q", "--format", "sha256sum"]).stdout;
-    let digest: String = Sha256::digest(&sums).iter().map(|byte| format!("{byte:02x}")).collect();
-    assert!(bench.statement().contains(&format!(r#""digest":{{"sha256":"{digest}"}},"name":"SHA256SUMS""#)));
-    let mut check = Command::new("sha256sum");
-    check.args(["-c", "--strict", "--quiet", "-"]).current_dir(bench.path("app"));
-    let checked = feed(check, &sums);
-    assert_eq!(checked.status, Some(0), "{checked}");
-    fs::remove_file(bench.path("app").join(OsStr::from_bytes(b"\xff\xfe"))).unwrap();
-    assert_snapshot!(bench.verified(&[]), @r"
-    pass  signature    acme 1.2, signed by key d4e093ff67c0565a
-    pass  scope        global
-    fail  files        11 checked, 1 missing
-    MISSING     \xff\xfe
-    refused, as of 2026-01-01T00:00:00Z
-    ------- stderr -------
-    mintage: error[manifest-mismatch]: 11 checked, 1 missing
-    mintage: hint: reinstall the product
-    [exit status: 1]
-    ");
-}
-
-#[test]
-fn names_that_differ_by_case_alone_are_warned_of() {
-    let bench = scene();
-    bench.write("app/README", "other");
-    let minted = bench.manifest(&["-o", "m.json"]);
-    assert!(minted.stderr().contains("warning: `README` and `readme` differ by case alone"), "{minted}");
-    fs::rename(bench.path("app/bin"), bench.path("app/BIN")).unwrap();
-    fs::write(bench.path("app/BIN/tool"), "built anew").unwrap();
-    let verified = bench.run(["verify", "m.json", "--dir", "app", "--trust", &example("ci.pub"), "--at", ISSUED]);
-    assert!(verified.stderr().contains("`bin/tool` is missing and `BIN/tool` is extra"), "{verified}");
-}
-
-#[test]
-fn openssl_verifies_the_signed_bytes() {
-    let bench = scene();
-    bench.minted(&[]);
-    let envelope = Envelope::parse(bench.read("m.json").trim_end().as_bytes()).unwrap();
-    bench.write("signed", encode(Kind::Manifest.payload_type(), envelope.unverified_payload()));
-    let text = bench.read("m.json");
-    let value = json::parse(text.trim_end().as_bytes()).unwrap();
-    let signature = find(find(&value, "signatures"), "sig");
-    let Value::String(signature) = signature else { panic!("{signature:?}") };
-    let mut base64 = Command::new("base64");
-    base64.arg("-d");
-    bench.write("sig", feed(base64, signature.as_bytes()).stdout);
-    let mut openssl = Command::new("openssl");
-    openssl.args([
-        "pkeyutl",
-        "-verify",
-        "-rawin",
-        "-pubin",
-        "-inkey",
-        &example("ci.pub"),
-        "-sigfile",
-        "sig",
-        "-in",
-        "signed",
-    ]);
-    openssl.current_dir(bench.path(""));
-    let checked = feed(openssl, b"");
-    assert_eq!(checked.status, Some(0), "{checked}");
-}
-
-/// Returns a member of an object, or of the first item of an array.
-fn find<'a>(value: &'a Value<'a>, name: &str) -> &'a Value<'a> {
-    match value {
-        Value::Object(members) => &members.iter().find(|(member, _)| member == name).unwrap().1,
-        Value::Array(items) => find(&items[0], name),
-        other => panic!("{name}: {other:?}"),
-    }
-}
-
-#[test]
-fn a_sigstore_bundle_is_read_as_well() {
-    let bench = scene();
-    bench.minted(&["--format", "sigstore-bundle"]);
-    let bundle = bench.read("m.json");
-    assert!(bundle.contains(r#""mediaType":"application/vnd.dev.sigstore.bundle.v0.3+json""#), "{bundle}");
-    assert_eq!(bench.verified(&[]).status, Some(0));
-}
-
-#[test]
-fn exports_are_not_signed_and_need_no_key() {
-    let bench = scene();
-    let run =
-        |format| bench.run(["-q", "mint", "manifest", "app", "--product", "a", "--version", "1", "--format", format]);
-    assert_eq!(run("muonroi").stdout(), "[]\n");
-    assert_eq!(run("cyclonedx").stdout().matches("\"type\":\"file\"").count(), 3);
-    let unsigned = run("dsse");
-    assert_eq!((unsigned.status, codes(&unsigned)), (Some(2), vec!["usage"]), "{unsigned}");
 }

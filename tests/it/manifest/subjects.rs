@@ -1,5 +1,8 @@
 //! What real files say they are, held against the tools of their makers.
 
+use std::io::Write;
+
+use super::exported::find;
 use super::*;
 
 /// How many files of a kind are looked at.
@@ -8,7 +11,7 @@ const MOST: usize = 200;
 /// Says that a subject or its oracle is not here; where CI promises them, that is a failure.
 fn skip(what: &str) {
     assert!(std::env::var_os("MINTAGE_TEST_REQUIRE").is_none(), "{what} is not here");
-    println!("skipped: {what} is not here");
+    writeln!(std::io::stderr(), "skipped: {what} is not here").unwrap();
 }
 
 fn has(program: &str) -> bool {

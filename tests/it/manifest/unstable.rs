@@ -7,6 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use mintage::id::Hex;
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 /// The length of the file: long enough that a read and a write meet.
@@ -46,10 +49,7 @@ impl Drop for Writer {
 
 #[test]
 fn a_digest_is_exact_or_it_is_not_given() {
-    let digest = |number: u8| {
-        let bytes: String = Sha256::digest(vec![number; LENGTH]).iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{bytes}  big")
-    };
+    let digest = |number: u8| format!("{}  big", Hex(&Sha256::digest(vec![number; LENGTH])));
     let honest: HashSet<String> = (0..=u8::MAX).map(digest).collect();
     let ends = Mutex::new((0, 0));
     for pause in [0, 1, 5, 30, 60] {
@@ -59,15 +59,12 @@ fn a_digest_is_exact_or_it_is_not_given() {
         for _ in 0..20 {
             let outcome = bench.manifest(&["-q", "--format", "sha256sum"]);
             let mut ends = ends.lock().unwrap();
-            match outcome.status {
-                Some(0) => {
-                    assert!(honest.contains(outcome.stdout().trim_end()), "{outcome}");
-                    ends.0 += 1;
-                }
-                _ => {
-                    assert_eq!((outcome.status, codes(&outcome)), (Some(3), vec!["unstable-file"]), "{outcome}");
-                    ends.1 += 1;
-                }
+            if outcome.status == Some(0) {
+                assert!(honest.contains(outcome.stdout().trim_end()), "{outcome}");
+                ends.0 += 1;
+            } else {
+                assert_eq!((outcome.status, codes(&outcome)), (Some(3), vec!["unstable-file"]), "{outcome}");
+                ends.1 += 1;
             }
         }
     }
@@ -84,5 +81,6 @@ fn a_file_that_keeps_changing_cannot_be_judged() {
     let _writer = Writer::start(path, Duration::ZERO);
     let verified = bench.verified(&[]);
     assert_eq!((verified.status, codes(&verified)), (Some(3), vec!["unstable-file"]), "{verified}");
+    assert!(verified.stderr().contains("error[unstable-file]"), "{verified}");
     assert!(verified.stdout().contains("UNREADABLE  `big` changed each of the three times it was read"), "{verified}");
 }
