@@ -11,7 +11,8 @@ const MOST: usize = 200;
 /// Says that a subject or its oracle is not here; where CI promises them, that is a failure.
 fn skip(what: &str) {
     assert!(std::env::var_os("MINTAGE_TEST_REQUIRE").is_none(), "{what} is not here");
-    writeln!(std::io::stderr(), "skipped: {what} is not here").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {what} is not here").unwrap();
 }
 
 fn has(program: &str) -> bool {
