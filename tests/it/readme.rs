@@ -55,6 +55,10 @@ fn scene() -> Bench {
     for name in ["vendor.key", "vendor.pub", "ci.key", "ci.pub"] {
         bench.write(name, read(&format!("keys.example/{name}")));
     }
+    // Two more, whose ids the page does not show.
+    for name in ["root", "next"] {
+        assert_eq!(bench.run(["keygen", name, "--no-passphrase"]).status, Some(0));
+    }
     bench.write("examples/plans.toml", read("examples/plans.toml"));
     let orders = "tenantId,exp,plan,limits.max_apps,features\nacme,2099-12-31,pro,40,\nglobex,never,enterprise,,reports.export\n";
     bench.write("orders.csv", orders);
