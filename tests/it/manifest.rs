@@ -16,6 +16,7 @@ use crate::harness::{Bench, ISSUED, Outcome, example, feed};
 mod exported;
 mod hostile;
 mod subjects;
+mod tools;
 mod unstable;
 mod walked;
 
