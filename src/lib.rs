@@ -59,10 +59,11 @@
 //!
 //! # Rooms
 //!
-//! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`], [`state`],
-//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`manifest`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
-//! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
-//! of [`fingerprint`].
+//! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
+//! [`state`], [`armor`], [`fingerprint`]; [`keyring`], [`license`], [`request`]; [`dsse`], [`seal`]; [`trust`],
+//! [`revocations`], [`manifest`], [`proof`], [`release`], [`unlock`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the
+//! readers of [`fingerprint`].
 
 pub mod armor;
 #[cfg(feature = "vendor")]
@@ -79,12 +80,16 @@ pub mod manifest;
 #[cfg(feature = "vendor")]
 pub mod operation;
 pub mod policy;
+pub mod proof;
+pub mod release;
+pub mod request;
 pub mod revocations;
 pub mod seal;
 pub mod state;
 pub mod time;
 pub mod token;
 pub mod trust;
+pub mod unlock;
 pub mod verdict;
 
 pub use code::Code;
@@ -95,6 +100,7 @@ pub use keyring::Keyring;
 pub use license::License;
 pub use manifest::Manifest;
 pub use policy::{Context, judge};
+pub use proof::Proof;
 pub use revocations::Revocations;
 pub use token::Token;
 pub use verdict::{State, Verdict};

@@ -9,14 +9,15 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the library, from what everything rests on to what rests on everything. An arrow, that is a
 /// `use crate::`, points to a room further up. A new room finds its place here before it is built.
-const ORDER: [&[&str]; 9] = [
+const ORDER: [&[&str]; 10] = [
     &["code"],
     &["id", "time"],
     &["json"],
     &["armor", "fingerprint", "key", "state"],
     &["keyring", "license"],
-    &["dsse", "seal", "verdict"],
-    &["manifest", "revocations", "token", "trust"],
+    &["dsse", "request", "seal"],
+    &["manifest", "proof", "revocations", "token", "trust", "unlock"],
+    &["release", "verdict"],
     &["artifact", "policy"],
     &["operation"],
 ];
