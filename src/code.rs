@@ -99,6 +99,7 @@ codes! {
     NotEntitled "not-entitled" No 200 "the license does not grant a feature" "ask for a license that names it"
     NotYetValid "not-yet-valid" No 200 "the license is not valid yet" "wait for its first day, or ask for one that starts earlier"
     ProofRequired "proof-required" No 200 "the license is valid only together with an activation proof" "activate this machine and verify the proof"
+    Released "released" No 200 "this machine gave the activation back" "activate again: `mintage activate --license LICENSE --request-out FILE`"
     Revoked "revoked" No 200 "the issuer withdrew the license" "ask the issuer why, and for a new one"
     RolledBack "rolled-back" No 200 "the document is older than one already accepted" "use the newest copy"
     Sealed "sealed" Unable 200 "the claims are sealed, so they could not be judged" "name the secret with --unseal"
@@ -118,6 +119,7 @@ codes! {
     WrongProduct "wrong-product" No 200 "the license is for another product" "use the license of this product"
     WrongPurpose "wrong-purpose" No 200 "the signing key is not trusted for this kind of document" "ask the issuer for a copy signed by the right key"
     WrongTenant "wrong-tenant" No 200 "the license was issued to another tenant" "use the license of this tenant"
+    WrongVersion "wrong-version" No 200 "the activation does not cover this version of the product" "activate again for this version"
 }
 
 impl fmt::Display for Code {

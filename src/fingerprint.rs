@@ -121,6 +121,17 @@ impl Fingerprint {
             Self::Fp1(fp1) => compare::fp1(fp1, machine.readings_for(fp1.profile)),
         }
     }
+
+    /// Compares the fingerprint with another one, away from the machine. Two `fp1` fingerprints can be compared when they
+    /// share salt and product; else the outcome is that nothing could be read.
+    pub fn compare_enrolled(&self, other: &Self) -> Comparison {
+        match (self, other) {
+            (Self::Exact(bound), Self::Exact(other)) => compare::exact(bound, Some(other)),
+            (Self::Exact(bound), Self::Fp1(_)) => compare::exact(bound, None),
+            (Self::Fp1(bound), Self::Exact(_)) => compare::enrolled(bound, None),
+            (Self::Fp1(bound), Self::Fp1(other)) => compare::enrolled(bound, Some(other)),
+        }
+    }
 }
 
 impl FingerprintError {

@@ -11,7 +11,7 @@ mod read;
 mod sums;
 mod write;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 
 pub use identity::Identity;
@@ -137,6 +137,8 @@ pub struct VerifiedManifest {
     pub manifest: Manifest,
     /// The key that signed it; the first of several.
     pub key_id: KeyId,
+    /// Every trusted key that signed it.
+    pub signers: BTreeSet<KeyId>,
 }
 
 /// Says why a manifest is not to be believed.
@@ -174,7 +176,7 @@ impl Manifest {
         // Signatures of which none was made by anyone have been refused above.
         let key_id = verified.signers().first().copied();
         let key_id = key_id.ok_or(ManifestError::Envelope(EnvelopeError::BadSignature))?;
-        Ok(VerifiedManifest { manifest, key_id })
+        Ok(VerifiedManifest { manifest, key_id, signers: verified.signers().clone() })
     }
 
     /// Returns the paths that differ from an earlier one by case alone, which some file systems cannot tell apart.

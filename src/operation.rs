@@ -2,6 +2,7 @@
 //! they give arrives as values.
 
 pub mod batch;
+pub mod document;
 pub mod draft;
 pub mod fingerprint;
 pub mod inspect;
@@ -11,6 +12,8 @@ pub mod manifest;
 pub mod mint;
 mod ordered;
 pub mod plans;
+pub mod proof;
 pub mod revocations;
 pub mod rows;
+pub mod signed;
 pub mod verify;

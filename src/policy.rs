@@ -1,7 +1,9 @@
 //! [`judge`]: whether a verified license may run here and now. Pure: all that the answer depends on arrives as a value.
 
+mod activation;
 mod build;
 mod clock;
+mod covered;
 mod entitled;
 mod machine;
 mod product;
@@ -17,7 +19,9 @@ use std::sync::Arc;
 
 use crate::code::Code;
 use crate::fingerprint::Machine;
-use crate::license::{Activation, License};
+use crate::license::License;
+use crate::manifest::VerifiedManifest;
+use crate::proof::VerifiedProof;
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::token::VerifiedToken;
@@ -35,8 +39,16 @@ pub struct Context {
     pub tenant: Option<String>,
     /// The product that runs.
     pub product: Option<String>,
+    /// The version of the product that runs.
+    pub product_version: Option<String>,
+    /// Where it runs, such as `production`.
+    pub environment: Option<String>,
+    /// The manifest of the build that runs.
+    pub manifest: Option<Arc<VerifiedManifest>>,
     /// The machine that it runs on.
     pub machine: MachineContext,
+    /// The activation of the license on that machine.
+    pub proof: ProofContext,
     /// The licenses that were withdrawn.
     pub revocations: RevocationsContext,
     /// Features about to be used.
@@ -60,6 +72,33 @@ pub enum MachineContext {
     /// Nothing; a license bound to a machine is then refused.
     #[default]
     Unknown,
+}
+
+/// What is known of an activation.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum ProofContext {
+    /// Nothing; a license that demands a proof is then refused.
+    #[default]
+    None,
+    /// A proof was named and is not to be believed; the license is then refused for the same reason.
+    Refused(Refusal),
+    /// A proof that a trusted key signed.
+    Verified {
+        /// The proof.
+        proof: Arc<VerifiedProof>,
+        /// When this machine gave the activation back, if it did.
+        released_at: Option<Timestamp>,
+    },
+}
+
+impl ProofContext {
+    fn proof(&self) -> Option<&Arc<VerifiedProof>> {
+        match self {
+            Self::Verified { proof, .. } => Some(proof),
+            Self::None | Self::Refused(_) => None,
+        }
+    }
 }
 
 /// What is known of withdrawn licenses.
@@ -88,7 +127,11 @@ impl Context {
             floor: None,
             tenant: None,
             product: None,
+            product_version: None,
+            environment: None,
+            manifest: None,
             machine: MachineContext::Unknown,
+            proof: ProofContext::None,
             revocations: RevocationsContext::None,
             features: Vec::new(),
             usage: BTreeMap::new(),
@@ -123,7 +166,9 @@ pub fn judge(token: &VerifiedToken, context: &Context) -> Verdict {
         as_of: context.now,
         key_id: Some(token.key_id()),
         license,
+        proof: context.proof.proof().map(|verified| Arc::new(verified.proof.clone())),
         effective_limits,
+        kind: "license",
     }
 }
 
@@ -134,12 +179,7 @@ fn judge_license(license: &License, context: &Context, findings: &mut Findings) 
     product::judge(license, context, findings);
     machine::judge(license, context, findings);
     revoked::judge(license, context, findings);
-    match license.activation {
-        Activation::None => findings.skip("activation", "no proof is demanded"),
-        Activation::Proof => {
-            findings.fail("activation", Code::ProofRequired, "the license is valid only with an activation proof");
-        }
-    }
+    activation::judge(license, context, findings);
     entitled::judge(license, context, findings);
     build::judge(license, context, findings);
 }
@@ -166,14 +206,16 @@ impl Findings {
     }
 
     fn state(&self, license: Option<&License>, now: Timestamp) -> State {
-        // These leave the license what it is: the holder asked for more than it grants, or is late.
-        let of_the_license = |code| !matches!(code, Code::BuildNotCovered | Code::Expired | Code::NotEntitled);
-        match license {
-            Some(license) if !self.refusals.iter().any(|refusal| of_the_license(refusal.code)) => {
-                window::state(license, now)
-            }
-            _ => State::Invalid,
-        }
+        let Some(license) = license else { return State::Invalid };
+        let state = window::state(license, now);
+        // These leave the license what it is: the holder asked for more than it grants, or is late. An activation that has
+        // expired is no license that has.
+        let leaves = |code| match code {
+            Code::BuildNotCovered | Code::NotEntitled => true,
+            Code::Expired => state == State::Expired,
+            _ => false,
+        };
+        if self.refusals.iter().all(|refusal| leaves(refusal.code)) { state } else { State::Invalid }
     }
 }
 

@@ -138,7 +138,9 @@ impl fmt::Display for ReleaseError {
             }
             Self::Envelope(error) => write!(f, "the release is not to be believed: {error}"),
             Self::Json(error) => write!(f, "this is no release: {error}"),
-            Self::OtherProof(found, wanted) => write!(f, "the release gives back `{found}`, and the proof is `{wanted}`"),
+            Self::OtherProof(found, wanted) => {
+                write!(f, "the release gives back `{found}`, and the proof is `{wanted}`")
+            }
         }
     }
 }

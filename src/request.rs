@@ -238,7 +238,11 @@ impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Critical(name) => {
-                write!(f, "the document demands that `{}` be understood, and this version does not", name.escape_debug())
+                write!(
+                    f,
+                    "the document demands that `{}` be understood, and this version does not",
+                    name.escape_debug()
+                )
             }
             Self::Fingerprint(error) => error.fmt(f),
             Self::InstanceKey(error) => write!(f, "the member `instanceKey`: {error}"),

@@ -173,6 +173,19 @@ impl UnverifiedToken {
 
     /// Returns when the license says it was issued. A sealed one does not say before it is opened; its key's window is
     /// judged then.
+    /// Returns the token's text, which its parts determine.
+    pub fn to_token(&self) -> Token {
+        Token(format!("{}.{}", STANDARD.encode(&self.payload), STANDARD.encode(self.signature)))
+    }
+
+    /// Returns the id of the license, as it claims; `None` where it is sealed.
+    pub fn unverified_license_id(&self) -> Option<String> {
+        match &self.body {
+            Body::Open(license) => Some(license.license_id.clone()),
+            Body::Sealed(_) => None,
+        }
+    }
+
     fn unverified_issued_at(&self) -> Option<Timestamp> {
         match &self.body {
             Body::Open(license) => Some(license.issued_at),

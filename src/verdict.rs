@@ -9,6 +9,7 @@ use crate::code::{Code, Exit};
 use crate::id::KeyId;
 use crate::json::Writer;
 use crate::license::License;
+use crate::proof::Proof;
 use crate::time::{DAY, Timestamp};
 
 /// What a license is to its holder.
@@ -96,8 +97,12 @@ pub struct Verdict {
     pub key_id: Option<KeyId>,
     /// The claims, once their signature is proved.
     pub license: Option<Arc<License>>,
+    /// The activation it was judged with.
+    pub proof: Option<Arc<Proof>>,
     /// The numbers that hold now, sorted by key.
     pub effective_limits: Vec<EffectiveLimit>,
+    /// What was judged: `license`, or `proof` for a license inside its proof.
+    pub kind: &'static str,
 }
 
 impl Verdict {
@@ -111,7 +116,9 @@ impl Verdict {
             as_of,
             key_id: None,
             license: None,
+            proof: None,
             effective_limits: effective_limits(None, defaults),
+            kind: "license",
         }
     }
 
@@ -156,13 +163,16 @@ impl Verdict {
             Some(id) => out.name("keyId").plain(id),
             None => out.name("keyId").null(),
         }
-        out.name("kind").string("license");
+        out.name("kind").string(self.kind);
         match &self.license {
             Some(license) => license.write_readable(out.name("license")),
             None => out.name("license").null(),
         }
         if let Some(line) = line {
             out.name("line").integer(line.into());
+        }
+        if let Some(proof) = &self.proof {
+            proof.write_readable(out.name("proof"));
         }
         out.name("refusals").begin_array();
         for refusal in &self.refusals {

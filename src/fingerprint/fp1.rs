@@ -111,6 +111,11 @@ impl Fp1 {
         out.end_object();
     }
 
+    /// Returns the component of this name.
+    pub(super) fn find(&self, name: &str) -> Option<&Component> {
+        self.components.iter().find(|component| component.name == name)
+    }
+
     /// Returns the options that read what this document holds.
     pub(super) fn read_options(&self) -> ReadOptions {
         let firmware = self.components.iter().any(|component| matches!(&*component.name, PRODUCT_UUID | BOARD_SERIAL));

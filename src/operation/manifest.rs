@@ -17,7 +17,7 @@ use std::path::Path;
 
 pub use patterns::{PatternError, Patterns};
 pub use verdict::TreeVerdict;
-pub use verify::{Extras, Tree, verify};
+pub use verify::{Extras, Tree, signed, unverified, verify};
 
 use crate::code::Code;
 use crate::json::steers;

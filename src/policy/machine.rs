@@ -1,19 +1,30 @@
-//! The machine rule: a license bound to a machine holds on that machine alone.
+//! The machine rule: a license or proof bound to a machine holds on that machine alone.
 
 use super::{Context, Findings, MachineContext};
 use crate::code::Code;
-use crate::fingerprint::Outcome;
+use crate::fingerprint::{Fingerprint, Outcome};
 use crate::license::License;
 
 pub(super) fn judge(license: &License, context: &Context, findings: &mut Findings) {
-    let Some(fingerprint) = &license.fingerprint else {
-        findings.skip("machine", "the license is bound to none");
-        return;
-    };
+    let proof = context.proof.proof();
+    match &license.fingerprint {
+        Some(fingerprint) => compare("license", fingerprint, context, findings),
+        None if proof.is_none() => findings.skip("machine", "the license is bound to none"),
+        None => {}
+    }
+    // What a proof says of the machine stands beside what the license says: both must hold.
+    if let Some(verified) = proof
+        && license.fingerprint.as_ref() != Some(&verified.proof.fingerprint)
+    {
+        compare("proof", &verified.proof.fingerprint, context, findings);
+    }
+}
+
+fn compare(document: &str, fingerprint: &Fingerprint, context: &Context, findings: &mut Findings) {
     match &context.machine {
         MachineContext::Any => findings.skip("machine", "any machine was said to do"),
         MachineContext::Unknown => {
-            let message = "the license is bound to a machine, and this one's fingerprint was not given";
+            let message = format!("the {document} is bound to a machine, and this one's fingerprint was not given");
             findings.fail("machine", Code::MachineUnreadable, message);
         }
         MachineContext::This(machine) => {

@@ -19,6 +19,22 @@ pub(super) fn judge(license: &License, context: &Context, findings: &mut Finding
         let message = format!("the revocations of {} had a successor due on {due}, and it is {now}", list.issued_at);
         findings.fail("revocations", Code::Stale, message);
     }
+    let proof = context.proof.proof().map(|verified| &verified.proof);
+    let known = proof.and_then(|proof| proof.revocation_sequence.map(|sequence| (sequence, proof.activated_at)));
+    // A list issued later under a lower number begins a new series, and is no older one.
+    if let Some((sequence, activated_at)) = known
+        && list.sequence < sequence
+        && list.issued_at < activated_at
+    {
+        let message = format!("the proof knows of revocations {sequence}, and these are {}", list.sequence);
+        findings.fail("revocations", Code::RolledBack, message);
+    }
+    if let Some((proof, entry)) = proof.and_then(|proof| Some((proof, list.find(&proof.proof_id)?)))
+        && now >= entry.grace_until()
+    {
+        let message = format!("the issuer withdrew the activation {} on {}", proof.proof_id, entry.at);
+        findings.fail("revocations", Code::Revoked, message);
+    }
     match list.find(&license.license_id) {
         None => findings.pass("revocations", format!("not in list {} of {}", list.sequence, list.issued_at)),
         Some(entry) => {

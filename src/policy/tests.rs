@@ -1,6 +1,7 @@
 use super::*;
 use crate::key::SecretKey;
 use crate::keyring::Keyring;
+use crate::license::Activation;
 use crate::time::DAY;
 use crate::token::Token;
 use crate::verdict::Source;

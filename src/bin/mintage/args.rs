@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 
 use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
 
-use crate::command::{completions, fingerprint, inspect, keygen, mint, verify};
+use crate::command::{activate, completions, fingerprint, inspect, keygen, mint, verify};
 
 /// Mint, verify and inspect software licenses offline
 #[derive(Debug, Parser)]
@@ -47,6 +47,7 @@ pub(crate) enum Command {
     Verify(Box<verify::Arguments>),
     Inspect(inspect::Arguments),
     Fingerprint(fingerprint::Arguments),
+    Activate(Box<activate::Arguments>),
     Completions(completions::Arguments),
 }
 

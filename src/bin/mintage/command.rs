@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod activate;
 pub(crate) mod completions;
 pub(crate) mod fingerprint;
 pub(crate) mod inspect;
@@ -8,10 +9,13 @@ pub(crate) mod mint;
 pub(crate) mod mint_batch;
 pub(crate) mod mint_keyring;
 pub(crate) mod mint_manifest;
+pub(crate) mod mint_proof;
 pub(crate) mod mint_revocations;
+pub(crate) mod mint_unlock;
 pub(crate) mod verify;
 pub(crate) mod verify_batch;
 pub(crate) mod verify_manifest;
+pub(crate) mod verify_proof;
 
 use std::process::ExitCode;
 
@@ -26,6 +30,7 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => verify::run(&arguments, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments, terminal),
+        Command::Activate(arguments) => activate::run(&arguments, terminal),
         Command::Completions(arguments) => completions::run(&arguments, terminal),
     }
 }

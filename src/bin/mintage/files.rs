@@ -316,7 +316,7 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-fn bounded(source: impl Read, limit: usize, name: impl Fn() -> String) -> Result<Vec<u8>, FileError> {
+pub(crate) fn bounded(source: impl Read, limit: usize, name: impl Fn() -> String) -> Result<Vec<u8>, FileError> {
     // A secret fits from the start: growing would leave copies of it in memory that nobody wipes.
     let mut data = Vec::with_capacity(limit.min(SECRET_BYTES) + 1);
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
@@ -325,14 +325,10 @@ fn bounded(source: impl Read, limit: usize, name: impl Fn() -> String) -> Result
         fault: Fault::Read,
         source: Some(error),
     })?;
-    if data.len() > limit {
-        let what = format!("{} is larger than the {limit} bytes that are read", name());
-        return Err(FileError { what, fault: Fault::TooLarge, source: None });
-    }
-    Ok(data)
+    if data.len() > limit { Err(FileError::too_large(&name(), limit)) } else { Ok(data) }
 }
 
-fn quoted(path: &Path) -> String {
+pub(crate) fn quoted(path: &Path) -> String {
     format!("`{}`", path.display())
 }
 
@@ -349,6 +345,11 @@ impl FileError {
 
     pub(crate) fn writing(path: &Path, error: io::Error) -> Self {
         Self { what: format!("{} could not be written", quoted(path)), fault: Fault::Write, source: Some(error) }
+    }
+
+    pub(crate) fn too_large(name: &str, limit: usize) -> Self {
+        let what = format!("{name} is larger than the {limit} bytes that are read");
+        Self { what, fault: Fault::TooLarge, source: None }
     }
 
     fn exists(path: &Path) -> Self {

@@ -44,16 +44,31 @@ pub(crate) struct Machine {
     source: Source,
 }
 
+/// The machine that documents are compared with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Here<'a> {
+    pub(crate) source: &'a Source,
+    /// Its exact fingerprint, as an argument gives it.
+    pub(crate) exact: Option<&'a str>,
+    /// Whether any machine will do.
+    pub(crate) any: bool,
+}
+
+impl Here<'_> {
+    /// Reads what documents bound to these fingerprints are compared with.
+    pub(crate) fn context(self, bound: &[&Fingerprint]) -> anyhow::Result<MachineContext> {
+        match bound {
+            _ if self.any => Ok(MachineContext::Any),
+            [] => Ok(MachineContext::Unknown),
+            bound => self.source.machine(bound, self.exact).map(MachineContext::This),
+        }
+    }
+}
+
 impl Machine {
-    /// Reads what a document bound to `fingerprint` is compared with.
-    pub(crate) fn context(&self, fingerprint: Option<&Fingerprint>) -> anyhow::Result<MachineContext> {
-        if self.any_machine {
-            return Ok(MachineContext::Any);
-        }
-        match fingerprint {
-            None => Ok(MachineContext::Unknown),
-            Some(bound) => self.source.machine(bound, self.fingerprint.as_deref()).map(MachineContext::This),
-        }
+    /// Returns the machine that documents are compared with.
+    pub(crate) fn here(&self) -> Here<'_> {
+        Here { source: &self.source, exact: self.fingerprint.as_deref(), any: self.any_machine }
     }
 
     /// Reads what any license could be compared with.
@@ -69,12 +84,23 @@ impl Machine {
 }
 
 impl Source {
-    /// Reads what one fingerprint is compared with; `value` is this machine's exact one, as an argument gives it.
-    pub(crate) fn machine(&self, bound: &Fingerprint, value: Option<&str>) -> anyhow::Result<Reading> {
-        Ok(match bound {
-            Fingerprint::Exact(_) => Reading { exact: exact(value)?, ..Reading::default() },
-            bound => Reading { readings: self.read(bound.read_options())?, ..Reading::default() },
-        })
+    /// Reads what fingerprints are compared with; `value` is this machine's exact one, as an argument gives it.
+    pub(crate) fn machine(&self, bound: &[&Fingerprint], value: Option<&str>) -> anyhow::Result<Reading> {
+        let mut machine = Reading::default();
+        if bound.iter().any(|bound| matches!(bound, Fingerprint::Exact(_))) {
+            machine.exact = exact(value)?;
+        }
+        let options = |wanted: Profile| {
+            let options = bound.iter().filter(|bound| matches!(bound, Fingerprint::Fp1(_)));
+            let options = options.map(|bound| bound.read_options()).filter(move |options| options.profile == wanted);
+            // Of several, the one that takes more rights reads what the others do.
+            options.max_by_key(|options| options.privilege == Privilege::Privileged)
+        };
+        if let Some(options) = options(Profile::Host) {
+            machine.readings = self.read(options)?;
+        }
+        machine.vm_readings = options(Profile::Vm).map(|options| self.read(options)).transpose()?;
+        Ok(machine)
     }
 
     /// Reads the machine's components.

@@ -3,11 +3,15 @@
 mod args;
 mod clock;
 mod command;
+mod document;
+mod enrol;
 mod failure;
 mod files;
+mod instance;
 mod journal;
 mod keys;
 mod machine;
+mod memory;
 mod output;
 #[cfg(test)]
 mod pages;
@@ -15,6 +19,7 @@ mod process;
 mod prompt;
 mod random;
 mod render;
+mod request;
 mod tree;
 
 use std::process::ExitCode;

@@ -28,6 +28,11 @@ impl Output {
         if self.force { Overwrite::Replace } else { Overwrite::Forbid }
     }
 
+    /// Refuses an output file that could not be written, before any work is done for it.
+    pub(crate) fn check(&self) -> Result<(), FileError> {
+        self.file().map_or(Ok(()), |path| files::check_target(path, self.overwrite()))
+    }
+
     /// Writes a document.
     pub(crate) fn write(&self, data: &str, terminal: &Terminal) -> Result<(), FileError> {
         match self.file() {

@@ -8,7 +8,7 @@ use super::verdict::TreeVerdict;
 use super::walk::{self, EntryKind};
 use super::{Patterns, Reading, TreeFault};
 use crate::code::Code;
-use crate::dsse::Envelope;
+use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::json::{self, Value};
 use crate::keyring::Keyring;
 use crate::manifest::compare::{Comparison, Found, Thing, compare};
@@ -48,8 +48,7 @@ pub struct Tree<'a> {
 /// manifest that is not believed.
 pub fn verify(text: &[u8], keyring: &Keyring, tree: Tree<'_>) -> TreeVerdict {
     let mut verdict = TreeVerdict::new(tree.now);
-    let verified = envelope(text).and_then(|envelope| Manifest::verify(&envelope, keyring));
-    let VerifiedManifest { manifest, key_id } = match verified {
+    let VerifiedManifest { manifest, key_id, .. } = match signed(text, keyring) {
         Ok(verified) => verified,
         Err(error) => {
             verdict.fail("signature", Refusal::new(error.code(), error));
@@ -73,6 +72,27 @@ fn envelope(text: &[u8]) -> Result<Envelope, ManifestError> {
         _ => Envelope::parse(text),
     };
     parsed.map_err(ManifestError::Envelope)
+}
+
+/// Reads a manifest without believing it.
+///
+/// # Errors
+/// [`ManifestError`] for what is no manifest.
+pub fn unverified(text: &[u8]) -> Result<Manifest, ManifestError> {
+    let envelope = envelope(text)?;
+    if envelope.payload_type() != Kind::Manifest.payload_type() {
+        let found = envelope.payload_type().to_owned();
+        return Err(ManifestError::Envelope(EnvelopeError::WrongKind(Kind::Manifest.payload_type(), found)));
+    }
+    Manifest::parse(envelope.unverified_payload())
+}
+
+/// Reads a manifest that a trusted key signed, alone or in a Sigstore bundle; the tree is not looked at.
+///
+/// # Errors
+/// [`ManifestError`] for what is no manifest, or not to be believed.
+pub fn signed(text: &[u8], keyring: &Keyring) -> Result<VerifiedManifest, ManifestError> {
+    Manifest::verify(&envelope(text)?, keyring)
 }
 
 fn judge_product(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {

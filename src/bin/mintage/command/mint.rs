@@ -20,7 +20,7 @@ use mintage::policy::Context;
 use mintage::seal::SealSecret;
 use mintage::time::{DAY, Timestamp};
 
-use crate::command::{mint_batch, mint_keyring, mint_manifest, mint_revocations};
+use crate::command::{mint_batch, mint_keyring, mint_manifest, mint_proof, mint_revocations, mint_unlock};
 use crate::failure::Failure;
 use crate::files;
 use crate::keys::{Signer, Trust};
@@ -76,7 +76,9 @@ pub(crate) struct Arguments {
 enum Document {
     Keyring(mint_keyring::Arguments),
     Manifest(mint_manifest::Arguments),
+    Proof(mint_proof::Arguments),
     Revocations(mint_revocations::Arguments),
+    Unlock(mint_unlock::Arguments),
 }
 
 /// The claims of the license, or the defaults of a batch.
@@ -150,7 +152,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     match &arguments.document {
         Some(Document::Keyring(arguments)) => return mint_keyring::run(arguments, terminal),
         Some(Document::Manifest(arguments)) => return mint_manifest::run(arguments, terminal),
+        Some(Document::Proof(arguments)) => return mint_proof::run(arguments, terminal),
         Some(Document::Revocations(arguments)) => return mint_revocations::run(arguments, terminal),
+        Some(Document::Unlock(arguments)) => return mint_unlock::run(arguments, terminal),
         None => {}
     }
     let minting = Minting {

@@ -5,25 +5,31 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use mintage::code::{Code, Exit};
+use mintage::code::Exit;
+use mintage::armor::Repair;
+use mintage::dsse::{Envelope, Kind};
 use mintage::json;
 use mintage::keyring::Keyring;
-use mintage::operation::revocations::{self, Admission};
-use mintage::operation::verify::{self, Against, MAX_TEXT_BYTES, Verification};
+use mintage::operation::document::{Document, Opened};
+use mintage::operation::revocations;
+use mintage::operation::verify::{self, Against, Verification};
 use mintage::policy::Context;
 use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::seal::SealSecret;
-use mintage::state::{MAX_STATE_BYTES, VerifierState};
+use mintage::state::VerifierState;
 use mintage::time::Timestamp;
 use mintage::verdict::{Outcome, Refusal, State, Verdict};
 
 use crate::clock;
 use crate::command::mint::secret;
-use crate::command::{verify_batch, verify_manifest};
+use crate::command::verify_proof::{Activated, Running};
+use crate::command::{verify_batch, verify_manifest, verify_proof};
+use crate::document::{self, Found};
 use crate::failure::Failure;
-use crate::files::{self, FileError, Mode, Overwrite};
+use crate::files::{self, FileError};
 use crate::keys::Trust;
 use crate::machine::Machine;
+use crate::memory;
 use crate::output::Output;
 use crate::render::Terminal;
 
@@ -32,17 +38,18 @@ const DEFAULTS_HINT: &str = "write {\"max_apps\":3}";
 /// The largest file of default-tier limits, in bytes.
 const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 
-/// Verify a license, or a manifest against the files in --dir
+/// Verify a license, an activation proof, or any other signed document; a manifest against the files in --dir
 ///
 /// For a yes all of this must hold: a trusted key signed it and may sign licenses; it is within its window or grace; the
 /// clock is right; tenant, product and machine are the ones named; it grants every feature asked for; no limit is
-/// exceeded. Every refusal is reported. No socket is ever opened.
+/// exceeded. A proof is judged together with the license inside it, and must cover environment, version and build. Every
+/// refusal is reported. No socket is ever opened.
 ///
 /// Without DOC the license is MINTAGE_LICENSE (the text), else the file MINTAGE_LICENSE_FILE, else ./license.lic: the
 /// first that exists is the one judged.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// License or manifest file, `-` for standard input, or the license itself
+    /// The document's file, `-` for standard input, or the license itself
     #[arg(value_name = "DOC", conflicts_with = "batch")]
     document: Option<String>,
     #[command(flatten)]
@@ -80,8 +87,13 @@ pub(crate) struct Arguments {
     /// Open a sealed license with the secret in FILE
     #[arg(long, value_name = "FILE")]
     unseal: Option<PathBuf>,
+    /// Start the memory in --state anew, once, as the issuer allows with an unlock
+    #[arg(long, value_name = "FILE", requires = "state")]
+    unlock: Option<PathBuf>,
     #[command(flatten)]
     machine: Machine,
+    #[command(flatten)]
+    activated: Activated,
     /// Verify every line of a JSONL file: a token, or {"token":TEXT}
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
@@ -93,9 +105,9 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut context = arguments.context()?;
-    let mut state = arguments.state.as_deref().map(read_state).transpose()?;
-    context.floor = state.as_ref().and_then(|state| state.latest_seen);
     let keyring = arguments.trust.keyring();
+    let mut state = arguments.memory(&keyring, context.now, terminal)?;
+    context.floor = state.as_ref().and_then(|state| state.latest_seen);
     let admission = match (&arguments.revocations, &keyring) {
         (Some(path), Ok(keyring)) => {
             let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
@@ -119,12 +131,12 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     if arguments.build.dir.is_some() {
         let keyring = keyring?;
         let path = arguments.build.license.as_deref();
-        let found = path.map(read).transpose()?;
+        let found = path.map(document::read).transpose()?;
         let judged =
             found.map(|found| judge(&found, &keyring, &mut context, arguments, secret.as_ref())).transpose()?;
         let license = judged.map(|verification| verification.verdict);
         if let (Some(path), Some(state), Some(verdict)) = (&arguments.state, &mut state, &license) {
-            remember(path, state, verdict, admission.as_ref())?;
+            memory::remember(path, state, verdict, admission.as_ref())?;
         }
         let product = arguments.product.as_deref();
         let beside =
@@ -133,14 +145,53 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         return verify_manifest::run(document, &arguments.build, &beside, &arguments.output, terminal);
     }
     verify_manifest::needs_dir(arguments.document.as_deref())?;
-    let Some(found) = find_license(arguments.document.as_deref())? else {
-        return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
+    let Some(found) = document::find_license(arguments.document.as_deref())? else {
+        return answer(&verify::absent(&context), &[], &arguments.output, terminal);
     };
-    let verification = judge(&found, &keyring?, &mut context, arguments, secret.as_ref())?;
+    let keyring = keyring?;
+    arguments.activated.add_to(&mut context, &keyring)?;
+    let Verification { verdict, repairs } = match document::open(&found)? {
+        Some(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
+            let running = arguments.running(&keyring, &context, secret.as_ref());
+            let verdict = match arguments.build.license.as_deref() {
+                None => verify_proof::judge(&envelope, running)?,
+                Some(path) => judge_beside(&document::read(path)?, &envelope, running)?,
+            };
+            Verification { verdict, repairs }
+        }
+        Some(Opened { document: Document::Envelope(envelope, Some(kind)), repairs }) => {
+            repairs.iter().for_each(|repair| terminal.note(&format!("mended: {repair}")));
+            let (activated, output) = (&arguments.activated, &arguments.output);
+            return verify_proof::other(&envelope, kind, activated, &keyring, &context, output, terminal);
+        }
+        Some(Opened { document: Document::Request(_), .. }) => return Err(verify_proof::unjudged("request")),
+        _ => match arguments.activated.proof.as_deref() {
+            None => judge(&found, &keyring, &mut context, arguments, secret.as_ref())?,
+            Some(path) => {
+                let proof = verify_proof::read_proof(path)?;
+                let verdict = judge_beside(&found, &proof, arguments.running(&keyring, &context, secret.as_ref()))?;
+                Verification { verdict, repairs: Vec::new() }
+            }
+        },
+    };
     if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
-        remember(path, state, &verification.verdict, admission.as_ref())?;
+        memory::remember(path, state, &verdict, admission.as_ref())?;
     }
-    answer(&verification, arguments, terminal)
+    answer(&verdict, &repairs, &arguments.output, terminal)
+}
+
+/// Judges a license beside a proof of its activation.
+fn judge_beside(found: &Found, proof: &Envelope, running: Running<'_>) -> anyhow::Result<Verdict> {
+    let context = verify_proof::admit(proof, found.text(), running)?;
+    let against = Against { keyring: running.keyring, context: &context, secret: running.secret };
+    Ok(match found {
+        Found::Text(text) => verify::license_bytes(text, against).verdict,
+        Found::TooLarge(error) => too_large(error, &context),
+    })
+}
+
+fn too_large(error: &FileError, context: &Context) -> Verdict {
+    Verdict::refused(State::Invalid, Refusal::new(error.code(), error), context.now, &context.defaults)
 }
 
 /// Judges what was found, on this machine if the license asks for one.
@@ -154,46 +205,12 @@ fn judge(
     let text = match found {
         Found::Text(text) => text,
         Found::TooLarge(error) => {
-            let refusal = Refusal::new(error.code(), error);
-            let verdict = Verdict::refused(State::Invalid, refusal, context.now, &context.defaults);
-            return Ok(Verification { verdict, repairs: Vec::new() });
+            return Ok(Verification { verdict: too_large(error, context), repairs: Vec::new() });
         }
     };
     let bound = std::str::from_utf8(text).ok().and_then(|text| verify::unverified_fingerprint(text, secret));
-    context.machine = arguments.machine.context(bound.as_ref())?;
+    context.machine = arguments.machine.here().context(bound.iter().collect::<Vec<_>>().as_slice())?;
     Ok(verify::license_bytes(text, Against { keyring, context, secret }))
-}
-
-/// Reads what was remembered; a file that is not there yet remembers nothing.
-fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
-    if matches!(path.symlink_metadata(), Err(error) if error.kind() == std::io::ErrorKind::NotFound) {
-        return Ok(VerifierState::default());
-    }
-    VerifierState::parse(&files::read_setting(path, MAX_STATE_BYTES)?).map_err(|error| {
-        let message = format!("the state `{}` is damaged: {error}", path.display());
-        let hint = "restore it from a backup; removing it forgets every time that was seen";
-        Failure::new(error.code(), message).hint(hint).unable().into()
-    })
-}
-
-/// Remembers the times of an accepted license and the sequence of an accepted list; what was refused changes nothing.
-fn remember(
-    path: &Path,
-    state: &mut VerifierState,
-    verdict: &Verdict,
-    admission: Option<&Admission>,
-) -> Result<(), FileError> {
-    let before = state.clone();
-    let outdated = verdict.refusals.iter().any(|refusal| refusal.code == Code::Stale);
-    admission.filter(|_| !outdated).iter().for_each(|admission| admission.remember(state));
-    if verdict.is_valid() {
-        state.see(verdict.as_of);
-        verdict.license.iter().for_each(|license| state.see(license.issued_at));
-    }
-    if *state == before {
-        return Ok(());
-    }
-    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)
 }
 
 /// Reads a span such as `12h`, in seconds.
@@ -205,46 +222,35 @@ fn span(text: &str) -> Result<i64, String> {
     }
 }
 
-/// What stands where a license is looked for.
-enum Found {
-    Text(Vec<u8>),
-    /// Something larger than any license, which is refused as one.
-    TooLarge(FileError),
-}
-
-/// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
-fn find_license(document: Option<&str>) -> Result<Option<Found>, FileError> {
-    match document {
-        Some("-") => return read(Path::new("-")).map(Some),
-        // A token begins like no file name that anyone would choose: `{"` in base64.
-        Some(text) if text.starts_with("eyJ") && text.contains('.') && !Path::new(text).exists() => {
-            return Ok(Some(Found::Text(text.as_bytes().to_owned())));
-        }
-        Some(path) => return read(Path::new(path)).map(Some),
-        None => {}
-    }
-    if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
-        return Ok(Some(Found::Text(text.into_encoded_bytes())));
-    }
-    if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
-        return read(Path::new(&path)).map(Some);
-    }
-    let usual = Path::new("license.lic");
-    match usual.symlink_metadata() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        _ => read(usual).map(Some),
-    }
-}
-
-fn read(path: &Path) -> Result<Found, FileError> {
-    match files::read(path, MAX_TEXT_BYTES) {
-        Ok(text) => Ok(Found::Text(text)),
-        Err(error) if error.code() == Code::Malformed => Ok(Found::TooLarge(error)),
-        Err(error) => Err(error),
-    }
-}
-
 impl Arguments {
+    /// Reads what is remembered, after an unlock has taken effect.
+    fn memory(
+        &self,
+        keyring: &anyhow::Result<Keyring>,
+        now: Timestamp,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Option<VerifierState>> {
+        let Some(path) = &self.state else { return Ok(None) };
+        match (&self.unlock, keyring) {
+            (Some(unlock), Ok(keyring)) => {
+                let (here, instance) = (self.machine.here(), &self.activated.instance);
+                let state = memory::unlock(path, unlock, keyring, now, here, instance)?;
+                terminal.note("the memory starts anew, as the issuer allows");
+                Ok(Some(state))
+            }
+            _ => memory::read_state(path).map(Some),
+        }
+    }
+
+    fn running<'a>(
+        &'a self,
+        keyring: &'a Keyring,
+        context: &'a Context,
+        secret: Option<&'a SealSecret>,
+    ) -> Running<'a> {
+        Running { keyring, context, secret, here: self.machine.here(), instance: &self.activated.instance }
+    }
+
     fn context(&self) -> anyhow::Result<Context> {
         let now = clock::now()?;
         let as_of = self.at.as_deref().map(|at| Timestamp::parse_when(at, now)).transpose()?;
@@ -273,15 +279,19 @@ fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
 }
 
 /// Answers on standard output, gives reasons on standard error, and says yes or no by the exit status.
-fn answer(verification: &Verification, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let verdict = &verification.verdict;
-    for repair in &verification.repairs {
+pub(crate) fn answer(
+    verdict: &Verdict,
+    repairs: &[Repair],
+    output: &Output,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
+    for repair in repairs {
         terminal.note(&format!("mended: {repair}"));
     }
     if terminal.json {
-        arguments.output.write(&format!("{}\n", verdict.to_json()), terminal)?;
+        output.write(&format!("{}\n", verdict.to_json()), terminal)?;
     } else {
-        people(verdict, arguments, terminal)?;
+        people(verdict, output, terminal)?;
     }
     if verdict.state == State::Grace {
         terminal.warning("the license is in its grace period; renew it");
@@ -292,7 +302,7 @@ fn answer(verification: &Verification, arguments: &Arguments, terminal: &Termina
     Ok(verdict.exit().map_or(ExitCode::SUCCESS, |exit: Exit| ExitCode::from(exit.status())))
 }
 
-fn people(verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Result<(), FileError> {
+fn people(verdict: &Verdict, output: &Output, terminal: &Terminal) -> Result<(), FileError> {
     let mut lines = Vec::new();
     for check in &verdict.checks {
         let good = check.outcome != Outcome::Fail;
@@ -310,5 +320,5 @@ fn people(verdict: &Verdict, arguments: &Arguments, terminal: &Terminal) -> Resu
         verdict.state.as_str(),
         verdict.as_of
     ));
-    arguments.output.write(&(lines.join("\n") + "\n"), terminal)
+    output.write(&(lines.join("\n") + "\n"), terminal)
 }

@@ -31,8 +31,9 @@ pub(crate) struct Build {
     /// Verify a manifest against the files in DIR
     #[arg(long, value_name = "DIR", conflicts_with = "batch")]
     pub(crate) dir: Option<PathBuf>,
-    /// The license that the build runs under; a manifest for some licenses counts only beside one of them
-    #[arg(long, value_name = "FILE", requires = "dir")]
+    /// The license beside a manifest or proof: a manifest for some licenses counts only beside one of them, and a renewed
+    /// license takes the place of the one inside the proof
+    #[arg(long, value_name = "FILE")]
     pub(crate) license: Option<PathBuf>,
     /// Accept files that the manifest does not list
     #[arg(long, requires = "dir")]

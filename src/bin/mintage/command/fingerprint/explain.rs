@@ -16,9 +16,9 @@ pub(super) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let message = "--show-values shows what identifies this machine, and does so on a terminal only";
         return Err(Failure::new(Code::Usage, message).hint("leave out --json, -o and the pipe, or it").into());
     }
-    let enrolment = arguments.enrolment()?;
-    let readings = arguments.read(&enrolment)?;
-    let surroundings = arguments.source.linux().and_then(|linux| linux.surroundings());
+    let enrolment = arguments.enrol.enrolment(None)?;
+    let readings = arguments.enrol.read(&enrolment, None)?;
+    let surroundings = arguments.enrol.source.linux().and_then(|linux| linux.surroundings());
     let explanation = Explanation::new(readings, surroundings, enrolment);
     let text = if terminal.json { explanation.to_json() } else { people(&explanation, arguments.show_values) };
     arguments.output.write(&format!("{text}\n"), terminal)?;

@@ -1,0 +1,179 @@
+//! `mintage activate`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::code::Code;
+use mintage::dsse::{Envelope, Kind};
+use mintage::operation::document::{self, armored};
+use mintage::policy::Context;
+use mintage::proof::Proof;
+use mintage::release::Release;
+
+use crate::command::verify_proof::{self, Running};
+use crate::enrol::Enrol;
+use crate::failure::Failure;
+use crate::files::{self, Mode};
+use crate::keys::Trust;
+use crate::machine::Here;
+use crate::output::Output;
+use crate::render::Terminal;
+use crate::request::{self, Activation};
+use crate::clock;
+
+/// Activate a license on this machine, with no network
+///
+/// First --request-out writes a request, which goes to the issuer as a file, a mail or a picture. The issuer answers with a
+/// proof (`mint proof --request`). --install verifies the proof on this machine and puts it where the product reads it.
+/// --deactivate gives the activation back: it writes a release for the issuer, and the proof stops counting here at once.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("step").required(true).args(["request_out", "install", "deactivate"]))]
+pub(crate) struct Arguments {
+    /// Write a request to activate --license to FILE (`-` for standard output)
+    #[arg(long, value_name = "FILE", requires = "license")]
+    request_out: Option<PathBuf>,
+    /// Verify --proof on this machine, and write it to FILE
+    #[arg(long, value_name = "FILE", requires = "proof")]
+    install: Option<PathBuf>,
+    /// Give the activation of --proof back, and write the release for the issuer
+    #[arg(long, requires = "proof")]
+    deactivate: bool,
+    /// The issuer's answer, or the installed proof
+    #[arg(long, value_name = "FILE")]
+    proof: Option<PathBuf>,
+    /// Why the activation is given back
+    #[arg(long, requires = "deactivate")]
+    reason: Option<String>,
+    /// The tenant that runs the product
+    #[arg(long)]
+    tenant: Option<String>,
+    #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
+    activation: Activation,
+    #[command(flatten)]
+    enrol: Enrol,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    if let Some(path) = &arguments.request_out {
+        let output = Output { output: Some(path.clone()), force: arguments.output.force };
+        return request::run(&arguments.activation, &arguments.enrol, &output, terminal);
+    }
+    // The arguments see to it that there is one.
+    let path = arguments.proof.as_deref().unwrap_or(Path::new("-"));
+    let envelope = verify_proof::read_proof(path)?;
+    match &arguments.install {
+        Some(target) => install(&envelope, target, arguments, terminal),
+        None => deactivate(path, &envelope, arguments, terminal),
+    }
+}
+
+/// Puts a proof in place once it counts on this machine, and answers a request that was made here.
+fn install(
+    envelope: &Envelope,
+    target: &Path,
+    arguments: &Arguments,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
+    files::check_target(target, arguments.output.overwrite())?;
+    let keyring = arguments.trust.keyring()?;
+    let mut context = Context::at(clock::now()?);
+    context.tenant.clone_from(&arguments.tenant);
+    context.product.clone_from(&arguments.enrol.product);
+    context.environment.clone_from(&arguments.activation.environment);
+    context.product_version.clone_from(&arguments.activation.product_version);
+    if let Some(path) = &arguments.activation.manifest {
+        context.manifest = Some(verify_proof::read_manifest(path, &keyring)?);
+    }
+    let running = Running {
+        keyring: &keyring,
+        context: &context,
+        secret: None,
+        here: Here {
+            source: &arguments.enrol.source,
+            exact: arguments.enrol.fingerprint_value.as_deref(),
+            any: false,
+        },
+        instance: &arguments.activation.instance,
+    };
+    let verdict = verify_proof::judge(envelope, running)?;
+    if let Some(proof) = verdict.proof.as_ref().filter(|_| verdict.is_valid()) {
+        answers_a_request(proof, arguments)?;
+        files::write(target, format!("{}\n", envelope.to_json()).as_bytes(), Mode::Public, arguments.output.overwrite())?;
+        arguments.activation.instance.answered(&proof.instance_key)?;
+        let (id, end) = (&proof.license_id, proof.expires_at);
+        terminal.note(&format!("license {id} is activated on this machine until {end}, by proof {}", proof.proof_id));
+        if terminal.json {
+            terminal.data(format!("{}\n", verdict.to_json()).as_bytes())?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    crate::command::verify::answer(&verdict, &[], &Output { output: None, force: false }, terminal)
+}
+
+/// Holds a proof against what was asked for here: a proof made for another machine's key is of no use to this one.
+fn answers_a_request(proof: &Proof, arguments: &Arguments) -> anyhow::Result<()> {
+    let instance = &arguments.activation.instance;
+    let hint = "make a request here with --request-out, and have it answered";
+    let kid = proof.instance_key.id().kid();
+    if instance.open(&proof.instance_key)?.is_none() {
+        let message = format!("the proof is for instance key {kid}, which this machine does not hold");
+        return Err(Failure::new(Code::NonceMismatch, message).hint(hint).into());
+    }
+    match instance.pending(&proof.instance_key)? {
+        Some(request) if request.nonce != proof.nonce => {
+            let message = format!("the proof answers nonce {}, and {} was asked with", proof.nonce, request.nonce);
+            Err(Failure::new(Code::NonceMismatch, message).hint(hint).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives an activation back. The release is written first: were this cut short, the activation would still be in force here.
+fn deactivate(
+    path: &Path,
+    envelope: &Envelope,
+    arguments: &Arguments,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
+    let instance = &arguments.activation.instance;
+    let proof = Proof::parse(envelope.unverified_payload())
+        .map_err(|error| Failure::new(error.code(), format_args!("proof `{}`: {error}", path.display())))?;
+    let kid = proof.instance_key.id().kid();
+    if let Some(released_at) = instance.released_at(&proof.instance_key)? {
+        let message = format!("the activation {} was given back on {released_at}", proof.proof_id);
+        return Err(Failure::new(Code::Released, message).into());
+    }
+    let Some(key) = instance.open(&proof.instance_key)? else {
+        let message = format!("the proof is for instance key {kid}, which this machine does not hold");
+        return Err(Failure::new(Code::WrongMachine, message)
+            .hint("deactivate on the machine that was activated, as the user who did it")
+            .into());
+    };
+    let release = Release::of(&proof, arguments.reason.clone(), clock::now()?);
+    Release::parse(release.to_payload().as_bytes())
+        .map_err(|error| Failure::new(Code::Usage, format_args!("the release cannot be made: {error}")))?;
+    let signed = Envelope::sign(Kind::Release, release.to_payload().into_bytes(), &[&key]);
+    let json = signed.to_json();
+    let text = if arguments.activation.armor { armored("release", &json) } else { format!("{json}\n") };
+    arguments.output.write(&text, terminal)?;
+    instance.give_back(&proof.instance_key, &signed)?;
+    if path != Path::new("-") {
+        files::remove(path)?;
+    }
+    terminal.note(&format!("the activation {} is given back; send the release to the issuer", proof.proof_id));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Reads a document that must be of one kind.
+pub(crate) fn read_envelope(path: &Path, kind: Kind, limit: usize) -> anyhow::Result<Envelope> {
+    let bytes = files::read(path, limit)?;
+    let opened = document::open(&bytes).and_then(|opened| opened.document.envelope(kind));
+    Ok(opened.map_err(|refusal| {
+        Failure::new(refusal.code, format_args!("`{}`: {}", path.display(), refusal.message))
+    })?)
+}

@@ -1,0 +1,189 @@
+//! `verify` for documents that are judged alone or beside a proof: keyrings, revocations, unlocks, releases and reports of use.
+
+use std::borrow::Cow;
+
+use crate::code::{Code, Exit};
+use crate::dsse::{Envelope, EnvelopeError, Kind};
+use crate::id::KeyId;
+use crate::json::{Writer, canonical, parse};
+use crate::keyring::Keyring;
+use crate::proof::Proof;
+use crate::release::Release;
+use crate::revocations::Revocations;
+use crate::time::{CLOCK_TOLERANCE, Timestamp};
+use crate::trust;
+use crate::unlock::Unlock;
+use crate::verdict::{Check, Outcome, Refusal};
+
+/// The answer to "did somebody whom I trust sign this, and does it still count?".
+#[derive(Clone, Debug)]
+#[must_use = "a verdict that nobody reads lets everything pass"]
+pub struct SignedVerdict {
+    /// What was judged.
+    pub kind: Kind,
+    /// Every reason for a "no"; none means yes.
+    pub refusals: Vec<Refusal>,
+    /// Every rule, in the order judged.
+    pub checks: Vec<Check>,
+    /// The time it was judged for.
+    pub as_of: Timestamp,
+    /// The key that signed, once that is proved.
+    pub key_id: Option<KeyId>,
+    /// The payload, once it is proved; spelled canonically.
+    payload: Option<String>,
+}
+
+/// What a document is judged with.
+#[derive(Clone, Copy, Debug)]
+pub struct Beside<'a> {
+    /// The trusted keys.
+    pub keyring: &'a Keyring,
+    /// The proof whose instance key signs releases and reports of use.
+    pub proof: Option<&'a Envelope>,
+    /// The time to judge for.
+    pub now: Timestamp,
+}
+
+/// Verifies a document of any kind but proofs and manifests, which have verdicts of their own.
+pub fn verify(envelope: &Envelope, kind: Kind, beside: Beside<'_>) -> SignedVerdict {
+    let mut verdict =
+        SignedVerdict { kind, refusals: Vec::new(), checks: Vec::new(), as_of: beside.now, key_id: None, payload: None };
+    match judge(envelope, kind, beside, &mut verdict) {
+        Ok(()) => {
+            verdict.payload = parse(envelope.unverified_payload()).ok().map(|value| canonical(&value));
+        }
+        Err(refusal) => verdict.fail("signature", refusal),
+    }
+    verdict
+}
+
+fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut SignedVerdict) -> Result<(), Refusal> {
+    match kind {
+        Kind::Keyring => {
+            let document = trust::read(envelope).map_err(|error| Refusal::new(error.code(), error))?;
+            verdict.signed(envelope, beside.keyring, document.issued_at)?;
+            verdict.pass("contents", format!("sequence {}, {} keys", document.sequence, document.keys.len()));
+        }
+        Kind::Revocations => {
+            let list = Revocations::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
+            verdict.signed(envelope, beside.keyring, list.issued_at)?;
+            if beside.now > list.next_update {
+                let message = format!("a successor was due on {}, and it is {}", list.next_update, beside.now);
+                verdict.fail("window", Refusal::new(Code::Stale, message));
+            } else {
+                verdict.pass("window", format!("next due {}", list.next_update));
+            }
+            verdict.pass("contents", format!("sequence {}, {} entries", list.sequence, list.entries().len()));
+        }
+        Kind::Unlock => {
+            let unlock = Unlock::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
+            verdict.signed(envelope, beside.keyring, unlock.issued_at)?;
+        }
+        Kind::Release => {
+            let proof = verdict.proof(beside)?;
+            let release = Release::verify(envelope, &proof).map_err(|error| Refusal::new(error.code(), error))?;
+            verdict.key_id = Some(proof.instance_key.id());
+            verdict.pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
+            verdict.clock(release.released_at);
+            verdict.pass("contents", format!("activation {} given back on {}", release.proof_id, release.released_at));
+        }
+        Kind::Usage => {
+            let proof = verdict.proof(beside)?;
+            let instance = Keyring::from(proof.instance_key.clone());
+            let verified = envelope.verify(Kind::Usage, &instance, None, 1);
+            verified.map_err(|error| Refusal::new(error.code(), error))?;
+            verdict.key_id = Some(proof.instance_key.id());
+            verdict.pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
+        }
+        Kind::Manifest | Kind::Proof => {
+            let found = envelope.payload_type().to_owned();
+            let error = EnvelopeError::WrongKind(kind.payload_type(), found);
+            return Err(Refusal::new(error.code(), error));
+        }
+    }
+    Ok(())
+}
+
+impl SignedVerdict {
+    fn pass(&mut self, name: &'static str, detail: impl Into<Cow<'static, str>>) {
+        self.checks.push(Check { name, outcome: Outcome::Pass, detail: detail.into() });
+    }
+
+    fn fail(&mut self, name: &'static str, refusal: Refusal) {
+        self.checks.push(Check { name, outcome: Outcome::Fail, detail: refusal.message.clone().into() });
+        self.refusals.push(refusal);
+    }
+
+    /// Finds who signed a document issued at `issued_at`, and holds that time against the clock.
+    fn signed(&mut self, envelope: &Envelope, keyring: &Keyring, issued_at: Timestamp) -> Result<(), Refusal> {
+        let threshold = keyring.threshold(self.kind.purpose());
+        let verified = envelope.verify(self.kind, keyring, Some(issued_at), threshold);
+        let verified = verified.map_err(|error| Refusal::new(error.code(), error))?;
+        let signers: Vec<String> = verified.signers().iter().map(|key| key.kid().to_string()).collect();
+        self.key_id = verified.signers().first().copied();
+        self.pass("signature", format!("by key {}", signers.join(", ")));
+        self.clock(issued_at);
+        Ok(())
+    }
+
+    fn clock(&mut self, issued_at: Timestamp) {
+        if issued_at.since(self.as_of) > CLOCK_TOLERANCE {
+            let message = format!("the document was issued at {issued_at}, and it is {} here", self.as_of);
+            self.fail("clock", Refusal::new(Code::ClockBehind, message));
+        } else {
+            self.pass("clock", format!("issued at {issued_at}"));
+        }
+    }
+
+    /// Takes the proof that vouches for an instance key.
+    fn proof(&mut self, beside: Beside<'_>) -> Result<Proof, Refusal> {
+        let Some(envelope) = beside.proof else {
+            let message = format!("a {} counts only beside the proof of its activation", self.kind.as_str());
+            return Err(Refusal::new(Code::ProofRequired, message));
+        };
+        let verified = Proof::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
+        self.pass("proof", format!("{}, by key {}", verified.proof.proof_id, verified.key_id.kid()));
+        Ok(verified.proof)
+    }
+
+    /// Whether the answer is yes.
+    pub fn is_valid(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// Returns the class of the exit status; `None` means yes. One certain "no" outweighs what could not be told.
+    pub fn exit(&self) -> Option<Exit> {
+        self.refusals.iter().map(|refusal| refusal.code.exit()).min()
+    }
+
+    /// Returns the verdict as canonical JSON; the payload is its member `document`.
+    pub fn to_json(&self) -> String {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("asOf").string(&self.as_of.to_string());
+        out.name("checks").begin_array();
+        for check in &self.checks {
+            out.begin_object();
+            out.name("detail").string(&check.detail);
+            out.name("name").string(check.name);
+            out.name("outcome").string(check.outcome.as_str());
+            out.end_object();
+        }
+        out.end_array();
+        match &self.payload {
+            Some(payload) => out.name("document").raw(payload),
+            None => out.name("document").null(),
+        }
+        match self.key_id {
+            Some(id) => out.name("keyId").string(&id.to_string()),
+            None => out.name("keyId").null(),
+        }
+        out.name("kind").string(self.kind.as_str());
+        out.name("refusals").begin_array();
+        self.refusals.iter().for_each(|refusal| refusal.write(&mut out));
+        out.end_array();
+        out.name("verdict").string(if self.is_valid() { "valid" } else { "refused" });
+        out.end_object();
+        out.finish()
+    }
+}
