@@ -67,7 +67,8 @@ fn unarmored(text: &str) -> Result<(Cow<'_, str>, Vec<Repair>), Refusal> {
         Ok((label, repaired)) => {
             let json = STANDARD.decode(&repaired.text).ok().and_then(|json| String::from_utf8(json).ok());
             // What is left of a document that was cut off may still be whole groups of base64.
-            let json = json.filter(|json| !matches!(json::parse(json.trim().as_bytes()), Err(json::JsonError::Syntax(_))));
+            let json =
+                json.filter(|json| !matches!(json::parse(json.trim().as_bytes()), Err(json::JsonError::Syntax(_))));
             let cut = || {
                 Refusal::new(Code::DamagedText, format_args!("the armor of the {} is cut off", label.to_lowercase()))
             };

@@ -102,11 +102,7 @@ pub fn unverified_license(bytes: &[u8]) -> Result<Unverified, Refusal> {
 ///
 /// # Errors
 /// What is wrong with its text or signature, `Sealed` without the secret.
-pub fn license(
-    text: &str,
-    keyring: &Keyring,
-    secret: Option<&SealSecret>,
-) -> Result<(Token, VerifiedToken), Refusal> {
+pub fn license(text: &str, keyring: &Keyring, secret: Option<&SealSecret>) -> Result<(Token, VerifiedToken), Refusal> {
     let of_token = |error: TokenError| Refusal::new(error.code(), error);
     let unverified = read(text, &mut Vec::new())?;
     let token = unverified.to_token();

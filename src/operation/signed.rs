@@ -46,8 +46,14 @@ pub struct Beside<'a> {
 
 /// Verifies a document of any kind but proofs and manifests, which have verdicts of their own.
 pub fn verify(envelope: &Envelope, kind: Kind, beside: Beside<'_>) -> SignedVerdict {
-    let mut verdict =
-        SignedVerdict { kind, refusals: Vec::new(), checks: Vec::new(), as_of: beside.now, key_id: None, payload: None };
+    let mut verdict = SignedVerdict {
+        kind,
+        refusals: Vec::new(),
+        checks: Vec::new(),
+        as_of: beside.now,
+        key_id: None,
+        payload: None,
+    };
     match judge(envelope, kind, beside, &mut verdict) {
         Ok(()) => {
             verdict.payload = parse(envelope.unverified_payload()).ok().map(|value| canonical(&value));
@@ -65,7 +71,8 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
             verdict.pass("contents", format!("sequence {}, {} keys", document.sequence, document.keys.len()));
         }
         Kind::Revocations => {
-            let list = Revocations::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
+            let list =
+                Revocations::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
             verdict.signed(envelope, beside.keyring, list.issued_at)?;
             if beside.now > list.next_update {
                 let message = format!("a successor was due on {}, and it is {}", list.next_update, beside.now);

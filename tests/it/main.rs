@@ -1,6 +1,7 @@
 //! One test binary: the commands as users run them, the vectors, and the house rules.
 #![expect(clippy::unwrap_used, reason = "a test that cannot set up its scene has failed")]
 
+mod activate;
 mod armor;
 mod batch;
 mod corpora;

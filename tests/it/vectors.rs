@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mintage::code::Code;
+use mintage::dsse::Envelope;
 use mintage::fingerprint::Machine;
 use mintage::id::decode_hex;
 use mintage::key::{KeyError, PublicKey};
 use mintage::keyring::{KeyStatus, Keyring, Purpose, TrustedKey};
+use mintage::manifest::{BuildSource, Manifest, Scope, Symlinks, VerifiedManifest, Walk};
 use mintage::operation::lines::verify_lines;
+use mintage::operation::proof;
 use mintage::operation::verify::{self, Against};
 use mintage::policy::{Context, MachineContext, RevocationsContext, judge};
 use mintage::revocations::{LicenseHash, Revocation, Revocations};
@@ -26,9 +29,10 @@ use mintage::verdict::{Refusal, State, Verdict};
 use crate::harness::{example, json_line};
 
 /// Every header that a vector may have, in the order in which it has them.
-const HEADERS: [&str; 23] = [
+const HEADERS: [&str; 31] = [
     "expect",
     "state",
+    "kind",
     "key",
     "key-status",
     "key-purpose",
@@ -46,6 +50,13 @@ const HEADERS: [&str; 23] = [
     "usage",
     "default",
     "build-date",
+    "environment",
+    "product-version",
+    "build-product",
+    "build-version",
+    "build-key",
+    "released",
+    "revocations-sequence",
     "fingerprint",
     "secret",
     "machine",
@@ -203,6 +214,9 @@ impl Vector {
         context.revocations = self.revocations();
         context.defaults = self.counts("default");
         context.build_date = self.time("build-date");
+        context.environment = self.one("environment").map(str::to_owned);
+        context.product_version = self.one("product-version").map(str::to_owned);
+        context.manifest = self.build();
         context.machine = match (self.one("machine"), self.one("fingerprint")) {
             (Some("any"), None) => MachineContext::Any,
             (None, Some(text)) => MachineContext::This(Machine { exact: Some(text.to_owned()), ..Machine::default() }),
@@ -224,8 +238,39 @@ impl Vector {
             Revocation { id: LicenseHash::of(id), at, grace_hours, reason: None }
         };
         let entries = self.all("withdrawn").into_iter().map(entry).collect();
-        let list = Arc::new(Revocations::new(1, issued_at, due, entries));
+        let sequence = self.one("revocations-sequence").map_or(1, |sequence| sequence.parse().unwrap());
+        let list = Arc::new(Revocations::new(sequence, issued_at, due, entries));
         RevocationsContext::List { list, max_age: None }
+    }
+
+    /// The manifest of the build that runs, which lists no files.
+    fn build(&self) -> Option<Arc<VerifiedManifest>> {
+        let key_id = key(self.one("build-key")?).unwrap().id();
+        let manifest = Manifest {
+            product: self.one("build-product").unwrap().to_owned(),
+            version: self.one("build-version").unwrap().to_owned(),
+            created_at: Timestamp::EPOCH,
+            scope: Scope::Global,
+            source: BuildSource::default(),
+            walk: Walk { symlinks: Symlinks::Reject, excludes: Vec::new() },
+            files: Vec::new(),
+            links: Vec::new(),
+        };
+        Some(Arc::new(VerifiedManifest { manifest, key_id, signers: [key_id].into() }))
+    }
+
+    /// Judges the envelope of a proof, and the license inside it.
+    fn answer_proof(&self, against: Against<'_>) -> Answer {
+        let verdict = match Envelope::parse(self.text.as_bytes()) {
+            Ok(envelope) => proof::verify(&envelope, against, self.time("released")),
+            Err(error) => {
+                let refusal = Refusal::new(error.code(), error);
+                Verdict::refused(State::Invalid, refusal, against.context.now, &against.context.defaults)
+            }
+        };
+        assert!(verdict.refusals.len() < 2, "one file, one fault: {:?}", verdict.refusals);
+        let expect = verdict.refusals.first().map_or("valid".to_owned(), |refusal| refusal.code.to_string());
+        Answer { expect, state: verdict.state.as_str().to_owned() }
     }
 
     fn secret(&self) -> Option<SealSecret> {
@@ -241,6 +286,9 @@ impl Vector {
             Err(error) => return Answer { expect: error.code().to_string(), state: "INVALID".to_owned() },
         };
         let (context, secret) = (self.context(), self.secret());
+        if self.one("kind") == Some("proof") {
+            return self.answer_proof(Against { keyring: &keyring, context: &context, secret: secret.as_ref() });
+        }
         let parsed = Token::parse(&self.text);
         let is_whole = parsed.is_ok();
         let verified = parsed.and_then(|token| token.verify(&keyring)).and_then(|token| match &secret {

@@ -117,7 +117,8 @@ impl Instance {
     pub(crate) fn released_at(&self, key: &PublicKey) -> anyhow::Result<Option<Timestamp>> {
         let Some(path) = self.file(key, "released").filter(|path| path.exists()) else { return Ok(None) };
         let data = files::read_setting(&path, MAX_RELEASE_BYTES)?;
-        let release = Envelope::parse(&data).ok().and_then(|envelope| Release::parse(envelope.unverified_payload()).ok());
+        let release =
+            Envelope::parse(&data).ok().and_then(|envelope| Release::parse(envelope.unverified_payload()).ok());
         match release {
             Some(release) => Ok(Some(release.released_at)),
             None => {

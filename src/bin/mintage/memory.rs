@@ -24,7 +24,8 @@ pub(crate) fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
     }
     VerifierState::parse(&files::read_setting(path, MAX_STATE_BYTES)?).map_err(|error| {
         let message = format!("the state `{}` is damaged: {error}", path.display());
-        let hint = "restore it from a backup, or ask the issuer for an unlock: `mintage fingerprint --request`, then --unlock";
+        let hint =
+            "restore it from a backup, or ask the issuer for an unlock: `mintage fingerprint --request`, then --unlock";
         Failure::new(error.code(), message).hint(hint).unable().into()
     })
 }
@@ -64,7 +65,11 @@ pub(crate) fn unlock(
     let refuse = |code: Code, message: String| Failure::new(code, format!("unlock `{}`: {message}", unlock.display()));
     let verified = Unlock::verify(&envelope, keyring).map_err(|error| refuse(error.code(), error.to_string()))?;
     if verified.issued_at.since(now) > CLOCK_TOLERANCE {
-        return Err(refuse(Code::ClockBehind, format!("it was issued at {}, and it is {now} here", verified.issued_at)).into());
+        return Err(refuse(
+            Code::ClockBehind,
+            format!("it was issued at {}, and it is {now} here", verified.issued_at),
+        )
+        .into());
     }
     if let mintage::policy::MachineContext::This(machine) = here.context(&[&verified.fingerprint])? {
         let comparison = verified.fingerprint.compare(&machine);

@@ -1,5 +1,6 @@
 //! The scenes that the vectors show. All start from one license and differ in one thing.
 
+mod activated;
 mod judged;
 mod read;
 mod signed;
@@ -22,7 +23,8 @@ pub(super) struct Scene {
 
 /// Every scene.
 pub(super) fn all() -> Vec<Scene> {
-    let rooms = [valid::scenes(), signed::scenes(), read::scenes(), judged::scenes(), withdrawn::scenes()];
+    let rooms =
+        [valid::scenes(), signed::scenes(), read::scenes(), judged::scenes(), withdrawn::scenes(), activated::scenes()];
     rooms.into_iter().flatten().collect()
 }
 

@@ -11,6 +11,7 @@ use mintage::policy::Context;
 use mintage::proof::Proof;
 use mintage::release::Release;
 
+use crate::clock;
 use crate::command::verify_proof::{self, Running};
 use crate::enrol::Enrol;
 use crate::failure::Failure;
@@ -20,7 +21,6 @@ use crate::machine::Here;
 use crate::output::Output;
 use crate::render::Terminal;
 use crate::request::{self, Activation};
-use crate::clock;
 
 /// Activate a license on this machine, with no network
 ///
@@ -73,12 +73,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 }
 
 /// Puts a proof in place once it counts on this machine, and answers a request that was made here.
-fn install(
-    envelope: &Envelope,
-    target: &Path,
-    arguments: &Arguments,
-    terminal: &Terminal,
-) -> anyhow::Result<ExitCode> {
+fn install(envelope: &Envelope, target: &Path, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     files::check_target(target, arguments.output.overwrite())?;
     let keyring = arguments.trust.keyring()?;
     let mut context = Context::at(clock::now()?);
@@ -93,17 +88,18 @@ fn install(
         keyring: &keyring,
         context: &context,
         secret: None,
-        here: Here {
-            source: &arguments.enrol.source,
-            exact: arguments.enrol.fingerprint_value.as_deref(),
-            any: false,
-        },
+        here: Here { source: &arguments.enrol.source, exact: arguments.enrol.fingerprint_value.as_deref(), any: false },
         instance: &arguments.activation.instance,
     };
     let verdict = verify_proof::judge(envelope, running)?;
     if let Some(proof) = verdict.proof.as_ref().filter(|_| verdict.is_valid()) {
         answers_a_request(proof, arguments)?;
-        files::write(target, format!("{}\n", envelope.to_json()).as_bytes(), Mode::Public, arguments.output.overwrite())?;
+        files::write(
+            target,
+            format!("{}\n", envelope.to_json()).as_bytes(),
+            Mode::Public,
+            arguments.output.overwrite(),
+        )?;
         arguments.activation.instance.answered(&proof.instance_key)?;
         let (id, end) = (&proof.license_id, proof.expires_at);
         terminal.note(&format!("license {id} is activated on this machine until {end}, by proof {}", proof.proof_id));
@@ -173,7 +169,6 @@ fn deactivate(
 pub(crate) fn read_envelope(path: &Path, kind: Kind, limit: usize) -> anyhow::Result<Envelope> {
     let bytes = files::read(path, limit)?;
     let opened = document::open(&bytes).and_then(|opened| opened.document.envelope(kind));
-    Ok(opened.map_err(|refusal| {
-        Failure::new(refusal.code, format_args!("`{}`: {}", path.display(), refusal.message))
-    })?)
+    Ok(opened
+        .map_err(|refusal| Failure::new(refusal.code, format_args!("`{}`: {}", path.display(), refusal.message)))?)
 }

@@ -65,6 +65,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     if arguments.request {
         return request::run(&arguments.activation, &arguments.enrol, &arguments.output, terminal);
     }
+    if arguments.enrol.product.is_some() && arguments.enrol.fingerprint_value.is_some() {
+        let message = "an exact fingerprint has no components, product, profile or salt";
+        let hint = "leave out either --fingerprint-value or the rest";
+        return Err(Failure::new(Code::Usage, message).hint(hint).into());
+    }
     let like = arguments.salt_from.as_deref().map(|path| Ok::<_, anyhow::Error>(Like::Named(fp1(path)?, path)));
     print(&arguments.enrol.fingerprint(like.transpose()?.as_ref(), terminal)?, arguments, terminal)
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use mintage::code::Exit;
 use mintage::armor::Repair;
+use mintage::code::Exit;
 use mintage::dsse::{Envelope, Kind};
 use mintage::json;
 use mintage::keyring::Keyring;

@@ -78,9 +78,8 @@ pub(crate) fn read_proof(path: &Path) -> anyhow::Result<Envelope> {
 /// Reads the manifest of the build that runs; one that is not believed answers no question about a license.
 pub(crate) fn read_manifest(path: &Path, keyring: &Keyring) -> anyhow::Result<Arc<VerifiedManifest>> {
     let text = files::read_setting(path, MAX_MANIFEST_BYTES)?;
-    let verified = signed(&text, keyring).map_err(|error| {
-        Failure::new(error.code(), format_args!("manifest `{}`: {error}", path.display())).unable()
-    })?;
+    let verified = signed(&text, keyring)
+        .map_err(|error| Failure::new(error.code(), format_args!("manifest `{}`: {error}", path.display())).unable())?;
     Ok(Arc::new(verified))
 }
 

@@ -1,0 +1,178 @@
+//! `mint proof`: what a request is answered with, and why it is not.
+
+use insta::assert_snapshot;
+use mintage::dsse::Envelope;
+use mintage::json::{Value, parse};
+
+use super::{Bench, customer, example};
+
+/// The payload of a proof, as text.
+fn payload(bench: &Bench, name: &str) -> String {
+    let envelope = Envelope::parse(bench.read(name).as_bytes()).unwrap();
+    String::from_utf8(envelope.unverified_payload().to_vec()).unwrap()
+}
+
+fn member(json: &str, name: &str) -> String {
+    let members = parse(json.trim().as_bytes()).unwrap().into_object("proof").unwrap();
+    match members.into_iter().find(|(other, _)| other == name) {
+        Some((_, Value::String(text))) => text.into_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A request as another program writes it.
+fn request(license: &str, more: &str) -> String {
+    format!(
+        "{{\"createdAt\":1767225600,\"fingerprint\":\"node-1\",\
+         \"instanceKey\":\"ewXX3PQ8rJfa0myDrGqwrrTUV3Kvm7VVzOhgIk0+BDc=\",\"kind\":\"mintage/request/v1\",\
+         {license},\"nonce\":\"AQEBAQEBAQEBAQEBAQEBAQ==\"{more}}}"
+    )
+}
+
+#[test]
+fn a_proof_says_what_was_asked_and_carries_the_license_whole() {
+    let bench = customer();
+    assert_eq!(
+        bench.ask(&["request.json", "--environment", "production", "--product-version", "1.2.0"]).status,
+        Some(0)
+    );
+    assert_snapshot!(bench.answer(&["-o", "proof.json"]), @r"
+    ------- stderr -------
+    mintage: minted proof p-1 for license lic-1, until 9999-12-31T23:59:59Z
+    [exit status: 0]
+    ");
+    let (asked, said) = (bench.read("request.json"), payload(&bench, "proof.json"));
+    for name in ["environment", "fingerprint", "instanceKey", "license", "nonce", "product", "productVersion"] {
+        assert_eq!(member(&asked, name), member(&said, name), "{name}");
+    }
+    assert_eq!(member(&said, "license"), bench.read("acme.lic"));
+    assert_eq!((member(&said, "licenseId"), member(&said, "tenantId")), ("lic-1".to_owned(), "acme".to_owned()));
+    assert_ne!(member(&said, "heartbeatNonce"), member(&said, "nonce"));
+}
+
+#[test]
+fn a_request_by_id_is_answered_with_the_license_at_hand() {
+    let bench = customer();
+    bench.write("request.json", request("\"licenseId\":\"lic-1\"", ""));
+    let without = bench.answer(&[]);
+    assert_eq!(without.status, Some(1), "{without}");
+    assert!(without.stderr().contains("error[no-license]"), "{without}");
+    assert_eq!(bench.answer(&["--license", "acme.lic", "-o", "proof.json"]).status, Some(0));
+    assert_eq!(member(&payload(&bench, "proof.json"), "license"), bench.read("acme.lic"));
+    bench.write("request.json", request("\"licenseKey\":\"MTG-1\"", ""));
+    let by_key = bench.answer(&[]);
+    assert_eq!(by_key.status, Some(3), "{by_key}");
+    assert!(by_key.stderr().contains("error[ledger-unavailable]"), "{by_key}");
+}
+
+#[test]
+fn every_reason_is_given_and_nothing_is_minted() {
+    let bench = customer();
+    let other = bench.mint(&["--id", "lic-2", "--tenant", "globex", "--expires", "2026-01-01", "--product", "other"]);
+    bench.write("other.lic", other);
+    bench.write("request.json", request("\"licenseId\":\"lic-1\"", ",\"product\":\"suite\""));
+    let answer = ["--license", "other.lic", "--issued-at", "2026-03-01T00:00:00Z", "-o", "proof.json"];
+    let key = example("vendor.key");
+    let fixed = ["mint", "proof", "--allow-readable-key", "--key", &key, "--request", "request.json"];
+    assert_snapshot!(bench.run(fixed.iter().chain(&answer)), @r"
+    ------- stderr -------
+    mintage: error[expired]: the license expired on 2026-01-01T23:59:59Z, 58 days ago
+    mintage: hint: renew the license
+    mintage: error[wrong-product]: the license is for product `other`, and this is `suite`
+    mintage: hint: use the license of this product
+    mintage: error[license-mismatch]: the request is for license `lic-1`, and this is license `lic-2`
+    mintage: hint: use the documents that belong together
+    [exit status: 1]
+    ");
+    assert_snapshot!(bench.run(fixed.iter().chain(&answer).chain(&["--json", "-q"])).stdout(), @r#"{"kind":"request","refusals":[{"code":"expired","hint":"renew the license","message":"the license expired on 2026-01-01T23:59:59Z, 58 days ago"},{"code":"wrong-product","hint":"use the license of this product","message":"the license is for product `other`, and this is `suite`"},{"code":"license-mismatch","hint":"use the documents that belong together","message":"the request is for license `lic-1`, and this is license `lic-2`"}],"verdict":"refused"}"#);
+    assert!(!bench.path("proof.json").exists());
+}
+
+#[test]
+fn a_license_for_no_machines_activates_none() {
+    let bench = customer();
+    bench.write("acme.lic", bench.mint(&["--tenant", "acme", "--max-activations", "0", "--expires", "never"]));
+    assert_eq!(bench.ask(&["request.json"]).status, Some(0));
+    let outcome = bench.answer(&[]);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr().contains("error[activations-exhausted]"), "{outcome}");
+}
+
+#[test]
+fn a_license_that_a_stranger_signed_is_not_activated() {
+    let bench = customer();
+    assert_eq!(bench.ask(&["request.json"]).status, Some(0));
+    let (key, vendor) = (example("ci.key"), example("vendor.pub"));
+    let fixed = ["mint", "proof", "--allow-readable-key", "--key", &key, "--request", "request.json"];
+    let outcome = bench.run(fixed);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr().contains("error[unknown-key]"), "{outcome}");
+    assert_eq!(bench.run(fixed.iter().chain(&["--trust", &vendor, "-o", "proof.json"])).status, Some(0));
+}
+
+#[test]
+fn a_license_bound_to_a_machine_is_activated_there_alone() {
+    let bench = customer();
+    let bound = ["--tenant", "acme", "--fingerprint", "node-2", "--expires", "never"];
+    bench.write("acme.lic", bench.mint(&bound));
+    assert_eq!(bench.ask(&["request.json"]).status, Some(0));
+    let outcome = bench.answer(&[]);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr().contains("error[wrong-machine]"), "{outcome}");
+}
+
+#[test]
+fn builds_are_bound_by_digest_or_by_their_signer() {
+    let bench = customer();
+    bench.write("app/a.txt", "one\n");
+    let key = example("ci.key");
+    let mint = |version: &str, name: &str, more: &[&str]| {
+        let fixed =
+            ["mint", "manifest", "app", "--allow-readable-key", "--key", &key, "--product", "suite", "--version"];
+        let outcome = bench.run(fixed.iter().chain(&[version, "--issued-at", super::ISSUED, "-o", name]).chain(more));
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+    };
+    mint("1.2.0", "build.json", &[]);
+    mint("1.2.0", "scoped.json", &["--for-license", "lic-9"]);
+    bench.write("app/a.txt", "two\n");
+    mint("1.2.1", "patch.json", &[]);
+    assert_eq!(bench.ask(&["request.json", "--manifest", "build.json"]).status, Some(0));
+    assert_eq!(member(&bench.read("request.json"), "productVersion"), "1.2.0");
+    let (ci, vendor) = (example("ci.pub"), example("vendor.pub"));
+    let trust = ["--trust", &vendor, "--trust", &ci];
+    let answer = |arguments: &[&str]| bench.answer(&[&trust[..], arguments].concat());
+    for (manifest, code) in [("patch.json", "manifest-mismatch"), ("scoped.json", "manifest-scope")] {
+        let outcome = answer(&["--manifest", manifest]);
+        assert_eq!(outcome.status, Some(1), "{outcome}");
+        assert!(outcome.stderr().contains(&format!("error[{code}]")), "{outcome}");
+    }
+    assert_eq!(answer(&["--manifest", "build.json", "-o", "pinned.json"]).status, Some(0));
+    let kid = mintage::PublicKey::parse(std::fs::read_to_string(&ci).unwrap().trim()).unwrap().id().kid().to_string();
+    assert_eq!(answer(&["--manifest-key", &kid, "-o", "signed.json"]).status, Some(0));
+    for (proof, manifest, status) in [
+        ("pinned.json", "build.json", 0),
+        ("pinned.json", "patch.json", 1),
+        ("signed.json", "build.json", 0),
+        ("signed.json", "patch.json", 0),
+    ] {
+        let outcome = bench.verify_proof(proof, &["--trust", &ci, "--manifest", manifest]);
+        assert_eq!(outcome.status, Some(status), "{proof} {manifest}: {outcome}");
+    }
+}
+
+#[test]
+fn a_proof_pasted_with_a_line_lost_is_named_by_that_line() {
+    let bench = customer();
+    assert_eq!(bench.ask(&["request.json"]).status, Some(0));
+    assert_eq!(bench.answer(&["--armor", "-o", "proof.txt"]).status, Some(0));
+    assert_eq!(bench.verify_proof("proof.txt", &[]).status, Some(0));
+    let quoted: String = bench.read("proof.txt").lines().map(|line| format!("> {line}\r\n")).collect();
+    bench.write("quoted.txt", quoted);
+    assert_eq!(bench.verify_proof("quoted.txt", &[]).status, Some(0));
+    let lines: Vec<String> = bench.read("proof.txt").lines().map(str::to_owned).collect();
+    let lost: Vec<String> = lines.iter().enumerate().filter(|(at, _)| *at != 4).map(|(_, line)| line.clone()).collect();
+    bench.write("lost.txt", lost.join("\n"));
+    let outcome = bench.verify_proof("lost.txt", &[]);
+    assert_eq!(outcome.status, Some(1), "{outcome}");
+    assert!(outcome.stderr().contains("error[damaged-text]: line"), "{outcome}");
+}
