@@ -60,7 +60,7 @@
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`], [`state`],
-//! [`armor`], [`fingerprint`]; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`manifest`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! [`armor`], [`fingerprint`], `split`; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`manifest`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
 
@@ -81,6 +81,8 @@ pub mod operation;
 pub mod policy;
 pub mod revocations;
 pub mod seal;
+#[cfg(feature = "vendor")]
+pub mod split;
 pub mod state;
 pub mod time;
 pub mod token;

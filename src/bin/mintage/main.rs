@@ -13,6 +13,7 @@ mod output;
 mod pages;
 mod process;
 mod prompt;
+mod qr;
 mod random;
 mod render;
 mod tree;
