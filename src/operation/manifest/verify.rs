@@ -124,15 +124,13 @@ fn judge_files(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
         Ok(found) => found,
         Err(fault) => return verdict.fail("files", Refusal::new(fault.code(), fault)),
     };
-    for fault in faults {
-        match (&fault, tree.extras) {
-            (TreeFault::Path(..), Extras::Allow) => {}
-            (TreeFault::Path(..), Extras::Refuse) => {
-                verdict.fail("files", Refusal::new(Code::ManifestMismatch, fault));
-            }
-            _ => verdict.fail("files", Refusal::new(fault.code(), fault)),
-        }
-    }
+    let allowed = |fault: &TreeFault| matches!(fault, TreeFault::Path(..)) && tree.extras == Extras::Allow;
+    let faults = faults.into_iter().filter(|fault| !allowed(fault)).map(|fault| match fault {
+        // No manifest lists it, so it is one file too many.
+        TreeFault::Path(..) => (Code::ManifestMismatch, fault.to_string()),
+        _ => (fault.code(), fault.to_string()),
+    });
+    by_reason(faults).into_iter().for_each(|refusal| verdict.fail("folder", refusal));
     let comparison = compare(manifest, found, ignored);
     let clashes = manifest.case_clashes();
     verdict.warnings.extend(
@@ -186,15 +184,13 @@ fn unreadable(fault: HashFault, path: TreePath) -> Thing {
     Thing::Unreadable(fault.code(), fault.to_string())
 }
 
-/// Gives the first file of each reason and how many share it.
-fn unread(comparison: &Comparison) -> Vec<Refusal> {
-    let mut reasons: BTreeMap<Code, (&String, usize)> = BTreeMap::new();
-    for found in &comparison.unreadable {
-        if let Thing::Unreadable(code, message) = &found.thing {
-            reasons.entry(*code).or_insert((message, 0)).1 += 1;
-        }
+/// Gives the first of each reason, and how many more share it.
+fn by_reason(faults: impl Iterator<Item = (Code, String)>) -> Vec<Refusal> {
+    let mut reasons: BTreeMap<Code, (String, usize)> = BTreeMap::new();
+    for (code, message) in faults {
+        reasons.entry(code).or_insert((message, 0)).1 += 1;
     }
-    let refusal = |(code, (message, count)): (Code, (&String, usize))| match count {
+    let refusal = |(code, (message, count)): (Code, (String, usize))| match count {
         1 => Refusal::new(code, message),
         _ => Refusal::new(code, format_args!("{message}; so it went with {} more", count - 1)),
     };
@@ -204,7 +200,11 @@ fn unread(comparison: &Comparison) -> Vec<Refusal> {
 impl TreeVerdict {
     /// Judges a comparison: everything that was to be compared must be the same, and something must have been.
     fn judge(&mut self, comparison: Comparison, extras: Extras) {
-        self.refusals.extend(unread(&comparison));
+        let unreadable = comparison.unreadable.iter().filter_map(|found| match &found.thing {
+            Thing::Unreadable(code, message) => Some((*code, message.clone())),
+            _ => None,
+        });
+        self.refusals.extend(by_reason(unreadable));
         let counts = [
             (comparison.changed.len(), "changed"),
             (comparison.missing.len(), "missing"),

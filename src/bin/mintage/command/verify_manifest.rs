@@ -80,7 +80,8 @@ pub(crate) fn run(
         Failure::new(Code::Usage, format_args!("--ignore: {error}")).hint("write --ignore '**/*.log'")
     })?;
     let text = files::read(document, MAX_MANIFEST_BYTES)?;
-    let own = Own::of(document, root);
+    build.ignore.iter().for_each(|pattern| terminal.note(&format!("not comparing what matches `{pattern}`")));
+    let own = Own::input(document, root);
     let verdict = tree::reading(&own, terminal, |reading| {
         let extras = if build.allow_extra { Extras::Allow } else { Extras::Refuse };
         let Beside { keyring, product, license, now } = *beside;
