@@ -1,5 +1,6 @@
 //! What real files say they are, held against the tools of their makers.
 
+use super::exported::find;
 use super::*;
 use crate::interop::present;
 

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use mintage::id::Hex;
+use sha2::{Digest, Sha256};
+
 use super::*;
 
 /// The length of the file: long enough that a read and a write meet.

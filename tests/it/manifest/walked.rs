@@ -25,6 +25,9 @@ fn the_document_is_no_part_of_the_tree_it_lies_in() {
     let verified = bench.run(["verify", "app/m.json", "--dir", "app", "--trust", &example("ci.pub")]);
     assert_eq!(verified.status, Some(0), "{verified}");
     assert!(verified.stdout().contains("3 checked"), "{verified}");
+    bench.write("app/.m.json.evil.mintage-unfinished", "left by someone else");
+    let extra = bench.run(["verify", "app/m.json", "--dir", "app", "--trust", &example("ci.pub")]);
+    assert_eq!((extra.status, codes(&extra)), (Some(1), vec!["manifest-mismatch"]), "{extra}");
 }
 
 #[test]
