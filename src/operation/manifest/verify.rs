@@ -13,7 +13,7 @@ use crate::json::{self, Value};
 use crate::keyring::Keyring;
 use crate::manifest::compare::{Comparison, Found, Thing, compare};
 use crate::manifest::{Manifest, ManifestError, Scope, TreePath, VerifiedManifest};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::verdict::{Refusal, Verdict};
 
 /// What to do with files that the manifest does not list.
@@ -40,6 +40,8 @@ pub struct Tree<'a> {
     pub license: Option<&'a Verdict>,
     /// The time it is judged for.
     pub now: Timestamp,
+    /// A time that has certainly passed; a clock earlier than it by more than 300 s was set back.
+    pub floor: Option<Timestamp>,
     /// How the tree is read.
     pub reading: Reading<'a>,
 }
@@ -59,6 +61,7 @@ pub fn verify(text: &[u8], keyring: &Keyring, tree: Tree<'_>) -> TreeVerdict {
     let what = format!("{} {}, signed by key {}", manifest.product, manifest.version, key_id.kid());
     verdict.pass("signature", what);
     verdict.key_id = Some(key_id);
+    judge_clock(&manifest, tree, &mut verdict);
     judge_product(&manifest, tree, &mut verdict);
     judge_scope(&manifest, tree, &mut verdict);
     judge_files(&manifest, tree, &mut verdict);
@@ -73,6 +76,21 @@ fn envelope(text: &[u8]) -> Result<Envelope, ManifestError> {
         _ => Envelope::parse(text),
     };
     parsed.map_err(ManifestError::Envelope)
+}
+
+fn judge_clock(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
+    let (made, now) = (manifest.created_at, tree.now);
+    if made.since(now) > CLOCK_TOLERANCE {
+        let message = format!("the manifest was made at {made}, and it is {now} here");
+        return verdict.fail("clock", Refusal::new(Code::ClockBehind, message));
+    }
+    match tree.floor {
+        Some(floor) if floor.since(now) > CLOCK_TOLERANCE => {
+            let message = format!("this machine has seen {floor} already, and it is {now} now");
+            verdict.fail("clock", Refusal::new(Code::ClockRolledBack, message));
+        }
+        _ => verdict.pass("clock", format!("made at {made}")),
+    }
 }
 
 fn judge_product(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {

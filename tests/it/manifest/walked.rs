@@ -67,6 +67,7 @@ fn links_are_refused_or_listed_and_never_followed() {
     assert_eq!((outside.status, codes(&outside)), (Some(3), vec!["not-a-file"]), "{outside}");
     assert_snapshot!(bench.verified(&[]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  scope        global
     fail  files        5 checked, 1 changed
     CHANGED     bin/link
@@ -130,6 +131,7 @@ fn odd_names_survive_and_the_sums_are_those_of_coreutils() {
     fs::remove_file(bench.path("app").join(OsStr::from_bytes(b"\xff\xfe"))).unwrap();
     assert_snapshot!(bench.verified(&[]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  scope        global
     fail  files        11 checked, 1 missing
     MISSING     \xff\xfe

@@ -15,6 +15,7 @@ use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::seal::SealSecret;
 use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::Timestamp;
+use mintage::trust::Established;
 use mintage::verdict::{Outcome, Refusal, State, Verdict};
 
 use crate::clock;
@@ -71,7 +72,8 @@ pub(crate) struct Arguments {
     /// How old the revocations may be, instead of until their successor is due: 12h, 7d, 2w
     #[arg(long, value_name = "SPAN", requires = "revocations", value_parser = span)]
     max_age: Option<i64>,
-    /// Remember in FILE the latest time seen, and refuse a clock that was set back since
+    /// Remember in FILE the latest time seen and the newest keyring and revocations; refuse a clock that was set back, and
+    /// older ones
     #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
     state: Option<PathBuf>,
     /// JSON object of the default tier's limits
@@ -95,11 +97,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let mut context = arguments.context()?;
     let mut state = arguments.state.as_deref().map(read_state).transpose()?;
     context.floor = state.as_ref().and_then(|state| state.latest_seen);
-    let keyring = arguments.trust.keyring();
-    let admission = match (&arguments.revocations, &keyring) {
-        (Some(path), Ok(keyring)) => {
+    let trusted = arguments.trusted(state.as_ref(), &mut context);
+    let admission = match (&arguments.revocations, &trusted) {
+        (Some(path), Ok(trusted)) => {
             let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
-            Some(revocations::admit(&text, keyring, state.as_ref(), arguments.max_age, context.now))
+            Some(revocations::admit(text, &trusted.keyring, state.as_ref(), arguments.max_age, context.now))
         }
         _ => None,
     };
@@ -113,32 +115,39 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     }
     if let Some(batch) = &arguments.batch {
         context.machine = arguments.machine.whole_context()?;
-        let against = Against { keyring: &keyring?, context: &context, secret: secret.as_ref() };
+        let against = Against { keyring: &trusted?.keyring, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
     if arguments.build.dir.is_some() {
-        let keyring = keyring?;
+        let trusted = trusted?;
+        let keyring = &trusted.keyring;
         let path = arguments.build.license.as_deref();
         let found = path.map(read).transpose()?;
-        let judged =
-            found.map(|found| judge(&found, &keyring, &mut context, arguments, secret.as_ref())).transpose()?;
+        let judged = found.map(|found| judge(&found, keyring, &mut context, arguments, secret.as_ref())).transpose()?;
         let license = judged.map(|verification| verification.verdict);
-        if let (Some(path), Some(state), Some(verdict)) = (&arguments.state, &mut state, &license) {
-            remember(path, state, verdict, admission.as_ref())?;
-        }
         let product = arguments.product.as_deref();
-        let beside =
-            verify_manifest::Beside { keyring: &keyring, product, license: license.as_ref(), now: context.now };
-        let document = arguments.document.as_deref();
-        return verify_manifest::run(document, &arguments.build, &beside, &arguments.output, terminal);
+        let (now, floor) = (context.now, context.floor);
+        let beside = verify_manifest::Beside { keyring, product, license: license.as_ref(), now, floor };
+        let verdict = verify_manifest::judge(arguments.document.as_deref(), &arguments.build, &beside, terminal)?;
+        if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
+            let made = verdict.manifest.as_ref().map(|manifest| manifest.created_at);
+            let of_build = verdict.is_valid().then_some([Some(verdict.as_of), made]);
+            let seen = license.iter().flat_map(times).chain(of_build.into_iter().flatten().flatten());
+            let admission = admission.as_ref().filter(|_| license.as_ref().is_some_and(is_current));
+            remember(path, state, &trusted, admission, seen)?;
+        }
+        return verify_manifest::answer(&verdict, &arguments.output, terminal);
     }
     verify_manifest::needs_dir(arguments.document.as_deref())?;
     let Some(found) = find_license(arguments.document.as_deref())? else {
         return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
     };
-    let verification = judge(&found, &keyring?, &mut context, arguments, secret.as_ref())?;
+    let trusted = trusted?;
+    let verification = judge(&found, &trusted.keyring, &mut context, arguments, secret.as_ref())?;
+    let verdict = &verification.verdict;
     if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
-        remember(path, state, &verification.verdict, admission.as_ref())?;
+        let admission = admission.as_ref().filter(|_| is_current(verdict));
+        remember(path, state, &trusted, admission, times(verdict))?;
     }
     answer(&verification, arguments, terminal)
 }
@@ -176,20 +185,29 @@ fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
     })
 }
 
-/// Remembers the times of an accepted license and the sequence of an accepted list; what was refused changes nothing.
+/// Whether the list of revocations that a license was judged with is no older than it may be.
+fn is_current(verdict: &Verdict) -> bool {
+    verdict.refusals.iter().all(|refusal| refusal.code != Code::Stale)
+}
+
+/// The times that a verdict shows to have passed; one that refuses shows none.
+fn times(verdict: &Verdict) -> impl Iterator<Item = Timestamp> {
+    let issued = verdict.license.as_ref().map(|license| license.issued_at);
+    [Some(verdict.as_of), issued].into_iter().flatten().filter(|_| verdict.is_valid())
+}
+
+/// Remembers the keyring that counts, an accepted list, and times that have passed; what was refused changes nothing.
 fn remember(
     path: &Path,
     state: &mut VerifierState,
-    verdict: &Verdict,
+    trusted: &Established,
     admission: Option<&Admission>,
+    times: impl Iterator<Item = Timestamp>,
 ) -> Result<(), FileError> {
     let before = state.clone();
-    let outdated = verdict.refusals.iter().any(|refusal| refusal.code == Code::Stale);
-    admission.filter(|_| !outdated).iter().for_each(|admission| admission.remember(state));
-    if verdict.is_valid() {
-        state.see(verdict.as_of);
-        verdict.license.iter().for_each(|license| state.see(license.issued_at));
-    }
+    trusted.remember(state);
+    admission.iter().for_each(|admission| admission.remember(state));
+    times.for_each(|time| state.see(time));
     if *state == before {
         return Ok(());
     }
@@ -245,6 +263,16 @@ fn read(path: &Path) -> Result<Found, FileError> {
 }
 
 impl Arguments {
+    /// Gathers the trusted keys; the keyring among them is time evidence, unless another time than now is asked about.
+    fn trusted(&self, state: Option<&VerifierState>, context: &mut Context) -> anyhow::Result<Established> {
+        let trusted = self.trust.establish()?;
+        trusted.admit(state, clock::now()?)?;
+        if self.at.is_none() {
+            context.floor = context.floor.max(trusted.issued_at());
+        }
+        Ok(trusted)
+    }
+
     fn context(&self) -> anyhow::Result<Context> {
         let now = clock::now()?;
         let as_of = self.at.as_deref().map(|at| Timestamp::parse_when(at, now)).transpose()?;
