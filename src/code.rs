@@ -80,7 +80,7 @@ codes! {
     FileExists "file-exists" Unable 409 "the output file exists" "choose another name, or replace it with --force"
     FileUnreadable "file-unreadable" Unable 400 "a file could not be read" "check the path and its permissions"
     FileUnwritable "file-unwritable" Unable 500 "an output could not be written, and nothing of it was left behind" "check the path, its permissions and the free space"
-    Forked "forked" No 200 "two documents carry the same sequence and differ" "ask the issuer which is the true one"
+    Forked "forked" No 200 "two documents carry the same sequence and differ, or two roots of trust disagree" "ask the issuer which is the true one"
     KeyExposed "key-exposed" Unable 400 "a private key file can be read by others" "run `chmod 600` on it, or say --allow-readable-key"
     KeyRetired "key-retired" No 200 "the signing key was not in use when the document was issued" "ask the issuer for a copy signed by a current key"
     KeyRevoked "key-revoked" No 200 "the signing key was revoked" "ask the issuer for a copy signed by a current key"

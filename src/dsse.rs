@@ -4,6 +4,7 @@
 //! `DSSEv1 len(T) T len(payload) payload`, so that no document passes for another kind, and none for a license, whose
 //! signed bytes begin with `{`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 
@@ -14,7 +15,7 @@ use crate::code::Code;
 use crate::id::KeyId;
 use crate::json::{self, JsonError, Value, Writer};
 use crate::key::SecretKey;
-use crate::keyring::{Distrust, Keyring, Purpose};
+use crate::keyring::{Distrust, Keyring, Purpose, TrustedKey};
 use crate::time::Timestamp;
 
 /// The most signatures that one envelope may carry.
@@ -43,8 +44,10 @@ pub enum Kind {
 /// An envelope whose signatures nobody has checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
-    payload: Vec<u8>,
     payload_type: String,
+    /// The bytes that are signed: a head, then the payload. A long payload is never copied to be checked.
+    signed: Vec<u8>,
+    head: usize,
     signatures: Vec<Signature>,
 }
 
@@ -55,10 +58,18 @@ struct Signature {
     bytes: [u8; 64],
 }
 
+/// An envelope and the keys of a keyring that made signatures in it, whether or not they may.
+#[derive(Clone, Debug)]
+pub struct Signed<'a> {
+    envelope: &'a Envelope,
+    kind: Kind,
+    keys: Vec<&'a TrustedKey>,
+}
+
 /// A payload that trusted keys signed as a document of its kind.
 #[derive(Clone, Debug)]
-pub struct VerifiedPayload {
-    bytes: Vec<u8>,
+pub struct VerifiedPayload<'a> {
+    bytes: &'a [u8],
     signers: BTreeSet<KeyId>,
 }
 
@@ -135,37 +146,44 @@ impl Envelope {
         let (mut payload, mut payload_type, mut signatures) = (None, None, None);
         for (name, value) in json::parse(text)?.into_object("envelope")? {
             match name.as_ref() {
-                "payload" => payload = Some(base64(value, "payload")?),
+                "payload" => payload = Some(value.into_text("payload")?),
                 "payloadType" => payload_type = Some(value.into_string("payloadType")?.into_owned()),
                 "signatures" => signatures = Some(read_signatures(value)?),
                 _ => {}
             }
         }
-        Ok(Self {
-            payload: payload.ok_or(JsonError::Missing("payload"))?,
-            payload_type: payload_type.ok_or(JsonError::Missing("payloadType"))?,
-            signatures: signatures.ok_or(JsonError::Missing("signatures"))?,
-        })
+        let payload = payload.ok_or(JsonError::Missing("payload"))?;
+        let payload_type = payload_type.ok_or(JsonError::Missing("payloadType"))?;
+        let signatures = signatures.ok_or(JsonError::Missing("signatures"))?;
+        // The length of canonical base64 tells that of the bytes; any other spelling is refused by the decoder.
+        let padding = payload.bytes().rev().take_while(|byte| *byte == b'=').count();
+        let length = (payload.len() / 4 * 3).saturating_sub(padding);
+        let mut signed = head_of(&payload_type, length);
+        let head = signed.len();
+        signed.reserve_exact(length);
+        STANDARD.decode_vec(payload.as_bytes(), &mut signed).map_err(|_| not_base64("payload", payload))?;
+        Ok(Self { payload_type, signed, head, signatures })
     }
 
     /// Signs a payload as a document of `kind` with every key.
     pub fn sign(kind: Kind, payload: Vec<u8>, keys: &[&SecretKey]) -> Self {
         let payload_type = kind.payload_type().to_owned();
-        let message = encode(&payload_type, &payload);
-        let sign = |key: &&SecretKey| Signature { keyid: key.public().id().to_string(), bytes: key.sign(&message) };
-        Self { signatures: keys.iter().map(sign).collect(), payload, payload_type }
+        let mut signed = head_of(&payload_type, payload.len());
+        let head = signed.len();
+        signed.extend(payload);
+        let sign = |key: &&SecretKey| Signature { keyid: key.public().id().to_string(), bytes: key.sign(&signed) };
+        Self { signatures: keys.iter().map(sign).collect(), payload_type, signed, head }
     }
 
     /// Adds a further key's signature over the same bytes; false when that key has signed already, or no more signatures
     /// may stand in the envelope.
     pub fn cosign(&mut self, key: &SecretKey) -> bool {
-        let message = encode(&self.payload_type, &self.payload);
         let public = key.public();
-        let has_signed = self.signatures.iter().any(|signature| public.verify(&message, &signature.bytes).is_ok());
+        let has_signed = self.signatures.iter().any(|signature| public.verify(&self.signed, &signature.bytes).is_ok());
         if has_signed || self.signatures.len() >= MAX_SIGNATURES {
             return false;
         }
-        self.signatures.push(Signature { keyid: public.id().to_string(), bytes: key.sign(&message) });
+        self.signatures.push(Signature { keyid: public.id().to_string(), bytes: key.sign(&self.signed) });
         true
     }
 
@@ -173,7 +191,7 @@ impl Envelope {
     pub fn to_json(&self) -> String {
         let mut out = Writer::default();
         out.begin_object();
-        out.name("payload").string(&STANDARD.encode(&self.payload));
+        out.name("payload").string(&STANDARD.encode(self.unverified_payload()));
         out.name("payloadType").string(&self.payload_type);
         out.name("signatures").begin_array();
         for signature in &self.signatures {
@@ -198,34 +216,32 @@ impl Envelope {
         keyring: &Keyring,
         issued_at: Option<Timestamp>,
         threshold: usize,
-    ) -> Result<VerifiedPayload, EnvelopeError> {
+    ) -> Result<VerifiedPayload<'_>, EnvelopeError> {
+        // What is returned borrows from the envelope alone.
+        let signers = self.signed_by(kind, keyring)?.trusted(issued_at, threshold)?.signers;
+        Ok(VerifiedPayload { bytes: self.unverified_payload(), signers })
+    }
+
+    /// Finds the keys that signed, whatever they are trusted for. A document that says itself when it was issued is
+    /// judged in two steps, so that its signatures are checked once.
+    ///
+    /// # Errors
+    /// `WrongKind`, and `BadSignature` when no key of the keyring made any of the signatures.
+    pub fn signed_by<'a>(&'a self, kind: Kind, keyring: &'a Keyring) -> Result<Signed<'a>, EnvelopeError> {
         if self.payload_type != kind.payload_type() {
             return Err(EnvelopeError::WrongKind(kind.payload_type(), self.payload_type.clone()));
         }
-        let message = encode(&self.payload_type, &self.payload);
-        let mut signers = BTreeSet::new();
-        let mut distrust = None;
-        for signature in &self.signatures {
+        let made = |signature: &Signature| {
             let hint = KeyId::parse(&signature.keyid).ok().map(|id| id.kid());
-            let signer =
-                keyring.candidates(hint).find(|trusted| trusted.key.verify(&message, &signature.bytes).is_ok());
-            match signer.map(|trusted| trusted.allows(kind.purpose(), issued_at).map(|()| trusted.key.id())) {
-                Some(Ok(id)) => drop(signers.insert(id)),
-                Some(Err(reason)) => distrust = distrust.or(Some(reason)),
-                None => {}
-            }
-        }
-        match (signers.len(), distrust) {
-            (0, Some(reason)) => Err(EnvelopeError::Distrust(reason)),
-            (0, None) => Err(EnvelopeError::BadSignature),
-            (count, _) if count < threshold => Err(EnvelopeError::Threshold(count, threshold)),
-            _ => Ok(VerifiedPayload { bytes: self.payload.clone(), signers }),
-        }
+            keyring.candidates(hint).find(|trusted| trusted.key.verify(&self.signed, &signature.bytes).is_ok())
+        };
+        let keys: Vec<_> = self.signatures.iter().filter_map(made).collect();
+        if keys.is_empty() { Err(EnvelopeError::BadSignature) } else { Ok(Signed { envelope: self, kind, keys }) }
     }
 
     /// Returns the payload, which nobody has vouched for.
     pub fn unverified_payload(&self) -> &[u8] {
-        &self.payload
+        &self.signed[self.head..]
     }
 
     /// Returns the type that the envelope names.
@@ -239,10 +255,38 @@ impl Envelope {
     }
 }
 
-impl VerifiedPayload {
+impl<'a> Signed<'a> {
+    /// Judges whether the keys that signed may have: at least `threshold` of them, at the moment when the document says it
+    /// was issued. The window is not judged while that is not known.
+    ///
+    /// # Errors
+    /// `Distrust`, `Threshold`, in this order.
+    pub fn trusted(
+        &self,
+        issued_at: Option<Timestamp>,
+        threshold: usize,
+    ) -> Result<VerifiedPayload<'a>, EnvelopeError> {
+        let mut signers = BTreeSet::new();
+        let mut distrust = None;
+        for trusted in &self.keys {
+            match trusted.allows(self.kind.purpose(), issued_at) {
+                Ok(()) => drop(signers.insert(trusted.key.id())),
+                Err(reason) => distrust = distrust.or(Some(reason)),
+            }
+        }
+        match (signers.len(), distrust) {
+            (0, Some(reason)) => Err(EnvelopeError::Distrust(reason)),
+            (0, None) => Err(EnvelopeError::BadSignature),
+            (count, _) if count < threshold => Err(EnvelopeError::Threshold(count, threshold)),
+            _ => Ok(VerifiedPayload { bytes: self.envelope.unverified_payload(), signers }),
+        }
+    }
+}
+
+impl VerifiedPayload<'_> {
     /// Returns the bytes that were signed.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes
     }
 
     /// Returns the trusted keys that signed them.
@@ -253,8 +297,12 @@ impl VerifiedPayload {
 
 /// The pre-authentication encoding of DSSE v1: lengths and pieces, so that no two inputs share bytes.
 pub fn encode(payload_type: &str, payload: &[u8]) -> Vec<u8> {
-    let head = format!("DSSEv1 {} {payload_type} {} ", payload_type.len(), payload.len());
-    [head.as_bytes(), payload].concat()
+    [&head_of(payload_type, payload.len()), payload].concat()
+}
+
+/// What stands before a payload of this length.
+fn head_of(payload_type: &str, length: usize) -> Vec<u8> {
+    format!("DSSEv1 {} {payload_type} {length} ", payload_type.len()).into_bytes()
 }
 
 fn read_signatures(value: Value<'_>) -> Result<Vec<Signature>, JsonError> {
@@ -284,7 +332,11 @@ fn read_signature(value: Value<'_>) -> Result<Signature, JsonError> {
 
 fn base64(value: Value<'_>, name: &str) -> Result<Vec<u8>, JsonError> {
     let text = value.into_text(name)?;
-    STANDARD.decode(text.as_bytes()).map_err(|_| JsonError::value(name, "canonical base64", &Value::String(text)))
+    STANDARD.decode(text.as_bytes()).map_err(|_| not_base64(name, text))
+}
+
+fn not_base64(name: &str, text: Cow<'_, str>) -> JsonError {
+    JsonError::value(name, "canonical base64", &Value::String(text))
 }
 
 impl EnvelopeError {
@@ -326,59 +378,4 @@ impl fmt::Display for EnvelopeError {
 impl std::error::Error for EnvelopeError {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(seed: u8) -> SecretKey {
-        SecretKey::from_seed(&[seed; 32])
-    }
-
-    #[test]
-    fn the_signed_bytes_are_those_of_the_specification() {
-        // The example of the DSSE specification, protocol.md.
-        let signed = encode("http://example.com/HelloWorld", b"hello world");
-        assert_eq!(signed, b"DSSEv1 29 http://example.com/HelloWorld 11 hello world");
-    }
-
-    #[test]
-    fn any_one_signature_by_a_trusted_key_will_do_and_a_key_counts_once() {
-        let envelope = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1), &key(2), &key(2)]);
-        let envelope = Envelope::parse(envelope.to_json().as_bytes()).unwrap();
-        let verify = |keys: &[u8], threshold| {
-            let keyring: Keyring = keys.iter().map(|seed| key(*seed).public()).collect();
-            envelope.verify(Kind::Keyring, &keyring, None, threshold).map(|payload| payload.signers().len())
-        };
-        assert_eq!(verify(&[2], 1), Ok(1));
-        assert_eq!(verify(&[1, 2], 2), Ok(2));
-        assert_eq!(verify(&[2], 2), Err(EnvelopeError::Threshold(1, 2)));
-        assert_eq!(verify(&[3], 1), Err(EnvelopeError::BadSignature));
-    }
-
-    #[test]
-    fn a_further_key_signs_the_same_bytes_once() {
-        let mut envelope = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1)]);
-        assert!(!envelope.cosign(&key(1)));
-        assert!(envelope.cosign(&key(2)));
-        assert!(!envelope.cosign(&key(2)));
-        assert_eq!(envelope, Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1), &key(2)]));
-    }
-
-    #[test]
-    fn the_key_id_is_a_hint_and_nothing_more() {
-        let json = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1)]).to_json();
-        let id = key(1).public().id().to_string();
-        for other in ["", "../../etc/passwd", &key(2).public().id().to_string()] {
-            let envelope = Envelope::parse(json.replace(&id, other).as_bytes()).unwrap();
-            let keyring: Keyring = [key(1).public(), key(2).public()].into_iter().collect();
-            assert!(envelope.verify(Kind::Keyring, &keyring, None, 1).is_ok(), "{other}");
-        }
-    }
-
-    #[test]
-    fn a_document_of_another_type_is_refused_though_it_is_signed() {
-        let mut envelope = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1)]);
-        envelope.payload_type = "application/vnd.mintage.proof+json".to_owned();
-        let keyring = Keyring::from(key(1).public());
-        assert!(matches!(envelope.verify(Kind::Keyring, &keyring, None, 1), Err(EnvelopeError::WrongKind(..))));
-    }
-}
+mod tests;

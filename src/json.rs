@@ -9,7 +9,7 @@ mod write;
 use std::borrow::Cow;
 use std::fmt;
 
-pub use read::parse;
+pub use read::{parse, parse_list};
 pub use write::{Writer, canonical, steers};
 
 use crate::code::Code;
@@ -45,6 +45,8 @@ pub type Members<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum JsonError {
+    /// `crit` names a member that this version does not understand.
+    Critical(String),
     /// One object has two members of this name.
     Duplicate(String),
     /// A member that must be there is not.
@@ -68,6 +70,7 @@ impl JsonError {
     /// Returns the code a document with this fault is refused with.
     pub fn code(&self) -> Code {
         match self {
+            Self::Critical(_) => Code::Unsupported,
             Self::Duplicate(_) => Code::DuplicateMember,
             _ => Code::Malformed,
         }
@@ -82,6 +85,9 @@ impl JsonError {
 impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Critical(name) => {
+                write!(f, "the document demands `{}`, which this version does not understand", name.escape_debug())
+            }
             Self::Duplicate(name) => write!(f, "the member `{}` stands twice in one object", name.escape_debug()),
             Self::Missing(name) => write!(f, "the member `{name}` is missing"),
             Self::Syntax(reason) => write!(f, "the text is not JSON: {reason}"),
@@ -151,6 +157,20 @@ impl<'a> Value<'a> {
             }
             other => Err(JsonError::value(name, "an integer in 0..=9223372036854775807", &other)),
         }
+    }
+
+    /// Takes the array `crit`: names of members that a reader must understand, wherever in the document they stand.
+    ///
+    /// # Errors
+    /// `Critical` for a name that is not among `understood`, `Value` for anything but an array of strings.
+    pub fn into_critical(self, understood: &[&str]) -> Result<(), JsonError> {
+        for name in self.into_array("crit")? {
+            let name = name.into_string("crit")?;
+            if !understood.contains(&name.as_ref()) {
+                return Err(JsonError::Critical(name.into_owned()));
+            }
+        }
+        Ok(())
     }
 
     /// Takes integer seconds since the epoch.

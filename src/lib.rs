@@ -60,7 +60,7 @@
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
-//! [`state`], [`armor`], [`fingerprint`]; [`keyring`], [`license`], [`request`]; [`dsse`], [`seal`]; [`trust`],
+//! [`state`], [`armor`], [`fingerprint`], `split`; [`keyring`], [`license`], [`request`]; [`dsse`], [`seal`]; [`trust`],
 //! [`revocations`], [`manifest`], [`proof`], [`release`], [`unlock`], [`token`]; [`verdict`], [`policy`]; `operation`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the
 //! readers of [`fingerprint`].
@@ -85,6 +85,8 @@ pub mod release;
 pub mod request;
 pub mod revocations;
 pub mod seal;
+#[cfg(feature = "vendor")]
+pub mod split;
 pub mod state;
 pub mod time;
 pub mod token;

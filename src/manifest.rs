@@ -168,11 +168,11 @@ impl Manifest {
     /// `Envelope`, then as [`Manifest::parse`].
     pub fn verify(envelope: &Envelope, keyring: &Keyring) -> Result<VerifiedManifest, ManifestError> {
         let threshold = keyring.threshold(Purpose::Manifest);
-        let verified = envelope.verify(Kind::Manifest, keyring, None, threshold).map_err(ManifestError::Envelope)?;
-        let manifest = Self::parse(verified.bytes())?;
+        let signed = envelope.signed_by(Kind::Manifest, keyring).map_err(ManifestError::Envelope)?;
+        let trusted = |at| signed.trusted(at, threshold).map_err(ManifestError::Envelope);
+        let manifest = Self::parse(trusted(None)?.bytes())?;
         // Only now is it known when the signer says it signed.
-        let verified = envelope.verify(Kind::Manifest, keyring, Some(manifest.created_at), threshold);
-        let verified = verified.map_err(ManifestError::Envelope)?;
+        let verified = trusted(Some(manifest.created_at))?;
         // Signatures of which none was made by anyone have been refused above.
         let key_id = verified.signers().first().copied();
         let key_id = key_id.ok_or(ManifestError::Envelope(EnvelopeError::BadSignature))?;

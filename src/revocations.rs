@@ -6,13 +6,17 @@ use sha2::{Digest, Sha256};
 
 use crate::code::Code;
 use crate::dsse::{Envelope, EnvelopeError, Kind};
-use crate::id::{Hex, decode_hex};
+use crate::id::{Hex, KeyId, decode_hex};
 use crate::json::{self, JsonError, Value, Writer};
 use crate::keyring::{Keyring, Purpose};
 use crate::time::Timestamp;
 
-/// The longest list, in bytes.
-pub const MAX_REVOCATIONS_BYTES: usize = 64 << 20;
+/// The longest list, in bytes: room for a million entries with a reason each.
+pub const MAX_REVOCATIONS_BYTES: usize = 256 << 20;
+
+/// Members that this version understands, and so may stand in `crit`.
+const UNDERSTOOD: [&str; 9] =
+    ["at", "crit", "entries", "graceHours", "id", "issuedAt", "nextUpdate", "reason", "sequence"];
 
 /// The hash under which a license stands in the list: SHA-256 of its id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +35,15 @@ pub struct Revocations {
     entries: Vec<Revocation>,
 }
 
+/// A list that a trusted key signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifiedRevocations {
+    /// What it says.
+    pub list: Revocations,
+    /// The key that signed it; the first of several.
+    pub signer: KeyId,
+}
+
 /// One withdrawn license.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Revocation {
@@ -41,7 +54,7 @@ pub struct Revocation {
     /// Hours after `at` in which it still counts.
     pub grace_hours: u64,
     /// Why, for people.
-    pub reason: Option<String>,
+    pub reason: Option<Box<str>>,
 }
 
 /// Says why a list is not to be believed.
@@ -87,40 +100,47 @@ impl Revocations {
     ///
     /// # Errors
     /// `Envelope`, `Json`.
-    pub fn verify(envelope: &Envelope, keyring: &Keyring) -> Result<Self, RevocationsError> {
+    pub fn verify(envelope: &Envelope, keyring: &Keyring) -> Result<VerifiedRevocations, RevocationsError> {
         let threshold = keyring.threshold(Purpose::Revocations);
-        let verified =
-            envelope.verify(Kind::Revocations, keyring, None, threshold).map_err(RevocationsError::Envelope)?;
-        let list = Self::parse(verified.bytes()).map_err(RevocationsError::Json)?;
+        let by = envelope.signed_by(Kind::Revocations, keyring).map_err(RevocationsError::Envelope)?;
+        let trusted = |at| by.trusted(at, threshold).map_err(RevocationsError::Envelope);
+        let list = Self::parse(trusted(None)?.bytes()).map_err(RevocationsError::Json)?;
         // Only now is it known when the signer says it signed.
-        envelope
-            .verify(Kind::Revocations, keyring, Some(list.issued_at), threshold)
-            .map_err(RevocationsError::Envelope)?;
-        Ok(list)
+        let verified = trusted(Some(list.issued_at))?;
+        let signer = verified.signers().first().copied();
+        let signer = signer.ok_or(RevocationsError::Envelope(EnvelopeError::BadSignature))?;
+        Ok(VerifiedRevocations { list, signer })
     }
 
     /// Reads a payload.
     ///
     /// # Errors
-    /// [`JsonError`] names the member at fault; entries out of order or twice are refused.
+    /// [`JsonError`] names the member at fault; entries out of order or twice are refused, and so is a list whose `crit`
+    /// names what this version does not understand.
     pub fn parse(payload: &[u8]) -> Result<Self, JsonError> {
-        let (mut sequence, mut issued_at, mut next_update, mut entries) = (None, None, None, None);
-        for (name, value) in json::parse(payload)?.into_object("revocations")? {
+        let (mut sequence, mut issued_at, mut next_update, mut listed) = (None, None, None, false);
+        let mut entries: Vec<Revocation> = Vec::new();
+        let members = json::parse_list(payload, "entries", |value| {
+            let entry = read_entry(value)?;
+            if entries.last().is_some_and(|last| last.id >= entry.id) {
+                let found = Value::String(format!("{:?}", entry.id).into());
+                return Err(JsonError::value("entries", "sorted by id, each once", &found));
+            }
+            entries.push(entry);
+            Ok(())
+        })?;
+        for (name, value) in members {
             match name.as_ref() {
                 "sequence" => sequence = Some(value.into_count("sequence")?),
                 "issuedAt" => issued_at = Some(value.into_timestamp("issuedAt")?),
                 "nextUpdate" => next_update = Some(value.into_timestamp("nextUpdate")?),
-                "entries" => {
-                    let items = value.into_array("entries")?;
-                    entries = Some(items.into_iter().map(read_entry).collect::<Result<Vec<_>, _>>()?);
-                }
+                "entries" => listed = true,
+                "crit" => value.into_critical(&UNDERSTOOD)?,
                 _ => {}
             }
         }
-        let entries = entries.ok_or(JsonError::Missing("entries"))?;
-        if let Some(pair) = entries.windows(2).find(|pair| pair[0].id >= pair[1].id) {
-            let found = Value::String(format!("{:?}", pair[1].id).into());
-            return Err(JsonError::value("entries", "sorted by id, each once", &found));
+        if !listed {
+            return Err(JsonError::Missing("entries"));
         }
         Ok(Self {
             sequence: sequence.ok_or(JsonError::Missing("sequence"))?,
@@ -179,7 +199,7 @@ fn read_entry(value: Value<'_>) -> Result<Revocation, JsonError> {
             }
             "at" => at = Some(value.into_timestamp("at")?),
             "graceHours" => grace_hours = value.into_count("graceHours")?,
-            "reason" => reason = Some(value.into_string("reason")?.into_owned()),
+            "reason" => reason = Some(value.into_string("reason")?.into()),
             _ => {}
         }
     }
@@ -222,7 +242,7 @@ mod tests {
             id: LicenseHash::of(id),
             at: at(1_000),
             grace_hours,
-            reason: Some("refund".to_owned()),
+            reason: Some("refund".into()),
         };
         Revocations::new(3, at(1_000), at(9_000), vec![entry("b", 2), entry("a", 0), entry("c", 0), entry("a", 0)])
     }
@@ -243,7 +263,8 @@ mod tests {
         assert_eq!(json::canonical(&json::parse(payload.as_bytes()).unwrap()), payload);
         let key = SecretKey::from_seed(&[1; 32]);
         let envelope = Envelope::sign(Kind::Revocations, payload.clone().into_bytes(), &[&key]);
-        assert_eq!(Revocations::verify(&envelope, &Keyring::from(key.public())), Ok(list()));
+        let verified = Revocations::verify(&envelope, &Keyring::from(key.public())).unwrap();
+        assert_eq!((verified.list, verified.signer), (list(), key.public().id()));
         let other = Envelope::sign(Kind::Keyring, payload.into_bytes(), &[&key]);
         let refused = Revocations::verify(&other, &Keyring::from(key.public())).unwrap_err();
         assert_eq!(refused.code(), Code::WrongKind);
@@ -254,6 +275,19 @@ mod tests {
         let payload = list().to_payload();
         let twice = payload.replacen("\"entries\":[", &format!("\"entries\":[{},", entry_text(&payload)), 1);
         assert!(Revocations::parse(twice.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_list_that_demands_more_than_is_understood_is_refused() {
+        let demanding = |names: &str| {
+            let payload = list().to_payload().replacen('{', &format!("{{\"crit\":[{names}],\"scope\":1,"), 1);
+            Revocations::parse(payload.as_bytes())
+        };
+        assert_eq!(demanding(""), Ok(list()));
+        assert_eq!(demanding("\"graceHours\",\"entries\""), Ok(list()));
+        let refused = demanding("\"sequence\",\"scope\"").unwrap_err();
+        assert_eq!((refused.code(), refused), (Code::Unsupported, JsonError::Critical("scope".to_owned())));
+        assert_eq!(demanding("1").unwrap_err().code(), Code::Malformed);
     }
 
     fn entry_text(payload: &str) -> String {

@@ -30,6 +30,14 @@ pub struct VerifierState {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Series(String);
 
+/// A document's place in its series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    series: Series,
+    sequence: u64,
+    digest: String,
+}
+
 /// Says why a document is older than it should be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -44,6 +52,13 @@ impl Series {
     /// Names the documents of a kind, such as `revocations`, signed by a key.
     pub fn of(kind: &str, signer: KeyId) -> Self {
         Self(format!("{kind}/{signer}"))
+    }
+}
+
+impl Mark {
+    /// Marks a document by its sequence and payload.
+    pub fn new(series: Series, sequence: u64, payload: &[u8]) -> Self {
+        Self { series, sequence, digest: Hex(&Sha256::digest(payload)).to_string() }
     }
 }
 
@@ -101,20 +116,20 @@ impl VerifierState {
     ///
     /// # Errors
     /// `RolledBack` below the highest sequence accepted, `Forked` for that sequence with another payload.
-    pub fn admits(&self, series: &Series, sequence: u64, payload: &[u8]) -> Result<(), SequenceError> {
-        match self.sequences.get(&series.0) {
-            Some((highest, _)) if sequence < *highest => Err(SequenceError::RolledBack(sequence, *highest)),
-            Some((highest, digest)) if sequence == *highest && *digest != digest_of(payload) => {
-                Err(SequenceError::Forked(sequence))
+    pub fn admits(&self, mark: &Mark) -> Result<(), SequenceError> {
+        match self.sequences.get(&mark.series.0) {
+            Some((highest, _)) if mark.sequence < *highest => Err(SequenceError::RolledBack(mark.sequence, *highest)),
+            Some((highest, digest)) if mark.sequence == *highest && *digest != mark.digest => {
+                Err(SequenceError::Forked(mark.sequence))
             }
             _ => Ok(()),
         }
     }
 
     /// Remembers a document that was accepted; an older one than is remembered changes nothing.
-    pub fn accept(&mut self, series: &Series, sequence: u64, payload: &[u8]) {
-        if self.admits(series, sequence, payload).is_ok() {
-            self.sequences.insert(series.0.clone(), (sequence, digest_of(payload)));
+    pub fn accept(&mut self, mark: &Mark) {
+        if self.admits(mark).is_ok() {
+            self.sequences.insert(mark.series.0.clone(), (mark.sequence, mark.digest.clone()));
         }
     }
 }
@@ -134,10 +149,6 @@ fn read_sequences(value: Value<'_>) -> Result<BTreeMap<String, (u64, String)>, J
         sequences.insert(series.into_owned(), (sequence, digest.ok_or(JsonError::Missing("digest"))?));
     }
     Ok(sequences)
-}
-
-fn digest_of(payload: &[u8]) -> String {
-    Hex(&Sha256::digest(payload)).to_string()
 }
 
 impl SequenceError {
@@ -198,18 +209,18 @@ mod tests {
 
     #[test]
     fn a_series_only_moves_on() {
-        let series = Series::of("revocations", KeyId::of_public_key(&[1; 32]));
+        let by = |seed: u8| Series::of("revocations", KeyId::of_public_key(&[seed; 32]));
+        let mark = |sequence, payload: &str| Mark::new(by(1), sequence, payload.as_bytes());
         let mut state = VerifierState::default();
-        state.accept(&series, 5, b"five");
-        assert_eq!(state.admits(&series, 4, b"four"), Err(SequenceError::RolledBack(4, 5)));
-        assert_eq!(state.admits(&series, 5, b"other"), Err(SequenceError::Forked(5)));
-        assert_eq!(state.admits(&series, 5, b"five"), Ok(()));
-        assert_eq!(state.admits(&series, 6, b"six"), Ok(()));
+        state.accept(&mark(5, "five"));
+        assert_eq!(state.admits(&mark(4, "four")), Err(SequenceError::RolledBack(4, 5)));
+        assert_eq!(state.admits(&mark(5, "other")), Err(SequenceError::Forked(5)));
+        assert_eq!(state.admits(&mark(5, "five")), Ok(()));
+        assert_eq!(state.admits(&mark(6, "six")), Ok(()));
         let before = state.clone();
-        state.accept(&series, 4, b"four");
+        state.accept(&mark(4, "four"));
         assert_eq!(state, before);
         assert_eq!(VerifierState::parse(state.to_json().as_bytes()), Ok(state.clone()));
-        let after_rotation = Series::of("revocations", KeyId::of_public_key(&[2; 32]));
-        assert_eq!(state.admits(&after_rotation, 1, b"one"), Ok(()));
+        assert_eq!(state.admits(&Mark::new(by(2), 1, b"one")), Ok(()), "a new key starts a new series");
     }
 }

@@ -121,7 +121,8 @@ pub(super) fn enrolled(bound: &Fp1, other: Option<&Fp1>) -> Comparison {
     });
     let mut comparison = settle(bound, components.collect());
     if comparable.is_none() {
-        comparison.detail = "they were made under different salts or products, so they cannot be compared".to_owned();
+        "they were made under different salts or products, so they cannot be compared"
+            .clone_into(&mut comparison.detail);
     }
     comparison
 }

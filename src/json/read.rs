@@ -27,10 +27,37 @@ pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
     read.map_err(|error| fault.take().unwrap_or_else(|| JsonError::Syntax(error.to_string())))
 }
 
-fn fill<'de, R: serde_json::de::Read<'de>>(
-    seed: Strict<'_>,
+/// Reads an object that fills the whole text and hands over the items of its array `list` as they are read, so that a
+/// long list never stands in memory as values; among the members it stands empty.
+///
+/// # Errors
+/// As [`parse`], `Value` for anything but an object or when `list` is no array, and what `each` returns.
+pub fn parse_list<'a>(
+    text: &'a [u8],
+    list: &'static str,
+    each: impl FnMut(Value<'a>) -> Result<(), JsonError>,
+) -> Result<Members<'a>, JsonError> {
+    let fault = Cell::new(None);
+    let seed = WithList { strict: Strict { depth: 0, fault: &fault }, list, each };
+    let read = match std::str::from_utf8(text) {
+        Ok(text) => fill(seed, serde_json::Deserializer::from_str(text)),
+        Err(_) => fill(seed, serde_json::Deserializer::from_slice(text)),
+    };
+    let read = read.map_err(|error| match fault.take() {
+        Some(fault) => fault,
+        None if error.is_data() => {
+            let found = "something else".to_owned();
+            JsonError::Value { member: list.to_owned(), expected: "an array in an object", found }
+        }
+        None => JsonError::Syntax(error.to_string()),
+    })?;
+    read.into_object("document")
+}
+
+fn fill<'de, S: DeserializeSeed<'de>, R: serde_json::de::Read<'de>>(
+    seed: S,
     mut reader: serde_json::Deserializer<R>,
-) -> serde_json::Result<Value<'de>> {
+) -> serde_json::Result<S::Value> {
     let value = seed.deserialize(&mut reader)?;
     reader.end()?;
     Ok(value)
@@ -112,24 +139,109 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
         let deeper = self.deeper()?;
-        let mut members = Members::with_capacity(8);
-        let mut names = HashSet::new();
+        let mut read = Read::default();
         while let Some(Name(name)) = entries.next_key()? {
-            if members.len() == FEW {
-                names.extend(members.iter().map(|(name, _)| name.clone()));
-            }
-            let taken = if members.len() < FEW {
-                members.iter().any(|(other, _)| *other == name)
-            } else {
-                !names.insert(name.clone())
-            };
-            if taken {
-                return Err(self.refuse(JsonError::Duplicate(name.into_owned())));
-            }
-            let value = entries.next_value_seed(deeper)?;
-            members.push((name, value));
+            let name = read.name(name).map_err(|fault| self.refuse(fault))?;
+            read.members.push((name, entries.next_value_seed(deeper)?));
         }
-        Ok(Value::Object(members))
+        Ok(Value::Object(read.members))
+    }
+}
+
+/// The members of an object that have been read, no name twice.
+struct Read<'a> {
+    members: Members<'a>,
+    names: HashSet<Cow<'a, str>>,
+}
+
+impl Default for Read<'_> {
+    fn default() -> Self {
+        Self { members: Members::with_capacity(8), names: HashSet::new() }
+    }
+}
+
+impl<'a> Read<'a> {
+    /// Takes the name of the next member, and gives it back unless it is there already.
+    fn name(&mut self, name: Cow<'a, str>) -> Result<Cow<'a, str>, JsonError> {
+        if self.members.len() == FEW {
+            self.names.extend(self.members.iter().map(|(name, _)| name.clone()));
+        }
+        let taken = if self.members.len() < FEW {
+            self.members.iter().any(|(other, _)| *other == name)
+        } else {
+            !self.names.insert(name.clone())
+        };
+        if taken { Err(JsonError::Duplicate(name.into_owned())) } else { Ok(name) }
+    }
+}
+
+/// Reads the outermost object, and hands over the items of one array in it.
+struct WithList<'c, F> {
+    strict: Strict<'c>,
+    list: &'static str,
+    each: F,
+}
+
+impl<'de, F: FnMut(Value<'de>) -> Result<(), JsonError>> DeserializeSeed<'de> for WithList<'_, F> {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, F: FnMut(Value<'de>) -> Result<(), JsonError>> Visitor<'de> for WithList<'_, F> {
+    type Value = Value<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value<'de>, A::Error> {
+        let deeper = self.strict.deeper()?;
+        let mut read = Read::default();
+        while let Some(Name(name)) = entries.next_key()? {
+            let name = read.name(name).map_err(|fault| self.strict.refuse(fault))?;
+            let value = if name == self.list {
+                entries.next_value_seed(Items { strict: deeper, list: self.list, each: &mut self.each })?;
+                Value::Array(Vec::new())
+            } else {
+                entries.next_value_seed(deeper)?
+            };
+            read.members.push((name, value));
+        }
+        Ok(Value::Object(read.members))
+    }
+}
+
+/// Hands over the items of an array.
+struct Items<'c, 'f, F> {
+    strict: Strict<'c>,
+    list: &'static str,
+    each: &'f mut F,
+}
+
+impl<'de, F: FnMut(Value<'de>) -> Result<(), JsonError>> DeserializeSeed<'de> for Items<'_, '_, F> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, F: FnMut(Value<'de>) -> Result<(), JsonError>> Visitor<'de> for Items<'_, '_, F> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array under `{}`", self.list)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        let deeper = self.strict.deeper()?;
+        while let Some(item) = items.next_element_seed(deeper)? {
+            (self.each)(item).map_err(|fault| self.strict.refuse(fault))?;
+        }
+        Ok(())
     }
 }
 
@@ -206,6 +318,32 @@ mod tests {
             assert!(matches!(parse(text.as_bytes()), Err(JsonError::Syntax(_))), "{text}");
         }
         assert!(matches!(parse(b"\"\xff\""), Err(JsonError::Syntax(_))));
+    }
+
+    #[test]
+    fn a_list_is_handed_over_item_by_item_under_the_same_rules() {
+        let read = |text: &str| {
+            let mut items = Vec::new();
+            let members = parse_list(text.as_bytes(), "list", |item| {
+                items.push(item.into_count("item")?);
+                Ok(())
+            });
+            members.map(|members| (members.len(), items))
+        };
+        assert_eq!(read(r#"{"a":[[]],"list":[1,2],"b":{}}"#), Ok((3, vec![1, 2])));
+        assert_eq!(read(r#"{"l\u0069st":[],"list":[1]}"#), Err(JsonError::Duplicate("list".to_owned())));
+        assert_eq!(read(&format!(r#"{{"list":[{}{}]}}"#, "[".repeat(15), "]".repeat(15))), Err(JsonError::TooDeep));
+        assert!(matches!(read(r#"{"list":["1"]}"#), Err(JsonError::Value { .. })));
+        assert_eq!(
+            parse_list(br#"{"list":[{"a":1,"a":1}]}"#, "list", |_| Ok(())),
+            Err(JsonError::Duplicate("a".to_owned()))
+        );
+        for text in ["[]", "1", r#"{"list":{}}"#, r#"{"list":1}"#] {
+            assert!(matches!(read(text), Err(JsonError::Value { .. })), "{text}");
+        }
+        for text in ["", r#"{"list":[1]"#, r#"{"list":[1]} x"#, r#"{"list":[1,]}"#] {
+            assert!(matches!(read(text), Err(JsonError::Syntax(_))), "{text}");
+        }
     }
 
     #[test]

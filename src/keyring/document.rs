@@ -13,6 +13,21 @@ use crate::time::Timestamp;
 /// The longest keyring, in bytes.
 pub const MAX_KEYRING_BYTES: usize = 1 << 20;
 
+/// Members that this version understands, and so may stand in `crit`.
+const UNDERSTOOD: [&str; 11] = [
+    "crit",
+    "issuedAt",
+    "keyid",
+    "keys",
+    "notAfter",
+    "notBefore",
+    "public",
+    "purposes",
+    "sequence",
+    "status",
+    "thresholds",
+];
+
 /// What a keyring document says.
 #[derive(Clone, Debug)]
 pub struct KeyringDocument {
@@ -31,7 +46,7 @@ impl KeyringDocument {
     ///
     /// # Errors
     /// [`JsonError`] names the member at fault: a key whose id is not its own, a key that stands twice, a window that
-    /// ends before it begins, a retired key without an end.
+    /// ends before it begins, a retired key without an end, `crit` when it names what this version does not understand.
     pub fn parse(payload: &[u8]) -> Result<Self, JsonError> {
         let (mut sequence, mut issued_at, mut keys, mut thresholds) = (None, None, None, BTreeMap::new());
         for (name, value) in json::parse(payload)?.into_object("keyring")? {
@@ -42,6 +57,7 @@ impl KeyringDocument {
                     keys = Some(value.into_array("keys")?.into_iter().map(read_key).collect::<Result<Vec<_>, _>>()?);
                 }
                 "thresholds" => thresholds = read_thresholds(value)?,
+                "crit" => value.into_critical(&UNDERSTOOD)?,
                 _ => {}
             }
         }
@@ -218,6 +234,16 @@ mod tests {
         assert!(
             matches!(KeyringDocument::parse(swapped.as_bytes()), Err(JsonError::Value { member, .. }) if member == "keyid")
         );
+    }
+
+    #[test]
+    fn a_keyring_that_demands_more_than_is_understood_is_refused() {
+        let demanding = |names: &str| {
+            let payload = document().to_payload().replacen('{', &format!("{{\"crit\":[{names}],\"hardware\":1,"), 1);
+            KeyringDocument::parse(payload.as_bytes()).map(|document| document.sequence)
+        };
+        assert_eq!(demanding("\"notBefore\",\"thresholds\""), Ok(7));
+        assert_eq!(demanding("\"keys\",\"hardware\""), Err(JsonError::Critical("hardware".to_owned())));
     }
 
     #[test]

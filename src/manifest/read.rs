@@ -15,8 +15,44 @@ use crate::json::{self, JsonError, Value};
 /// The most patterns of paths to leave out.
 pub(super) const MAX_EXCLUDES: usize = 256;
 
-/// Members of the predicate that this version understands, and so may stand in `crit`.
-const UNDERSTOOD: [&str; 9] = ["createdAt", "crit", "files", "links", "product", "scope", "source", "version", "walk"];
+/// Members that this version understands wherever in a manifest they stand, and so may stand in `crit`.
+const UNDERSTOOD: [&str; 35] = [
+    "_type",
+    "buildId",
+    "commit",
+    "createdAt",
+    "crit",
+    "culture",
+    "digest",
+    "excludes",
+    "files",
+    "identity",
+    "informationalVersion",
+    "kind",
+    "licenseIds",
+    "links",
+    "name",
+    "path",
+    "pathB64",
+    "predicate",
+    "predicateType",
+    "product",
+    "provider",
+    "publicKeyToken",
+    "repository",
+    "runUrl",
+    "scope",
+    "sha256",
+    "size",
+    "source",
+    "subject",
+    "symlinks",
+    "target",
+    "targetB64",
+    "type",
+    "version",
+    "walk",
+];
 
 impl Manifest {
     /// Reads a payload.
@@ -32,6 +68,7 @@ impl Manifest {
                 "predicateType" => predicate_type = Some(value.into_string("predicateType")?.into_owned()),
                 "predicate" => predicate = Some(value),
                 "subject" => subject = Some(read_subject(value)?),
+                "crit" => read_critical(value)?,
                 _ => {}
             }
         }
@@ -265,8 +302,8 @@ fn read_strings(value: Value<'_>, name: &str) -> Result<Vec<String>, JsonError> 
 }
 
 fn read_critical(value: Value<'_>) -> Result<(), ManifestError> {
-    match read_strings(value, "crit")?.into_iter().find(|name| !UNDERSTOOD.contains(&name.as_str())) {
-        None => Ok(()),
-        Some(name) => Err(ManifestError::Critical(name)),
-    }
+    value.into_critical(&UNDERSTOOD).map_err(|error| match error {
+        JsonError::Critical(name) => ManifestError::Critical(name),
+        error => error.into(),
+    })
 }

@@ -108,6 +108,10 @@ fn statements_about_anything_else_are_refused() {
     }
     let demanding = forged("\"files\":", "\"crit\":[\"sbom\"],\"files\":");
     assert_eq!(Manifest::parse(&demanding).unwrap_err().code(), Code::Unsupported);
+    let demanding = forged("\"_type\":", "\"crit\":[\"predicate\",\"seal\"],\"_type\":");
+    assert_eq!(Manifest::parse(&demanding).unwrap_err().code(), Code::Unsupported);
+    let understood = forged("\"files\":", "\"crit\":[\"walk\",\"sha256\",\"identity\"],\"files\":");
+    assert_eq!(Manifest::parse(&understood), Ok(manifest()));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
 use crate::json;
 use crate::request::{self, Request};
+use crate::split;
 use crate::verdict::Refusal;
 
 /// The label under which licenses are armored; every other label stands over base64 of JSON.
@@ -48,7 +49,8 @@ pub fn armored(kind: &str, json: &str) -> String {
 /// `DamagedText` with every line that was lost or changed, `WrongKind` for JSON that is none of ours, and what is wrong with
 /// the envelope or request.
 pub fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Refusal::new(Code::DamagedText, NOT_UTF_8))?;
+    let bytes = split::whole(bytes).map_err(|error| Refusal::new(error.code(), error))?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| Refusal::new(Code::DamagedText, NOT_UTF_8))?;
     let (text, repairs) = unarmored(text)?;
     let start = text.trim_start_matches('\u{feff}').trim();
     let document =
@@ -150,11 +152,11 @@ mod tests {
         let json = release();
         let armor = armored("release", &json);
         assert!(armor.starts_with("-----BEGIN MINTAGE RELEASE-----\n"), "{armor}");
-        for text in [json.clone(), armor.clone(), armor.replace('\n', "\r\n"), armor.replace("\n", "\n> ")] {
+        for text in [json.clone(), armor.clone(), armor.replace('\n', "\r\n"), armor.replace('\n', "\n> ")] {
             let opened = open(text.as_bytes()).unwrap();
             assert_eq!(opened.document.envelope(Kind::Release).unwrap().to_json(), json);
         }
-        let quoted: String = armor.lines().map(|line| format!("> {line}\n")).collect();
+        let quoted = armor.lines().map(|line| format!("> {line}")).collect::<Vec<_>>().join("\n");
         assert!(!open(quoted.as_bytes()).unwrap().repairs.is_empty());
     }
 

@@ -13,6 +13,7 @@ use crate::code::Code;
 use crate::json::{self, Writer};
 use crate::key::{Passphrase, PublicKey};
 use crate::license::License;
+use crate::split;
 use crate::time::Timestamp;
 use crate::token::Body;
 use crate::verdict::Refusal;
@@ -44,6 +45,11 @@ const MAX_SALVAGED_BYTES: usize = 2 << 10;
 
 /// Inspects bytes as read from a file; `now` only serves to say how far away each time is.
 pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) -> Inspection {
+    let bytes = match split::whole(bytes) {
+        Ok(whole) => whole,
+        Err(error) => return Inspection::unreadable("parts", Refusal::new(error.code(), error)),
+    };
+    let bytes = bytes.as_ref();
     let text = std::str::from_utf8(bytes);
     // Armor has the frame of PEM, and is no key.
     let may_be_key = !text.is_ok_and(armor::looks_armored);

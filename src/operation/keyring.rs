@@ -29,6 +29,8 @@ pub struct Changes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyringError {
+    /// The keyring would be issued before the one that it follows; both times.
+    Backwards(Timestamp, Timestamp),
     /// The signing key may not sign keyrings, says the keyring before.
     Distrust(Distrust),
     /// The sequence cannot grow any more.
@@ -61,6 +63,9 @@ pub fn next(
             let entry = previous.keys.iter().find(|entry| entry.key == *signer);
             let entry = entry.ok_or(KeyringError::Unknown(signer.id()))?;
             entry.allows(Purpose::Keyring, Some(now)).map_err(KeyringError::Distrust)?;
+            if now < previous.issued_at {
+                return Err(KeyringError::Backwards(now, previous.issued_at));
+            }
             let sequence = previous.sequence.checked_add(1).filter(|next| i64::try_from(*next).is_ok());
             let sequence = sequence.ok_or(KeyringError::Exhausted)?;
             KeyringDocument { sequence, issued_at: now, ..previous.clone() }
@@ -105,7 +110,7 @@ impl KeyringError {
             Self::Distrust(Distrust::Purpose(..)) => Code::WrongPurpose,
             Self::Distrust(Distrust::Revoked(_)) | Self::Revoked(_) => Code::KeyRevoked,
             Self::Distrust(Distrust::Window { .. }) => Code::KeyRetired,
-            Self::Exhausted | Self::Orphaned => Code::Usage,
+            Self::Backwards(..) | Self::Exhausted | Self::Orphaned => Code::Usage,
             Self::Unknown(_) => Code::UnknownKey,
         }
     }
@@ -114,6 +119,9 @@ impl KeyringError {
 impl fmt::Display for KeyringError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Backwards(now, before) => {
+                write!(f, "the keyring is issued at {now}, and the one before it was issued later, at {before}")
+            }
             Self::Distrust(distrust) => distrust.fmt(f),
             Self::Exhausted => f.write_str("the sequence of the keyring cannot grow any more"),
             Self::Orphaned => f.write_str("no key, or too few, could sign the keyring after this one"),
@@ -162,6 +170,14 @@ mod tests {
         let third = next(Some(&second), &public(1), &add(4, Some(at(50))), at(300)).unwrap();
         let begins = |seed| third.keyring().find(&public(seed).id()).unwrap().not_before.seconds();
         assert_eq!([1, 2, 3, 4].map(begins), [0, 0, 200, 50]);
+    }
+
+    #[test]
+    fn a_keyring_is_never_issued_before_the_one_that_it_follows() {
+        let first = next(None, &public(1), &Changes::default(), at(100)).unwrap();
+        let refused = next(Some(&first), &public(1), &Changes::default(), at(99)).unwrap_err();
+        assert_eq!((refused.code(), refused), (Code::Usage, KeyringError::Backwards(at(99), at(100))));
+        assert!(next(Some(&first), &public(1), &Changes::default(), at(100)).is_ok());
     }
 
     #[test]

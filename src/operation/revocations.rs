@@ -4,11 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::code::Code;
-use crate::dsse::{Envelope, Kind};
-use crate::keyring::{Keyring, Purpose};
+use crate::dsse::Envelope;
+use crate::keyring::Keyring;
 use crate::policy::RevocationsContext;
-use crate::revocations::{LicenseHash, Revocation, Revocations};
-use crate::state::{Series, VerifierState};
+use crate::revocations::{LicenseHash, Revocation, Revocations, VerifiedRevocations};
+use crate::state::{Mark, Series, VerifierState};
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::verdict::Refusal;
 
@@ -25,6 +25,8 @@ pub struct Withdrawal {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NextError {
+    /// The list would be issued before the one that it follows; both times.
+    Backwards(Timestamp, Timestamp),
     /// The list would be due for a successor before it is issued; both times.
     DueFirst(Timestamp, Timestamp),
     /// The sequence cannot grow any more.
@@ -46,13 +48,16 @@ pub fn next(
     if next_update < now {
         return Err(NextError::DueFirst(now, next_update));
     }
+    if let Some(before) = previous.map(|list| list.issued_at).filter(|before| now < *before) {
+        return Err(NextError::Backwards(now, before));
+    }
     let before = previous.map_or(0, |list| list.sequence);
     let sequence = before.checked_add(1).filter(|next| i64::try_from(*next).is_ok()).ok_or(NextError::Exhausted)?;
     let new = withdrawals.iter().map(|withdrawal| Revocation {
         id: LicenseHash::of(&withdrawal.license_id),
         at: now,
         grace_hours,
-        reason: withdrawal.reason.clone(),
+        reason: withdrawal.reason.as_deref().map(Into::into),
     });
     let old = previous.map(Revocations::entries).unwrap_or_default();
     Ok(Revocations::new(sequence, now, next_update, old.iter().cloned().chain(new).collect()))
@@ -63,13 +68,13 @@ pub fn next(
 pub struct Admission {
     /// What a license is judged with.
     pub context: RevocationsContext,
-    accepted: Option<(Series, u64, Vec<u8>, Timestamp)>,
+    accepted: Option<(Mark, Timestamp)>,
 }
 
 /// Judges whether a list counts: signed by a key trusted for it, not issued in the future, and no older than what the
-/// state remembers.
+/// state remembers. The text is let go of once its envelope is read: a list of a million entries is large.
 pub fn admit(
-    text: &[u8],
+    text: Vec<u8>,
     keyring: &Keyring,
     state: Option<&VerifierState>,
     max_age: Option<i64>,
@@ -83,46 +88,41 @@ pub fn admit(
     }
 }
 
-type Accepted = (Series, u64, Vec<u8>, Timestamp);
-
 fn read(
-    text: &[u8],
+    text: Vec<u8>,
     keyring: &Keyring,
     state: Option<&VerifierState>,
     now: Timestamp,
-) -> Result<(Revocations, Accepted), Refusal> {
-    let envelope = Envelope::parse(text)
+) -> Result<(Revocations, (Mark, Timestamp)), Refusal> {
+    let envelope = Envelope::parse(&text)
         .map_err(|error| Refusal::new(error.code(), format_args!("the revocations are not to be believed: {error}")))?;
-    let list = Revocations::verify(&envelope, keyring).map_err(|error| Refusal::new(error.code(), &error))?;
-    let verified =
-        envelope.verify(Kind::Revocations, keyring, Some(list.issued_at), keyring.threshold(Purpose::Revocations));
-    let signer = verified.ok().and_then(|payload| payload.signers().first().copied());
+    drop(text);
+    let verified = Revocations::verify(&envelope, keyring).map_err(|error| Refusal::new(error.code(), &error))?;
+    let VerifiedRevocations { list, signer } = verified;
     if list.issued_at.since(now) > CLOCK_TOLERANCE {
         let message = format!("the revocations were issued at {}, and it is {now} here", list.issued_at);
         return Err(Refusal::new(Code::ClockBehind, message));
     }
-    let signer = signer.ok_or_else(|| Refusal::new(Code::BadSignature, "nobody signed the revocations"))?;
-    let series = Series::of("revocations", signer);
-    let payload = envelope.unverified_payload();
+    let mark = Mark::new(Series::of("revocations", signer), list.sequence, envelope.unverified_payload());
     if let Some(state) = state {
-        state.admits(&series, list.sequence, payload).map_err(|error| {
+        state.admits(&mark).map_err(|error| {
             Refusal::new(error.code(), format_args!("the revocations are not to be believed: {error}"))
         })?;
     }
-    let accepted = (series, list.sequence, payload.to_vec(), list.issued_at);
-    Ok((list, accepted))
+    let issued_at = list.issued_at;
+    Ok((list, (mark, issued_at)))
 }
 
 impl Admission {
     /// Returns when the list was issued: a time that has certainly passed.
     pub fn issued_at(&self) -> Option<Timestamp> {
-        self.accepted.as_ref().map(|(_, _, _, issued_at)| *issued_at)
+        self.accepted.as_ref().map(|(_, issued_at)| *issued_at)
     }
 
     /// Remembers the list; one that was refused changes nothing.
     pub fn remember(&self, state: &mut VerifierState) {
-        if let Some((series, sequence, payload, issued_at)) = &self.accepted {
-            state.accept(series, *sequence, payload);
+        if let Some((mark, issued_at)) = &self.accepted {
+            state.accept(mark);
             state.see(*issued_at);
         }
     }
@@ -138,6 +138,9 @@ impl NextError {
 impl fmt::Display for NextError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Backwards(now, before) => {
+                write!(f, "the list is issued at {now}, and the one before it was issued later, at {before}")
+            }
             Self::DueFirst(now, due) => {
                 write!(f, "the list is issued at {now}, and its successor would be due before, at {due}")
             }
@@ -153,6 +156,7 @@ impl std::error::Error for NextError {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dsse::Kind;
     use crate::key::SecretKey;
 
     fn at(seconds: i64) -> Timestamp {
@@ -182,6 +186,7 @@ mod tests {
         assert_eq!((second.sequence, second.entries().len()), (2, 2));
         assert_eq!(second.find("a").unwrap().at, at(100));
         assert_eq!(next(None, &[], 0, at(100), at(99)), Err(NextError::DueFirst(at(100), at(99))));
+        assert_eq!(next(Some(&first), &[], 0, at(99), at(300)), Err(NextError::Backwards(at(99), at(100))));
     }
 
     #[test]
@@ -191,7 +196,7 @@ mod tests {
         let second = next(Some(&first), &[withdraw("a")], 0, at(150), at(300)).unwrap();
         let fork = next(Some(&first), &[withdraw("b")], 0, at(150), at(300)).unwrap();
         let mut state = VerifierState::default();
-        admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None, at(150)).remember(&mut state);
+        admit(signed(&second, 1).into_bytes(), &keyring, Some(&state), None, at(150)).remember(&mut state);
         assert_eq!(state.latest_seen, Some(at(150)));
         let before = state.clone();
         for (text, expected) in [
@@ -200,12 +205,12 @@ mod tests {
             (signed(&second, 2), Code::BadSignature),
             (signed(&second, 1)[..100].to_owned(), Code::Malformed),
         ] {
-            let admission = admit(text.as_bytes(), &keyring, Some(&state), None, at(150));
+            let admission = admit(text.into_bytes(), &keyring, Some(&state), None, at(150));
             assert_eq!(code(&admission), Some(expected));
             admission.remember(&mut state);
             assert_eq!(state, before);
         }
-        assert_eq!(code(&admit(signed(&second, 1).as_bytes(), &keyring, Some(&state), None, at(150))), None);
+        assert_eq!(code(&admit(signed(&second, 1).into_bytes(), &keyring, Some(&state), None, at(150))), None);
     }
 
     #[test]
@@ -213,11 +218,11 @@ mod tests {
         let keyring = Keyring::from(SecretKey::from_seed(&[1; 32]).public());
         let future = next(None, &[], 0, at(1_000), at(9_000)).unwrap();
         let mut state = VerifierState::default();
-        let admission = admit(signed(&future, 1).as_bytes(), &keyring, Some(&state), None, at(699));
+        let admission = admit(signed(&future, 1).into_bytes(), &keyring, Some(&state), None, at(699));
         assert_eq!(code(&admission), Some(Code::ClockBehind));
         admission.remember(&mut state);
         assert_eq!(state, VerifierState::default());
-        assert_eq!(code(&admit(signed(&future, 1).as_bytes(), &keyring, Some(&state), None, at(700))), None);
+        assert_eq!(code(&admit(signed(&future, 1).into_bytes(), &keyring, Some(&state), None, at(700))), None);
     }
 
     #[test]
@@ -225,13 +230,13 @@ mod tests {
         let end = Revocations::new(i64::MAX.unsigned_abs(), at(100), at(200), Vec::new());
         let keyring: Keyring = [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]).public()).into_iter().collect();
         let mut state = VerifierState::default();
-        admit(signed(&end, 1).as_bytes(), &keyring, None, None, at(150)).remember(&mut state);
+        admit(signed(&end, 1).into_bytes(), &keyring, None, None, at(150)).remember(&mut state);
         assert_eq!(next(Some(&end), &[], 0, at(150), at(200)), Err(NextError::Exhausted));
         let fresh = next(None, &[], 0, at(150), at(300)).unwrap();
         assert_eq!(
-            code(&admit(signed(&fresh, 1).as_bytes(), &keyring, Some(&state), None, at(150))),
+            code(&admit(signed(&fresh, 1).into_bytes(), &keyring, Some(&state), None, at(150))),
             Some(Code::RolledBack)
         );
-        assert_eq!(code(&admit(signed(&fresh, 2).as_bytes(), &keyring, Some(&state), None, at(150))), None);
+        assert_eq!(code(&admit(signed(&fresh, 2).into_bytes(), &keyring, Some(&state), None, at(150))), None);
     }
 }

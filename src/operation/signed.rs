@@ -71,8 +71,8 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
             verdict.pass("contents", format!("sequence {}, {} keys", document.sequence, document.keys.len()));
         }
         Kind::Revocations => {
-            let list =
-                Revocations::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
+            let verified = Revocations::verify(envelope, beside.keyring);
+            let list = verified.map_err(|error| Refusal::new(error.code(), error))?.list;
             verdict.signed(envelope, beside.keyring, list.issued_at)?;
             if beside.now > list.next_update {
                 let message = format!("a successor was due on {}, and it is {}", list.next_update, beside.now);

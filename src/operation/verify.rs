@@ -7,6 +7,7 @@ use crate::keyring::Keyring;
 use crate::license::MAX_TOKEN_BYTES;
 use crate::policy::{Context, judge};
 use crate::seal::SealSecret;
+use crate::split;
 use crate::token::{Body, Token, TokenError, UnverifiedToken, VerifiedToken};
 use crate::verdict::{Refusal, State, Verdict};
 
@@ -62,7 +63,7 @@ pub fn absent(context: &Context) -> Verdict {
     Verdict::refused(State::Absent, refusal, context.now, &context.defaults)
 }
 
-/// Reads a token strictly; a text that is not one is mended first, and `repairs` says how.
+/// Reads a token strictly; a text that is not one is joined and mended first, and `repairs` says how.
 pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedToken, Refusal> {
     let strict = Token::parse(text.strip_suffix('\n').unwrap_or(text));
     match strict {
@@ -75,6 +76,8 @@ pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedTo
         }
         Err(_) => {}
     }
+    let joined = split::whole(text.as_bytes()).map_err(|error| Refusal::new(error.code(), error))?;
+    let text = std::str::from_utf8(&joined).map_err(|_| Refusal::new(Code::DamagedText, NOT_UTF_8))?;
     if let Some(refusal) = other_kind(text) {
         return Err(refusal);
     }

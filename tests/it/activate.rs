@@ -140,8 +140,8 @@ fn an_answer_to_another_request_is_not_installed() {
     assert_eq!(bench.ask(&["request.json"]).status, Some(0));
     assert_eq!(bench.answer(&["-o", "proof.json"]).status, Some(0));
     let folder = bench.path(".local/state/mintage");
-    let pending = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let pending = pending.filter(|path| path.extension().is_some_and(|ending| ending == "request")).next().unwrap();
+    let mut pending = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let pending = pending.find(|path| path.extension().is_some_and(|ending| ending == "request")).unwrap();
     let request = std::fs::read_to_string(&pending).unwrap();
     let start = request.find("\"nonce\":\"").unwrap() + 9;
     let changed = format!("{}AAAAAAAAAAAAAAAAAAAAAA=={}", &request[..start], &request[start + 24..]);

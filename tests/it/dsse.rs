@@ -1,6 +1,7 @@
 //! Envelopes that other programs verify and make, and the rotation of keys that they carry.
 #![cfg(unix)]
 
+mod remembered;
 mod rotation;
 
 use std::ffi::{OsStr, OsString};

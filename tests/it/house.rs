@@ -13,7 +13,7 @@ const ORDER: [&[&str]; 10] = [
     &["code"],
     &["id", "time"],
     &["json"],
-    &["armor", "fingerprint", "key", "state"],
+    &["armor", "fingerprint", "key", "split", "state"],
     &["keyring", "license"],
     &["dsse", "request", "seal"],
     &["manifest", "proof", "revocations", "token", "trust", "unlock"],
@@ -23,7 +23,7 @@ const ORDER: [&[&str]; 10] = [
 ];
 
 /// The rooms that only vendors build: what products embed is the rest.
-const VENDOR: [&str; 2] = ["artifact", "operation"];
+const VENDOR: [&str; 3] = ["artifact", "operation", "split"];
 
 /// The operation whose subject is a folder, and which therefore reads one.
 const WALKER: &str = "manifest";

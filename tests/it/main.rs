@@ -16,6 +16,7 @@ mod keygen;
 mod languages;
 mod manifest;
 mod mint;
+mod qr;
 mod readme;
 mod revocations;
 mod vectors;

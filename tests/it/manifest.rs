@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use insta::assert_snapshot;
 use mintage::dsse::{Envelope, Kind};
@@ -73,6 +73,7 @@ fn a_build_is_minted_and_the_same_build_verifies() {
     assert_snapshot!(bench.statement(), @r#"{"_type":"https://in-toto.io/Statement/v1","predicate":{"createdAt":1767225600,"files":[{"path":"bin/tool","sha256":"7c9bbe5ec9b3fb774e8fa0f54247e93c34ddf8e5d16fe3073420de0ae81a262d","size":4},{"path":"lib/core.so","sha256":"0d45f5fd462b8c70bffb10021ac1bcff3f58f29b1faf7568595095427d42812c","size":4},{"path":"readme","sha256":"3f22095641508576e91dc7c6c7f7e08a093985d53ea998043c6619ad240dc92c","size":7}],"links":[],"product":"acme","scope":{"kind":"global"},"source":{"kind":"manual"},"version":"1.2","walk":{"excludes":[],"symlinks":"reject"}},"predicateType":"https://mintage.dev/build-manifest/v1","subject":[{"digest":{"sha256":"5aebaed82017d8976435dd65dd0e2981b9430c6366b048ab049b177279e61692"},"name":"SHA256SUMS"}]}"#);
     assert_snapshot!(bench.verified(&[]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  scope        global
     pass  files        3 checked
     valid, as of 2026-01-01T00:00:00Z
@@ -92,6 +93,7 @@ fn each_difference_is_told_apart_with_both_digests() {
     bench.write("app/lib/evil.so", "evil");
     assert_snapshot!(bench.verified(&[]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  scope        global
     fail  files        3 checked, 1 changed, 1 missing, 1 extra, 1 moved
     CHANGED     bin/tool
@@ -121,6 +123,7 @@ fn extras_are_refused_unless_they_are_allowed() {
     let ignored = bench.verified(&["--ignore", "log", "--ignore", "readme"]);
     assert_snapshot!(ignored, @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  scope        global
     pass  files        2 checked, 1 ignored
     valid, as of 2026-01-01T00:00:00Z
@@ -165,6 +168,7 @@ fn a_build_for_one_customer_counts_only_beside_that_license() {
     let vendor = example("vendor.pub");
     assert_snapshot!(bench.verified(&[]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     fail  scope        the build is approved for LIC-42, LIC-43 alone, and no verified license is beside it
     pass  files        3 checked
     refused, as of 2026-01-01T00:00:00Z
@@ -176,6 +180,7 @@ fn a_build_for_one_customer_counts_only_beside_that_license() {
     let other = bench.verified(&["--license", "LIC-7.lic", "--trust", &vendor]);
     assert_snapshot!(other, @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  license      LIC-7
     fail  scope        the build is approved for LIC-42, LIC-43, not for LIC-7
     pass  files        3 checked
@@ -189,6 +194,7 @@ fn a_build_for_one_customer_counts_only_beside_that_license() {
     assert_eq!((untrusted.status, codes(&untrusted)), (Some(1), vec!["unknown-key", "manifest-scope"]), "{untrusted}");
     assert_snapshot!(bench.verified(&["--license", "LIC-42.lic", "--trust", &vendor]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  license      LIC-42
     pass  scope        approved for license LIC-42
     pass  files        3 checked

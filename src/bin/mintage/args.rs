@@ -1,8 +1,8 @@
 //! The arguments: what every command shares, and the list of commands.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 
-use clap::{Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 use crate::command::{activate, completions, fingerprint, inspect, keygen, mint, verify};
 
@@ -46,17 +46,52 @@ pub(crate) enum Command {
     Mint(Box<mint::Arguments>),
     Verify(Box<verify::Arguments>),
     Inspect(inspect::Arguments),
-    Fingerprint(fingerprint::Arguments),
+    Fingerprint(Box<fingerprint::Arguments>),
     Activate(Box<activate::Arguments>),
     Completions(completions::Arguments),
 }
+
+/// Builds the arguments of a command.
+type Builder = fn(clap::Command) -> clap::Command;
+
+/// Every command by its name.
+const COMMANDS: [(&str, Builder); 7] = [
+    ("keygen", keygen::Arguments::augment_args),
+    ("mint", mint::Arguments::augment_args),
+    ("verify", verify::Arguments::augment_args),
+    ("inspect", inspect::Arguments::augment_args),
+    ("fingerprint", fingerprint::Arguments::augment_args),
+    ("activate", activate::Arguments::augment_args),
+    ("completions", completions::Arguments::augment_args),
+];
 
 /// Reads the arguments.
 ///
 /// # Errors
 /// Clap's error, which also carries help and version.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli, clap::Error> {
-    Cli::try_parse_from(expand_limits(arguments.into_iter().collect()))
+    let mut arguments: Vec<OsString> = arguments.into_iter().collect();
+    let command = command_at(&arguments);
+    if let Some(command) = command.filter(|at| arguments[*at] == "mint") {
+        expand_limits(&mut arguments, command + 1);
+    }
+    let alone = command.and_then(|at| parse_alone(arguments[at].to_str()?, &arguments));
+    alone.map_or_else(|| Cli::try_parse_from(&arguments), Ok)
+}
+
+/// Reads the arguments of one command without building those of all the others, which takes longer than to verify a
+/// license. Whatever one command alone does not take, a mistake or a call for help, is answered by the whole.
+fn parse_alone(name: &str, arguments: &[OsString]) -> Option<Cli> {
+    let (name, arguments_of) = COMMANDS.into_iter().find(|(known, _)| *known == name)?;
+    let alone = clap::Command::new("mintage").subcommand(arguments_of(clap::Command::new(name)));
+    let mut matches = Global::augment_args(alone).try_get_matches_from(arguments).ok()?;
+    Cli::from_arg_matches_mut(&mut matches).ok()
+}
+
+/// Finds the command: after the program's name the first word that is no flag; `--color` alone has a value before it.
+fn command_at(arguments: &[OsString]) -> Option<usize> {
+    let is_word = |at: &usize| !arguments[*at].as_encoded_bytes().starts_with(b"-") && arguments[at - 1] != "--color";
+    (1..arguments.len()).find(is_word)
 }
 
 impl From<Color> for ColorChoice {
@@ -69,37 +104,23 @@ impl From<Color> for ColorChoice {
     }
 }
 
-/// Spells `--max-foo-bar N` of `mint` as `--limit max_foo_bar=N`: vendors name their own limits.
-fn expand_limits(arguments: Vec<OsString>) -> Vec<OsString> {
-    let mut expanded = Vec::with_capacity(arguments.len() + 4);
-    let mut command: Option<OsString> = None;
-    let mut rest = arguments.into_iter();
+/// Spells `--max-foo-bar N` of `mint` as `--limit max_foo_bar=N`, from an argument on: vendors name their own limits.
+fn expand_limits(arguments: &mut Vec<OsString>, from: usize) {
+    let mut rest = arguments.split_off(from).into_iter();
     while let Some(argument) = rest.next() {
-        let limit = argument
-            .to_str()
-            .filter(|_| command.as_deref() == Some(OsStr::new("mint")))
-            .and_then(|text| text.strip_prefix("--max-"));
+        let limit = argument.to_str().and_then(|text| text.strip_prefix("--max-"));
         match limit.map(|limit| limit.split_once('=').map_or((limit, None), |(name, value)| (name, Some(value)))) {
             Some((name, value)) if name != "activations" && !name.is_empty() => {
                 let value = match value {
                     Some(value) => value.to_owned(),
                     None => rest.next().unwrap_or_default().to_string_lossy().into_owned(),
                 };
-                expanded.push("--limit".into());
-                expanded.push(format!("max_{}={value}", name.replace('-', "_")).into());
+                arguments.push("--limit".into());
+                arguments.push(format!("max_{}={value}", name.replace('-', "_")).into());
             }
-            _ => {
-                // The first word is the program, the next that is no flag the command; `--color` alone has a value before it.
-                let is_word = !argument.to_string_lossy().starts_with('-');
-                let is_value = expanded.last().is_some_and(|before| before == "--color");
-                if command.is_none() && !expanded.is_empty() && is_word && !is_value {
-                    command = Some(argument.clone());
-                }
-                expanded.push(argument);
-            }
+            _ => arguments.push(argument),
         }
     }
-    expanded
 }
 
 #[cfg(test)]
@@ -114,25 +135,50 @@ mod tests {
     }
 
     #[test]
+    fn a_command_alone_reads_what_the_whole_reads() {
+        let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+        assert_eq!(COMMANDS.map(|(name, _)| name).as_slice(), names);
+        for line in [
+            "mintage -q verify a.lic --trust k.pub --feature a --feature b --usage seats=3 --json --any-machine",
+            "mintage --color never mint --key k --tenant t --expires 90d --limit max_apps=3",
+            "mintage mint revocations --key k --issued-at 2026-06-01 --color=always",
+            "mintage completions bash",
+        ] {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let name = arguments[command_at(&arguments).unwrap()].to_str().unwrap();
+            let alone = parse_alone(name, &arguments).expect(line);
+            assert_eq!(format!("{alone:?}"), format!("{:?}", Cli::try_parse_from(&arguments).unwrap()));
+        }
+        for line in
+            ["mintage verify --help", "mintage --version verify", "mintage verify --trsut k", "mintage mint help"]
+        {
+            let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let whole = Cli::try_parse_from(&arguments).unwrap_err();
+            assert_eq!(parse(arguments).unwrap_err().to_string(), whole.to_string());
+        }
+    }
+
+    #[test]
     fn vendors_name_their_own_limits() {
-        let expand = |line: &str| -> Vec<String> {
-            let arguments = line.split(' ').map(OsString::from).collect();
-            expand_limits(arguments).into_iter().map(|argument| argument.into_string().unwrap()).collect()
+        let expand = |line: &str| -> String {
+            let mut arguments: Vec<_> = line.split(' ').map(OsString::from).collect();
+            let mint = command_at(&arguments).unwrap();
+            assert_eq!(arguments[mint], "mint");
+            expand_limits(&mut arguments, mint + 1);
+            arguments.join(" ".as_ref()).into_string().unwrap()
         };
         assert_eq!(
-            expand("mintage mint --max-foo-bar 3 --max-apps=4 --max-activations 5").join(" "),
+            expand("mintage mint --max-foo-bar 3 --max-apps=4 --max-activations 5"),
             "mintage mint --limit max_foo_bar=3 --limit max_apps=4 --max-activations 5"
         );
+        assert_eq!(expand("mintage -q --color never mint --max-a 1"), "mintage -q --color never mint --limit max_a=1");
         for line in [
-            "mintage verify --max-age 3d",
-            "mintage verify --tenant mint --max-age 3d",
-            "mintage --color mint verify --max-age 3d",
+            "mintage verify --revocations r --max-age 3d",
+            "mintage verify --tenant mint --revocations r --max-age 3d",
+            "mintage --color never verify --revocations r --max-age 3d",
         ] {
-            assert_eq!(expand(line).join(" "), line);
+            assert!(parse(line.split(' ').map(OsString::from)).is_ok(), "{line}");
         }
-        assert_eq!(
-            expand("mintage -q --color never mint --max-a 1").join(" "),
-            "mintage -q --color never mint --limit max_a=1"
-        );
+        assert_eq!(command_at(&["mintage", "--color", "mint", "verify"].map(OsString::from)), Some(3));
     }
 }

@@ -119,13 +119,11 @@ impl Instance {
         let data = files::read_setting(&path, MAX_RELEASE_BYTES)?;
         let release =
             Envelope::parse(&data).ok().and_then(|envelope| Release::parse(envelope.unverified_payload()).ok());
-        match release {
-            Some(release) => Ok(Some(release.released_at)),
-            None => {
-                let message = format!("the record `{}` of what was given back is damaged", path.display());
-                Err(Failure::new(Code::Malformed, message).hint("activate this machine again").unable().into())
-            }
-        }
+        let Some(release) = release else {
+            let message = format!("the record `{}` of what was given back is damaged", path.display());
+            return Err(Failure::new(Code::Malformed, message).hint("activate this machine again").unable().into());
+        };
+        Ok(Some(release.released_at))
     }
 }
 

@@ -12,7 +12,7 @@ use mintage::key::file::KeyFile;
 use mintage::key::{KeyError, PublicKey, SecretKey};
 use mintage::keyring::Keyring;
 use mintage::keyring::document::MAX_KEYRING_BYTES;
-use mintage::trust::{self, TrustError};
+use mintage::trust::{self, Established, TrustError};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -67,8 +67,13 @@ struct Named {
 }
 
 impl Trust {
-    /// Gathers the trusted keys.
+    /// Gathers the trusted keys, for a command that remembers nothing.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
+        Ok(self.establish()?.keyring)
+    }
+
+    /// Gathers the trusted keys, and what the keyring among them is to be remembered by.
+    pub(crate) fn establish(&self) -> anyhow::Result<Established> {
         let mut named = Named::default();
         if self.trust.is_empty() {
             let value = std::env::var_os("MINTAGE_TRUST").unwrap_or_default();
@@ -89,11 +94,26 @@ impl Trust {
                 return Err(unreadable(trust).context("--trust"));
             }
         }
-        let keyring = trust::establish(&named.bare, &named.keyrings)?;
-        if keyring.keys().is_empty() {
+        let established = trust::establish(&named.bare, &named.keyrings)?;
+        if established.keyring.keys().is_empty() {
             return Err(Failure::new(Code::NoTrustedKey, "no trusted public key was given").into());
         }
-        Ok(keyring)
+        Ok(established)
+    }
+
+    /// Believes a keyring that is to be carried on: what is named vouches for it, or the key that signs now.
+    pub(crate) fn vouch(&self, own: &PublicKey, keyring: &Envelope) -> anyhow::Result<Established> {
+        let mut named = Named::default();
+        for trust in &self.trust {
+            if !named.add(trust)? {
+                return Err(unreadable(trust).context("--trust"));
+            }
+        }
+        if self.trust.is_empty() {
+            named.bare.push(own.clone());
+        }
+        named.keyrings.push(keyring.clone());
+        Ok(trust::establish(&named.bare, &named.keyrings)?)
     }
 }
 

@@ -17,6 +17,7 @@ mod output;
 mod pages;
 mod process;
 mod prompt;
+mod qr;
 mod random;
 mod render;
 mod request;

@@ -8,6 +8,7 @@ use mintage::keyring::Keyring;
 use mintage::operation::revocations::Admission;
 use mintage::state::{MAX_STATE_BYTES, VerifierState};
 use mintage::time::{CLOCK_TOLERANCE, Timestamp};
+use mintage::trust::Established;
 use mintage::unlock::{MAX_UNLOCK_BYTES, Unlock};
 use mintage::verdict::Verdict;
 
@@ -30,21 +31,30 @@ pub(crate) fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
     })
 }
 
-/// Remembers the times of an accepted license and the sequence of an accepted list; what was refused changes nothing.
+/// Whether the list of revocations that a license was judged with is no older than it may be.
+pub(crate) fn is_current(verdict: &Verdict) -> bool {
+    verdict.refusals.iter().all(|refusal| refusal.code != Code::Stale)
+}
+
+/// The times that a verdict shows to have passed; one that refuses shows none.
+pub(crate) fn times(verdict: &Verdict) -> impl Iterator<Item = Timestamp> {
+    let issued = verdict.license.as_ref().map(|license| license.issued_at);
+    let activated = verdict.proof.as_ref().map(|proof| proof.activated_at);
+    [Some(verdict.as_of), issued, activated].into_iter().flatten().filter(|_| verdict.is_valid())
+}
+
+/// Remembers the keyring that counts, an accepted list, and times that have passed; what was refused changes nothing.
 pub(crate) fn remember(
     path: &Path,
     state: &mut VerifierState,
-    verdict: &Verdict,
+    trusted: &Established,
     admission: Option<&Admission>,
+    times: impl Iterator<Item = Timestamp>,
 ) -> Result<(), FileError> {
     let before = state.clone();
-    let outdated = verdict.refusals.iter().any(|refusal| refusal.code == Code::Stale);
-    admission.filter(|_| !outdated).iter().for_each(|admission| admission.remember(state));
-    if verdict.is_valid() {
-        state.see(verdict.as_of);
-        verdict.license.iter().for_each(|license| state.see(license.issued_at));
-        verdict.proof.iter().for_each(|proof| state.see(proof.activated_at));
-    }
+    trusted.remember(state);
+    admission.iter().for_each(|admission| admission.remember(state));
+    times.for_each(|time| state.see(time));
     if *state == before {
         return Ok(());
     }

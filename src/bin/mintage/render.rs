@@ -66,6 +66,18 @@ impl Terminal {
         }
     }
 
+    /// Whether standard error is to be coloured.
+    pub(crate) fn colors_notes(&self) -> bool {
+        self.color_err
+    }
+
+    /// Shows people a picture that they asked for; the caller vouches for it.
+    #[expect(clippy::unused_self, reason = "standard error belongs to the terminal like standard output")]
+    pub(crate) fn picture(&self, picture: &str) {
+        // A closed standard error leaves nobody to show it to.
+        let _ = io::stderr().lock().write_all(picture.as_bytes());
+    }
+
     /// Warns.
     pub(crate) fn warning(&self, text: &str) {
         if !self.quiet {

@@ -17,6 +17,7 @@ use crate::enrol::{Enrol, Like};
 use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::output::Output;
+use crate::qr::QrArgs;
 use crate::render::Terminal;
 use crate::{clock, files, random};
 
@@ -41,6 +42,8 @@ pub(crate) struct Activation {
     pub(crate) armor: bool,
     #[command(flatten)]
     pub(crate) instance: Instance,
+    #[command(flatten)]
+    pub(crate) qr: QrArgs,
 }
 
 pub(crate) fn run(
@@ -80,7 +83,9 @@ pub(crate) fn run(
     activation.instance.remember(&request)?;
     let json = request.to_json();
     let text = if activation.armor { armored("request", &json) } else { format!("{json}\n") };
+    let pictures = activation.qr.draw(&json, output.overwrite())?;
     output.write(&text, terminal)?;
+    pictures.show(terminal);
     let whose = license.license_id.unwrap_or_else(|| "(sealed)".to_owned());
     terminal.note(&format!("request to activate license {whose}, instance key {}", key.public().id().kid()));
     Ok(ExitCode::SUCCESS)

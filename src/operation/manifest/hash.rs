@@ -27,7 +27,7 @@ const LONG: u64 = 16 << 20;
 const PIECES: usize = 4;
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Longer than any clock of a file system takes to tick.
+/// Longer than the clock of any file system here takes to tick; one on another machine may tick to its own clock.
 const TICK: Duration = Duration::from_millis(20);
 
 /// How many files a thread takes at a time; they mostly lie in one folder.
@@ -107,7 +107,7 @@ impl Hasher<'_> {
                 }
             }
             let ahead = if self.idle && before.size >= LONG { Ahead::Yes } else { Ahead::No };
-            let facts = hash(&file, &mut self.buffer, ahead, self.reading)?;
+            let facts = hash(&file, before.size, &mut self.buffer, ahead, self.reading)?;
             if Stamp::of(&file)? == Some(before) && facts.size == before.size {
                 return Ok(facts);
             }
@@ -116,9 +116,11 @@ impl Hasher<'_> {
     }
 }
 
-/// Hashes a file as it is now.
-fn hash(file: &File, buffer: &mut [u8], ahead: Ahead, reading: Reading<'_>) -> io::Result<FileFacts> {
+/// Hashes a file as it is now, and no more than one byte of what has been added since its length was `length`: a file may
+/// grow as fast as it is read.
+fn hash(file: &File, length: u64, buffer: &mut [u8], ahead: Ahead, reading: Reading<'_>) -> io::Result<FileFacts> {
     let (mut hasher, mut size, mut head) = (Sha256::new(), 0, None);
+    let source = file.take(length.saturating_add(1));
     let take = |piece: &[u8]| {
         head = head.or_else(|| piece.first_chunk::<4>().copied());
         hasher.update(piece);
@@ -126,16 +128,16 @@ fn hash(file: &File, buffer: &mut [u8], ahead: Ahead, reading: Reading<'_>) -> i
         (reading.progress)(Progress::Read(piece.len() as u64));
     };
     match ahead {
-        Ahead::Yes => read_ahead(file, take)?,
-        Ahead::No => read_through(file, buffer, take)?,
+        Ahead::Yes => read_ahead(source, take)?,
+        Ahead::No => read_through(source, buffer, take)?,
     }
     let identity = head.and_then(|head| artifact::identify(&head, file));
     Ok(FileFacts { size, sha256: FileDigest(hasher.finalize().into()), identity })
 }
 
-fn read_through(file: &File, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> io::Result<()> {
+fn read_through(mut source: impl Read, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> io::Result<()> {
     loop {
-        match read(file, buffer)? {
+        match read(&mut source, buffer)? {
             0 => return Ok(()),
             length => take(&buffer[..length]),
         }
@@ -143,7 +145,7 @@ fn read_through(file: &File, buffer: &mut [u8], mut take: impl FnMut(&[u8])) -> 
 }
 
 /// Reads on one thread what the other hashes: one long file is done sooner, and many would not be.
-fn read_ahead(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
+fn read_ahead(mut source: impl Read + Send, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     let (filled, to_take) = sync_channel::<io::Result<(Vec<u8>, usize)>>(PIECES);
     let (emptied, to_fill) = sync_channel(PIECES);
     for _ in 0..PIECES {
@@ -153,7 +155,7 @@ fn read_ahead(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     thread::scope(|scope| {
         scope.spawn(move || {
             while let Ok(mut piece) = to_fill.recv() {
-                let read = read(file, &mut piece);
+                let read = read(&mut source, &mut piece);
                 let ends = !matches!(read, Ok(1..));
                 // Nobody listens once the other side is done.
                 if filled.send(read.map(|length| (piece, length))).is_err() || ends {
@@ -173,9 +175,9 @@ fn read_ahead(file: &File, mut take: impl FnMut(&[u8])) -> io::Result<()> {
     })
 }
 
-fn read(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
     loop {
-        match file.read(buffer) {
+        match source.read(buffer) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             read => return read,
         }

@@ -13,7 +13,7 @@ use crate::json::{self, Value};
 use crate::keyring::Keyring;
 use crate::manifest::compare::{Comparison, Found, Thing, compare};
 use crate::manifest::{Manifest, ManifestError, Scope, TreePath, VerifiedManifest};
-use crate::time::Timestamp;
+use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::verdict::{Refusal, Verdict};
 
 /// What to do with files that the manifest does not list.
@@ -40,6 +40,8 @@ pub struct Tree<'a> {
     pub license: Option<&'a Verdict>,
     /// The time it is judged for.
     pub now: Timestamp,
+    /// A time that has certainly passed; a clock earlier than it by more than 300 s was set back.
+    pub floor: Option<Timestamp>,
     /// How the tree is read.
     pub reading: Reading<'a>,
 }
@@ -58,6 +60,7 @@ pub fn verify(text: &[u8], keyring: &Keyring, tree: Tree<'_>) -> TreeVerdict {
     let what = format!("{} {}, signed by key {}", manifest.product, manifest.version, key_id.kid());
     verdict.pass("signature", what);
     verdict.key_id = Some(key_id);
+    judge_clock(&manifest, tree, &mut verdict);
     judge_product(&manifest, tree, &mut verdict);
     judge_scope(&manifest, tree, &mut verdict);
     judge_files(&manifest, tree, &mut verdict);
@@ -93,6 +96,21 @@ pub fn unverified(text: &[u8]) -> Result<Manifest, ManifestError> {
 /// [`ManifestError`] for what is no manifest, or not to be believed.
 pub fn signed(text: &[u8], keyring: &Keyring) -> Result<VerifiedManifest, ManifestError> {
     Manifest::verify(&envelope(text)?, keyring)
+}
+
+fn judge_clock(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
+    let (made, now) = (manifest.created_at, tree.now);
+    if made.since(now) > CLOCK_TOLERANCE {
+        let message = format!("the manifest was made at {made}, and it is {now} here");
+        return verdict.fail("clock", Refusal::new(Code::ClockBehind, message));
+    }
+    match tree.floor {
+        Some(floor) if floor.since(now) > CLOCK_TOLERANCE => {
+            let message = format!("this machine has seen {floor} already, and it is {now} now");
+            verdict.fail("clock", Refusal::new(Code::ClockRolledBack, message));
+        }
+        _ => verdict.pass("clock", format!("made at {made}")),
+    }
 }
 
 fn judge_product(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
@@ -144,15 +162,13 @@ fn judge_files(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
         Ok(found) => found,
         Err(fault) => return verdict.fail("files", Refusal::new(fault.code(), fault)),
     };
-    for fault in faults {
-        match (&fault, tree.extras) {
-            (TreeFault::Path(..), Extras::Allow) => {}
-            (TreeFault::Path(..), Extras::Refuse) => {
-                verdict.fail("files", Refusal::new(Code::ManifestMismatch, fault));
-            }
-            _ => verdict.fail("files", Refusal::new(fault.code(), fault)),
-        }
-    }
+    let allowed = |fault: &TreeFault| matches!(fault, TreeFault::Path(..)) && tree.extras == Extras::Allow;
+    let faults = faults.into_iter().filter(|fault| !allowed(fault)).map(|fault| match fault {
+        // No manifest lists it, so it is one file too many.
+        TreeFault::Path(..) => (Code::ManifestMismatch, fault.to_string()),
+        _ => (fault.code(), fault.to_string()),
+    });
+    by_reason(faults).into_iter().for_each(|refusal| verdict.fail("folder", refusal));
     let comparison = compare(manifest, found, ignored);
     let clashes = manifest.case_clashes();
     verdict.warnings.extend(
@@ -206,15 +222,13 @@ fn unreadable(fault: HashFault, path: TreePath) -> Thing {
     Thing::Unreadable(fault.code(), fault.to_string())
 }
 
-/// Gives the first file of each reason and how many share it.
-fn unread(comparison: &Comparison) -> Vec<Refusal> {
-    let mut reasons: BTreeMap<Code, (&String, usize)> = BTreeMap::new();
-    for found in &comparison.unreadable {
-        if let Thing::Unreadable(code, message) = &found.thing {
-            reasons.entry(*code).or_insert((message, 0)).1 += 1;
-        }
+/// Gives the first of each reason, and how many more share it.
+fn by_reason(faults: impl Iterator<Item = (Code, String)>) -> Vec<Refusal> {
+    let mut reasons: BTreeMap<Code, (String, usize)> = BTreeMap::new();
+    for (code, message) in faults {
+        reasons.entry(code).or_insert((message, 0)).1 += 1;
     }
-    let refusal = |(code, (message, count)): (Code, (&String, usize))| match count {
+    let refusal = |(code, (message, count)): (Code, (String, usize))| match count {
         1 => Refusal::new(code, message),
         _ => Refusal::new(code, format_args!("{message}; so it went with {} more", count - 1)),
     };
@@ -224,7 +238,11 @@ fn unread(comparison: &Comparison) -> Vec<Refusal> {
 impl TreeVerdict {
     /// Judges a comparison: everything that was to be compared must be the same, and something must have been.
     fn judge(&mut self, comparison: Comparison, extras: Extras) {
-        self.refusals.extend(unread(&comparison));
+        let unreadable = comparison.unreadable.iter().filter_map(|found| match &found.thing {
+            Thing::Unreadable(code, message) => Some((*code, message.clone())),
+            _ => None,
+        });
+        self.refusals.extend(by_reason(unreadable));
         let counts = [
             (comparison.changed.len(), "changed"),
             (comparison.missing.len(), "missing"),

@@ -166,8 +166,8 @@ fn a_proof_pasted_with_a_line_lost_is_named_by_that_line() {
     assert_eq!(bench.ask(&["request.json"]).status, Some(0));
     assert_eq!(bench.answer(&["--armor", "-o", "proof.txt"]).status, Some(0));
     assert_eq!(bench.verify_proof("proof.txt", &[]).status, Some(0));
-    let quoted: String = bench.read("proof.txt").lines().map(|line| format!("> {line}\r\n")).collect();
-    bench.write("quoted.txt", quoted);
+    let quoted: Vec<String> = bench.read("proof.txt").lines().map(|line| format!("> {line}")).collect();
+    bench.write("quoted.txt", quoted.join("\r\n"));
     assert_eq!(bench.verify_proof("quoted.txt", &[]).status, Some(0));
     let lines: Vec<String> = bench.read("proof.txt").lines().map(str::to_owned).collect();
     let lost: Vec<String> = lines.iter().enumerate().filter(|(at, _)| *at != 4).map(|(_, line)| line.clone()).collect();

@@ -6,13 +6,13 @@ use base64::engine::general_purpose::STANDARD;
 use crate::harness::{Bench, Outcome};
 
 /// A vendor and a product, in one folder.
-struct Story {
-    bench: Bench,
+pub(super) struct Story {
+    pub(super) bench: Bench,
 }
 
 impl Story {
     /// Makes a key pair for each name.
-    fn with_keys(names: &[&str]) -> Self {
+    pub(super) fn with_keys(names: &[&str]) -> Self {
         let bench = Bench::new();
         for name in names {
             let outcome = bench.run(["-q", "keygen", name, "--no-passphrase"]);
@@ -22,19 +22,19 @@ impl Story {
     }
 
     /// Runs `mint keyring` with a line of arguments; `@NAME` stands for the id of a key.
-    fn try_keyring(&self, line: &str, issued: &str, output: &str) -> Outcome {
+    pub(super) fn try_keyring(&self, line: &str, issued: &str, output: &str) -> Outcome {
         let line: Vec<String> = line.split(' ').map(|word| self.named(word)).collect();
         let line = line.iter().map(String::as_str).filter(|word| !word.is_empty());
         let rest = ["--issued-at", issued, "-o", output];
         self.bench.run(["mint", "keyring"].into_iter().chain(line).chain(rest))
     }
 
-    fn keyring(&self, line: &str, issued: &str, output: &str) {
+    pub(super) fn keyring(&self, line: &str, issued: &str, output: &str) {
         let outcome = self.try_keyring(line, issued, output);
         assert_eq!(outcome.status, Some(0), "{outcome}");
     }
 
-    fn named(&self, word: &str) -> String {
+    pub(super) fn named(&self, word: &str) -> String {
         match word.strip_prefix('@') {
             Some(name) => mintage::PublicKey::parse(&self.bench.read(&format!("{name}.pub"))).unwrap().id().to_string(),
             None => word.to_owned(),
@@ -42,7 +42,7 @@ impl Story {
     }
 
     /// Mints a license with a key, issued on a day.
-    fn license(&self, key: &str, issued: &str) -> String {
+    pub(super) fn license(&self, key: &str, issued: &str) -> String {
         let key = format!("{key}.key");
         let mint = ["-q", "mint", "--key", &key, "--tenant", "acme", "--expires", "never", "--issued-at", issued];
         let outcome = self.bench.run(mint);
@@ -51,7 +51,7 @@ impl Story {
     }
 
     /// What a product that trusts these answers to a license; only the code counts, `valid` for yes.
-    fn answer(&self, trust: &[&str], license: &str) -> String {
+    pub(super) fn answer(&self, trust: &[&str], license: &str) -> String {
         let trust = trust.iter().flat_map(|trust| ["--trust", trust]);
         let outcome = self.bench.run_with(["verify", "-"].into_iter().chain(trust), license);
         told(&outcome)
@@ -59,7 +59,7 @@ impl Story {
 }
 
 /// The exit status and the code of the first error.
-fn told(outcome: &Outcome) -> String {
+pub(super) fn told(outcome: &Outcome) -> String {
     let status = outcome.status.unwrap();
     match outcome.stderr().split_once("error[").and_then(|(_, rest)| rest.split_once(']')) {
         Some((code, _)) => format!("{status} {code}"),
@@ -92,7 +92,7 @@ fn a_key_is_announced_distributed_overlapped_and_retired() {
     assert_eq!(story.answer(&["a.pub", "ci.pub", "1.json"], &forged), "1 wrong-purpose");
     // Retire: what A signed until then counts, later things do not; the highest sequence counts in any order.
     story.keyring("--key a.key --previous 1.json --add a.pub:license --add b.pub:license,keyring", RETIRED, "2.json");
-    story.keyring("--key b.key --previous 2.json --retire @a", RETIRED, "3.json");
+    story.keyring("--key b.key --previous 2.json --trust a.pub --retire @a", RETIRED, "3.json");
     let late = story.license("a", "2026-05-02T00:00:00Z");
     for trust in [["a.pub", "1.json", "2.json", "3.json"], ["3.json", "a.pub", "2.json", "1.json"]] {
         assert_eq!(story.answer(&trust, &old), "0");
@@ -101,7 +101,8 @@ fn a_key_is_announced_distributed_overlapped_and_retired() {
         assert_eq!(story.answer(&trust, &late), "1 key-retired");
     }
     // A retired root signs no keyring any more.
-    let stale = story.try_keyring("--key a.key --previous 3.json --revoke-key @b", "2026-06-01T00:00:00Z", "4.json");
+    let vouched = "--key a.key --previous 3.json --trust a.pub --trust 2.json --revoke-key @b";
+    let stale = story.try_keyring(vouched, "2026-06-01T00:00:00Z", "4.json");
     assert_eq!(told(&stale), "1 wrong-purpose", "{stale}");
 
     // Revoke: nothing that B signed counts.
@@ -176,9 +177,41 @@ fn a_keyring_that_is_not_to_be_believed_settles_nothing() {
     // What is not believed is not carried on either.
     let carried = story.try_keyring("--key root.key --previous tampered.json", "2026-03-01", "out.json");
     assert_eq!(told(&carried), "3 bad-signature", "{carried}");
-    let foreign = story.try_keyring("--key stranger.key --previous 1.json", "2026-03-01", "out.json");
-    assert!(told(&foreign).ends_with(" unknown-key"), "{foreign}");
+    for (line, answer) in [
+        ("--key stranger.key --previous 1.json", "3 bad-signature"),
+        ("--key stranger.key --previous 1.json --trust root.pub", "1 unknown-key"),
+        ("--key root.key --previous strange.json", "3 bad-signature"),
+        ("--key root.key --previous strange.json --trust root.pub", "3 bad-signature"),
+        ("--key root.key --previous 1.json --trust stranger.pub", "3 bad-signature"),
+        ("--key root.key --previous left.json --trust root.pub --trust right.json", "3 forked"),
+        ("--key root.key --previous 1.json --trust root.pub --trust left.json", "3 rolled-back"),
+    ] {
+        let refused = story.try_keyring(line, "2026-03-01", "out.json");
+        assert_eq!(told(&refused), answer, "{line}: {refused}");
+    }
+    let early = story.try_keyring("--key root.key --previous left.json", "2026-01-15", "out.json");
+    assert_eq!(told(&early), "2 usage", "{early}");
+    assert!(early.stderr().contains("the one before it was issued later"), "{early}");
     assert!(!story.bench.path("out.json").exists());
+}
+
+#[test]
+fn two_roots_that_disagree_are_told_by_name() {
+    let story = Story::with_keys(&["here", "there", "a"]);
+    let license = story.license("a", "2026-03-01T00:00:00Z");
+    story.keyring("--key here.key --add a.pub:license", "2026-01-01", "here.json");
+    story.keyring("--key there.key", "2026-01-01", "there-1.json");
+    story.keyring("--key there.key --previous there-1.json", "2026-02-01", "there-2.json");
+    for (other, said) in [
+        ("there-1.json", "two keyrings carry sequence 1 and differ"),
+        ("there-2.json", "two roots disagree: keyring 2 was signed by key"),
+    ] {
+        let trust = ["here.pub", "there.pub", "here.json", other];
+        assert_eq!(story.answer(&trust, &license), "3 forked", "{other}");
+        let trust = trust.iter().flat_map(|trust| ["--trust", trust]);
+        let refused = story.bench.run_with(["verify", "-"].into_iter().chain(trust), &license);
+        assert!(refused.stderr().contains(said), "{refused}");
+    }
 }
 
 #[test]
@@ -213,7 +246,7 @@ fn a_root_may_give_itself_up_in_the_keyring_that_hands_over() {
         let (second, third) = (format!("{name}-2.json"), format!("{name}-3.json"));
         let hand_over = format!("--key old.key --previous 1.json --add new.pub:keyring {farewell}");
         story.keyring(&hand_over, "2026-02-01", &second);
-        let line = format!("--key new.key --previous {second} --add a.pub:license");
+        let line = format!("--key new.key --previous {second} --trust old.pub --add a.pub:license");
         let next = story.try_keyring(&line, "2026-03-01", &third);
         assert!(next.stderr().contains("keyring 2 was signed by key"), "{next}");
         assert_eq!(story.answer(&["old.pub", &second, &third], &license), "0", "{name}");

@@ -179,8 +179,9 @@ pub(super) fn documents(bench: &Bench) -> Vec<DocumentScene> {
     let keyring = Keyring::from(PublicKey::from_file_bytes(&std::fs::read(example("vendor.pub")).unwrap()).unwrap());
     let scene = |(name, text, payload_type): (&'static str, String, &'static str)| {
         let kind = if payload_type == KEYRING { Kind::Keyring } else { Kind::Revocations };
-        let verified = Envelope::parse(text.as_bytes()).and_then(|envelope| envelope.verify(kind, &keyring, None, 1));
-        let payload = verified.ok().map(|payload| payload.bytes().to_vec());
+        let envelope = Envelope::parse(text.as_bytes());
+        let verified = envelope.as_ref().ok().and_then(|envelope| envelope.verify(kind, &keyring, None, 1).ok());
+        let payload = verified.map(|payload| payload.bytes().to_vec());
         let file = format!("{}.json", name.replace(' ', "-"));
         bench.write(&file, format!("{text}\n"));
         DocumentScene { name, file, payload_type, payload }

@@ -25,6 +25,9 @@ fn the_document_is_no_part_of_the_tree_it_lies_in() {
     let verified = bench.run(["verify", "app/m.json", "--dir", "app", "--trust", &example("ci.pub")]);
     assert_eq!(verified.status, Some(0), "{verified}");
     assert!(verified.stdout().contains("3 checked"), "{verified}");
+    bench.write("app/.m.json.evil.mintage-unfinished", "left by someone else");
+    let extra = bench.run(["verify", "app/m.json", "--dir", "app", "--trust", &example("ci.pub")]);
+    assert_eq!((extra.status, codes(&extra)), (Some(1), vec!["manifest-mismatch"]), "{extra}");
 }
 
 #[test]
@@ -64,6 +67,7 @@ fn links_are_refused_or_listed_and_never_followed() {
     assert_eq!((outside.status, codes(&outside)), (Some(3), vec!["not-a-file"]), "{outside}");
     assert_snapshot!(bench.verified(&[]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  scope        global
     fail  files        5 checked, 1 changed
     CHANGED     bin/link
@@ -127,6 +131,7 @@ fn odd_names_survive_and_the_sums_are_those_of_coreutils() {
     fs::remove_file(bench.path("app").join(OsStr::from_bytes(b"\xff\xfe"))).unwrap();
     assert_snapshot!(bench.verified(&[]), @r"
     pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
     pass  scope        global
     fail  files        11 checked, 1 missing
     MISSING     \xff\xfe

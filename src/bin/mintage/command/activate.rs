@@ -156,7 +156,9 @@ fn deactivate(
     let signed = Envelope::sign(Kind::Release, release.to_payload().into_bytes(), &[&key]);
     let json = signed.to_json();
     let text = if arguments.activation.armor { armored("release", &json) } else { format!("{json}\n") };
+    let pictures = arguments.activation.qr.draw(&json, arguments.output.overwrite())?;
     arguments.output.write(&text, terminal)?;
+    pictures.show(terminal);
     instance.give_back(&proof.instance_key, &signed)?;
     if path != Path::new("-") {
         files::remove(path)?;

@@ -25,6 +25,7 @@ use crate::failure::Failure;
 use crate::files;
 use crate::keys::{Signer, Trust};
 use crate::output::Output;
+use crate::qr::QrArgs;
 use crate::render::Terminal;
 use crate::{clock, machine, random};
 
@@ -59,16 +60,18 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     trust: Trust,
     /// Mint a license for every row of a CSV or JSONL file (`-` for JSONL on standard input), columns named as the claims
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "qr")]
     pub(crate) batch: Option<PathBuf>,
     /// Show what would be signed, and sign nothing
-    #[arg(long)]
+    #[arg(long, conflicts_with = "qr")]
     pub(crate) dry_run: bool,
     /// Go on with an interrupted batch, minting no row twice
     #[arg(long, requires = "batch", requires = "output")]
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) output: Output,
+    #[command(flatten)]
+    qr: QrArgs,
 }
 
 /// Documents other than the license.
@@ -192,6 +195,7 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     if let Some(keyring) = &keyring {
         check(&text, keyring, &license, minting.secret.as_ref())?;
     }
+    let pictures = arguments.qr.draw(token.as_str(), arguments.output.overwrite())?;
     if arguments.output.file().is_some() || !terminal.json {
         arguments.output.write(&text, terminal)?;
     }
@@ -220,6 +224,7 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
             return Err(error.into());
         }
     }
+    pictures.show(terminal);
     Ok(ExitCode::SUCCESS)
 }
 

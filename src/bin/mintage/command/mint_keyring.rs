@@ -1,23 +1,22 @@
 //! `mintage mint keyring`.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
 use mintage::code::Code;
-use mintage::dsse::{Envelope, Kind};
+use mintage::dsse::{Envelope, EnvelopeError, Kind};
 use mintage::id::KeyId;
 use mintage::key::PublicKey;
+use mintage::keyring::Purpose;
 use mintage::keyring::document::{KeyringDocument, MAX_KEYRING_BYTES};
-use mintage::keyring::{Keyring, Purpose};
 use mintage::operation::keyring::{Changes, next};
 use mintage::time::Timestamp;
-use mintage::trust::{self, TrustError};
+use mintage::trust::{self, Established, TrustError};
 
 use crate::failure::Failure;
-use crate::keys::Signer;
+use crate::keys::{Signer, Trust};
 use crate::output::Output;
 use crate::render::Terminal;
 use crate::{clock, files};
@@ -27,6 +26,9 @@ use crate::{clock, files};
 /// The first keyring lists the signing key as its root. Every further one is made from the one before it and signed by a
 /// key which that one allows for the purpose `keyring`, so a rotation is one file. Where the one before asks for several
 /// signers, one mints it and each of the others adds a signature with --cosign.
+///
+/// The one before must be believed itself: the signing key signed it, or --trust names the root, or the keyrings before
+/// it, that vouch for who did.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -34,6 +36,8 @@ pub(crate) struct Arguments {
     /// The keyring to change
     #[arg(long, value_name = "FILE")]
     previous: Option<PathBuf>,
+    #[command(flatten)]
+    trust: Trust,
     /// Add a public key, or set its purposes anew: license, proof, manifest, revocations, keyring; repeatable
     #[arg(long, value_name = "FILE:PURPOSE[,PURPOSE]")]
     add: Vec<String>,
@@ -73,8 +77,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let changes = arguments.changes(previous.as_ref().map(|(document, _)| document), now)?;
     let key = arguments.signer.open()?;
     if let Some((document, envelope)) = &previous {
-        let signers = whole(document, envelope, &key.public())?;
-        if !signers.contains(&key.public().id()) {
+        let vouched = vouch(arguments, document, envelope, &key.public())?;
+        let signers: Vec<&KeyId> = vouched.signers().collect();
+        if !signers.contains(&&key.public().id()) {
             let kids: Vec<_> = signers.iter().map(|id| id.kid().to_string()).collect();
             terminal.note(&format!("keyring {} was signed by key {}", document.sequence, kids.join(", ")));
         }
@@ -91,12 +96,31 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes sure that a copy which was changed after signing is not carried on: a key that the keyring lists must have signed
-/// it, or the one that signs now. That key may have given up its purpose in it, as a root does that hands over.
-fn whole(document: &KeyringDocument, envelope: &Envelope, signer: &PublicKey) -> Result<BTreeSet<KeyId>, TrustError> {
-    let listed: Keyring = document.keys.iter().map(|entry| entry.key.clone()).chain([signer.clone()]).collect();
-    let verified = envelope.verify(Kind::Keyring, &listed, None, 1).map_err(TrustError::Envelope)?;
-    Ok(verified.signers().clone())
+/// Makes sure that what is carried on is the vendor's own newest: keys slipped into a copy, or a stranger's keyring, would
+/// be signed anew.
+fn vouch(
+    arguments: &Arguments,
+    document: &KeyringDocument,
+    envelope: &Envelope,
+    key: &PublicKey,
+) -> anyhow::Result<Established> {
+    let vouched = arguments.trust.vouch(key, envelope).map_err(|error| match error.downcast::<TrustError>() {
+        Ok(error @ TrustError::Envelope(EnvelopeError::BadSignature)) => {
+            let message = format!("{error}; --previous is carried on only from a root that is trusted");
+            let hint = "name with --trust the root, or the keyrings before it, that vouch for who signed it";
+            Failure::new(error.code(), message).hint(hint).unable().into()
+        }
+        Ok(error) => error.into(),
+        Err(error) => error,
+    })?;
+    match vouched.document() {
+        Some(newest) if newest.sequence > document.sequence => {
+            let (previous, newest) = (document.sequence, newest.sequence);
+            let message = format!("keyring {newest} is there already, and --previous names keyring {previous}");
+            Err(Failure::new(Code::RolledBack, message).hint("name the newest keyring with --previous").unable().into())
+        }
+        _ => Ok(vouched),
+    }
 }
 
 /// Signs what another key has signed already; whether the signatures suffice is for the keyring before to say.

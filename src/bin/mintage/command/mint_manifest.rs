@@ -97,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     }
     // Whoever has no key hears of it before the tree is read.
     let key = arguments.format.is_signed().then(|| arguments.signer.open()).transpose()?;
-    let own = arguments.output.file().map(|path| Own::of(path, &arguments.folder)).unwrap_or_default();
+    let own = arguments.output.file().map(|path| Own::output(path, &arguments.folder)).unwrap_or_default();
     let manifest = match tree::reading(&own, terminal, |reading| build(&arguments.folder, blank, reading)) {
         Ok(manifest) => manifest,
         Err(faults) => return Ok(refuse(&faults, terminal)),

@@ -25,6 +25,7 @@ use crate::command::mint::secret;
 use crate::failure::Failure;
 use crate::keys::{Signer, Trust};
 use crate::output::Output;
+use crate::qr::QrArgs;
 use crate::render::Terminal;
 use crate::{clock, files, random};
 
@@ -75,6 +76,8 @@ pub(crate) struct Arguments {
     armor: bool,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    qr: QrArgs,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -109,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     };
     let revocations = match &arguments.revocations {
         None => RevocationsContext::None,
-        Some(path) => admit(&files::read_setting(path, MAX_REVOCATIONS_BYTES)?, &keyring, None, None, now).context,
+        Some(path) => admit(files::read_setting(path, MAX_REVOCATIONS_BYTES)?, &keyring, None, None, now).context,
     };
     let fresh = Fresh {
         proof_id: arguments.id.clone().map_or_else(random::license_id, Ok)?,
@@ -125,7 +128,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     };
     let json = Envelope::sign(Kind::Proof, proof.to_payload().into_bytes(), &[&key]).to_json();
     let text = if arguments.armor { armored("proof", &json) } else { format!("{json}\n") };
+    let pictures = arguments.qr.draw(&json, arguments.output.overwrite())?;
     arguments.output.write(&text, terminal)?;
+    pictures.show(terminal);
     if let Some(count) = license.token.license().and_then(|license| license.max_activations) {
         terminal.note(&format!("the license allows {count} activations, which only a ledger counts"));
     }

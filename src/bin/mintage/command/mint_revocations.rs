@@ -7,7 +7,7 @@ use clap::Args;
 use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
 use mintage::keyring::Keyring;
-use mintage::operation::revocations::{Withdrawal, next};
+use mintage::operation::revocations::{NextError, Withdrawal, next};
 use mintage::revocations::{MAX_REVOCATIONS_BYTES, Revocations};
 use mintage::time::Timestamp;
 
@@ -56,12 +56,20 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         if arguments.trust.trust.is_empty() { Keyring::from(key.public()) } else { arguments.trust.keyring()? };
     let previous = arguments.previous.as_deref().map(|path| read(path, &trusted)).transpose()?;
     let list = next(previous.as_ref(), &withdrawals, arguments.grace_hours, now, next_update)
-        .map_err(|error| Failure::new(error.code(), error).hint("say when with --next-update: 30d, 2027-01-31"))?;
+        .map_err(|error| Failure::new(error.code(), &error).hint(hint(&error)))?;
     let envelope = Envelope::sign(Kind::Revocations, list.to_payload().into_bytes(), &[&key]);
     arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
     let (sequence, count) = (list.sequence, list.entries().len());
     terminal.note(&format!("minted revocations {sequence} with {count} entries, next due {next_update}"));
     Ok(ExitCode::SUCCESS)
+}
+
+fn hint(error: &NextError) -> &'static str {
+    match error {
+        NextError::Backwards(..) => "say when with --issued-at, or set the clock of this machine",
+        NextError::DueFirst(..) => "say when with --next-update: 30d, 2027-01-31",
+        _ => "start a new series with a new key",
+    }
 }
 
 /// Reads the list before, which must be one that the vendor signed: entries slipped into it would be signed anew.
@@ -72,7 +80,7 @@ fn read(path: &Path, trusted: &Keyring) -> anyhow::Result<Revocations> {
         Failure::new(code, format!("revocations `{}`: {message}", path.display())).hint(hint).unable()
     };
     let envelope = Envelope::parse(&data).map_err(|error| fail(error.code(), error.to_string()))?;
-    Ok(Revocations::verify(&envelope, trusted).map_err(|error| fail(error.code(), error.to_string()))?)
+    Ok(Revocations::verify(&envelope, trusted).map_err(|error| fail(error.code(), error.to_string()))?.list)
 }
 
 fn withdrawal(text: &str) -> Withdrawal {

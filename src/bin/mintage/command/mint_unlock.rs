@@ -13,6 +13,7 @@ use crate::clock;
 use crate::command::mint_proof::{read_request, refuse};
 use crate::keys::Signer;
 use crate::output::Output;
+use crate::qr::QrArgs;
 use crate::render::Terminal;
 
 /// Mint an unlock: leave for one machine to forget what its verifier remembers
@@ -34,6 +35,8 @@ pub(crate) struct Arguments {
     armor: bool,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    qr: QrArgs,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -48,7 +51,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let unlock = Unlock { fingerprint: request.fingerprint, nonce: request.nonce, issued_at };
     let json = Envelope::sign(Kind::Unlock, unlock.to_payload().into_bytes(), &[&key]).to_json();
     let text = if arguments.armor { armored("unlock", &json) } else { format!("{json}\n") };
+    let pictures = arguments.qr.draw(&json, arguments.output.overwrite())?;
     arguments.output.write(&text, terminal)?;
+    pictures.show(terminal);
     terminal.note(&format!("minted an unlock for the request with nonce {}", unlock.nonce));
     Ok(ExitCode::SUCCESS)
 }

@@ -18,6 +18,7 @@ use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::seal::SealSecret;
 use mintage::state::VerifierState;
 use mintage::time::Timestamp;
+use mintage::trust::Established;
 use mintage::verdict::{Outcome, Refusal, State, Verdict};
 
 use crate::clock;
@@ -78,7 +79,8 @@ pub(crate) struct Arguments {
     /// How old the revocations may be, instead of until their successor is due: 12h, 7d, 2w
     #[arg(long, value_name = "SPAN", requires = "revocations", value_parser = span)]
     max_age: Option<i64>,
-    /// Remember in FILE the latest time seen, and refuse a clock that was set back since
+    /// Remember in FILE the latest time seen and the newest keyring and revocations; refuse a clock that was set back, and
+    /// older ones
     #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
     state: Option<PathBuf>,
     /// JSON object of the default tier's limits
@@ -105,13 +107,14 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut context = arguments.context()?;
-    let keyring = arguments.trust.keyring();
-    let mut state = arguments.memory(&keyring, context.now, terminal)?;
+    let established = arguments.trust.establish();
+    let mut state = arguments.memory(&established, context.now, terminal)?;
     context.floor = state.as_ref().and_then(|state| state.latest_seen);
-    let admission = match (&arguments.revocations, &keyring) {
-        (Some(path), Ok(keyring)) => {
+    let trusted = established.and_then(|trusted| arguments.admitted(trusted, state.as_ref(), &mut context));
+    let admission = match (&arguments.revocations, &trusted) {
+        (Some(path), Ok(trusted)) => {
             let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
-            Some(revocations::admit(&text, keyring, state.as_ref(), arguments.max_age, context.now))
+            Some(revocations::admit(text, &trusted.keyring, state.as_ref(), arguments.max_age, context.now))
         }
         _ => None,
     };
@@ -125,34 +128,39 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     }
     if let Some(batch) = &arguments.batch {
         context.machine = arguments.machine.whole_context()?;
-        let against = Against { keyring: &keyring?, context: &context, secret: secret.as_ref() };
+        let against = Against { keyring: &trusted?.keyring, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
     if arguments.build.dir.is_some() {
-        let keyring = keyring?;
+        let trusted = trusted?;
+        let keyring = &trusted.keyring;
         let path = arguments.build.license.as_deref();
         let found = path.map(document::read).transpose()?;
-        let judged =
-            found.map(|found| judge(&found, &keyring, &mut context, arguments, secret.as_ref())).transpose()?;
+        let judged = found.map(|found| judge(&found, keyring, &mut context, arguments, secret.as_ref())).transpose()?;
         let license = judged.map(|verification| verification.verdict);
-        if let (Some(path), Some(state), Some(verdict)) = (&arguments.state, &mut state, &license) {
-            memory::remember(path, state, verdict, admission.as_ref())?;
-        }
         let product = arguments.product.as_deref();
-        let beside =
-            verify_manifest::Beside { keyring: &keyring, product, license: license.as_ref(), now: context.now };
-        let document = arguments.document.as_deref();
-        return verify_manifest::run(document, &arguments.build, &beside, &arguments.output, terminal);
+        let (now, floor) = (context.now, context.floor);
+        let beside = verify_manifest::Beside { keyring, product, license: license.as_ref(), now, floor };
+        let verdict = verify_manifest::judge(arguments.document.as_deref(), &arguments.build, &beside, terminal)?;
+        if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
+            let made = verdict.manifest.as_ref().map(|manifest| manifest.created_at);
+            let of_build = verdict.is_valid().then_some([Some(verdict.as_of), made]);
+            let seen = license.iter().flat_map(memory::times).chain(of_build.into_iter().flatten().flatten());
+            let admission = admission.as_ref().filter(|_| license.as_ref().is_some_and(memory::is_current));
+            memory::remember(path, state, &trusted, admission, seen)?;
+        }
+        return verify_manifest::answer(&verdict, &arguments.output, terminal);
     }
     verify_manifest::needs_dir(arguments.document.as_deref())?;
     let Some(found) = document::find_license(arguments.document.as_deref())? else {
         return answer(&verify::absent(&context), &[], &arguments.output, terminal);
     };
-    let keyring = keyring?;
-    arguments.activated.add_to(&mut context, &keyring)?;
+    let trusted = trusted?;
+    let keyring = &trusted.keyring;
+    arguments.activated.add_to(&mut context, keyring)?;
     let Verification { verdict, repairs } = match document::open(&found)? {
         Some(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
-            let running = arguments.running(&keyring, &context, secret.as_ref());
+            let running = arguments.running(keyring, &context, secret.as_ref());
             let verdict = match arguments.build.license.as_deref() {
                 None => verify_proof::judge(&envelope, running)?,
                 Some(path) => judge_beside(&document::read(path)?, &envelope, running)?,
@@ -162,20 +170,21 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Some(Opened { document: Document::Envelope(envelope, Some(kind)), repairs }) => {
             repairs.iter().for_each(|repair| terminal.note(&format!("mended: {repair}")));
             let (activated, output) = (&arguments.activated, &arguments.output);
-            return verify_proof::other(&envelope, kind, activated, &keyring, &context, output, terminal);
+            return verify_proof::other(&envelope, kind, activated, keyring, &context, output, terminal);
         }
         Some(Opened { document: Document::Request(_), .. }) => return Err(verify_proof::unjudged("request")),
         _ => match arguments.activated.proof.as_deref() {
-            None => judge(&found, &keyring, &mut context, arguments, secret.as_ref())?,
+            None => judge(&found, keyring, &mut context, arguments, secret.as_ref())?,
             Some(path) => {
                 let proof = verify_proof::read_proof(path)?;
-                let verdict = judge_beside(&found, &proof, arguments.running(&keyring, &context, secret.as_ref()))?;
+                let verdict = judge_beside(&found, &proof, arguments.running(keyring, &context, secret.as_ref()))?;
                 Verification { verdict, repairs: Vec::new() }
             }
         },
     };
     if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
-        memory::remember(path, state, &verdict, admission.as_ref())?;
+        let admission = admission.as_ref().filter(|_| memory::is_current(&verdict));
+        memory::remember(path, state, &trusted, admission, memory::times(&verdict))?;
     }
     answer(&verdict, &repairs, &arguments.output, terminal)
 }
@@ -226,15 +235,15 @@ impl Arguments {
     /// Reads what is remembered, after an unlock has taken effect.
     fn memory(
         &self,
-        keyring: &anyhow::Result<Keyring>,
+        trusted: &anyhow::Result<Established>,
         now: Timestamp,
         terminal: &Terminal,
     ) -> anyhow::Result<Option<VerifierState>> {
         let Some(path) = &self.state else { return Ok(None) };
-        match (&self.unlock, keyring) {
-            (Some(unlock), Ok(keyring)) => {
+        match (&self.unlock, trusted) {
+            (Some(unlock), Ok(trusted)) => {
                 let (here, instance) = (self.machine.here(), &self.activated.instance);
-                let state = memory::unlock(path, unlock, keyring, now, here, instance)?;
+                let state = memory::unlock(path, unlock, &trusted.keyring, now, here, instance)?;
                 terminal.note("the memory starts anew, as the issuer allows");
                 Ok(Some(state))
             }
@@ -249,6 +258,21 @@ impl Arguments {
         secret: Option<&'a SealSecret>,
     ) -> Running<'a> {
         Running { keyring, context, secret, here: self.machine.here(), instance: &self.activated.instance }
+    }
+
+    /// Holds the trusted keys against what is remembered; the keyring among them is time evidence, unless another time than
+    /// now is asked about.
+    fn admitted(
+        &self,
+        trusted: Established,
+        state: Option<&VerifierState>,
+        context: &mut Context,
+    ) -> anyhow::Result<Established> {
+        trusted.admit(state, clock::now()?)?;
+        if self.at.is_none() {
+            context.floor = context.floor.max(trusted.issued_at());
+        }
+        Ok(trusted)
     }
 
     fn context(&self) -> anyhow::Result<Context> {

@@ -49,6 +49,7 @@ pub(crate) struct Beside<'a> {
     pub(crate) product: Option<&'a str>,
     pub(crate) license: Option<&'a Verdict>,
     pub(crate) now: Timestamp,
+    pub(crate) floor: Option<Timestamp>,
 }
 
 /// Refuses to judge a manifest alone: without the files it says nothing about what runs.
@@ -67,13 +68,13 @@ pub(crate) fn needs_dir(document: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-pub(crate) fn run(
+/// Reads the manifest and the folder, and judges both.
+pub(crate) fn judge(
     document: Option<&str>,
     build: &Build,
     beside: &Beside<'_>,
-    output: &Output,
     terminal: &Terminal,
-) -> anyhow::Result<ExitCode> {
+) -> anyhow::Result<TreeVerdict> {
     let (Some(document), Some(root)) = (document.map(Path::new), &build.dir) else {
         return Err(Failure::new(Code::Usage, "no manifest was named").hint("write verify MANIFEST --dir DIR").into());
     };
@@ -81,16 +82,17 @@ pub(crate) fn run(
         Failure::new(Code::Usage, format_args!("--ignore: {error}")).hint("write --ignore '**/*.log'")
     })?;
     let text = files::read(document, MAX_MANIFEST_BYTES)?;
-    let own = Own::of(document, root);
-    let verdict = tree::reading(&own, terminal, |reading| {
+    build.ignore.iter().for_each(|pattern| terminal.note(&format!("not comparing what matches `{pattern}`")));
+    let own = Own::input(document, root);
+    Ok(tree::reading(&own, terminal, |reading| {
         let extras = if build.allow_extra { Extras::Allow } else { Extras::Refuse };
-        let Beside { keyring, product, license, now } = *beside;
-        manifest::verify(&text, keyring, Tree { root, ignore: &ignore, extras, product, license, now, reading })
-    });
-    answer(&verdict, output, terminal)
+        let Beside { keyring, product, license, now, floor } = *beside;
+        manifest::verify(&text, keyring, Tree { root, ignore: &ignore, extras, product, license, now, floor, reading })
+    }))
 }
 
-fn answer(verdict: &TreeVerdict, output: &Output, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+/// Answers on standard output, gives reasons on standard error, and says yes or no by the exit status.
+pub(crate) fn answer(verdict: &TreeVerdict, output: &Output, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     if terminal.json {
         output.write(&format!("{}\n", verdict.to_json()), terminal)?;
     } else {

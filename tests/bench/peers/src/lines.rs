@@ -75,7 +75,7 @@ fn verify_line(line: &[u8], key: &VerifyingKey) -> Option<Claims> {
     serde_json::from_slice(&payload).ok()
 }
 
-fn public_key(path: &Path) -> VerifyingKey {
+pub(crate) fn public_key(path: &Path) -> VerifyingKey {
     let text = fs::read_to_string(path).expect("the key can be read");
     let body: String = text.lines().filter(|line| !line.starts_with("-----")).collect();
     let der = STANDARD.decode(body).expect("the key is PEM");

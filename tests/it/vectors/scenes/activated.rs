@@ -65,9 +65,15 @@ fn listed(scene: Scene, sequence: &str, issued: &str) -> Scene {
 pub(super) fn scenes() -> Vec<Scene> {
     let by_keys = |product: &str| format!("{{\"keys\":[\"{}\"],\"product\":\"{product}\"}}", vendor().public().id());
     let digest = |digest: &str| format!("{{\"digest\":\"{digest}\"}}");
-    let stranger = SecretKey::from_seed(&[9; 32]);
     let mut scenes = covered(&by_keys("suite"), &by_keys("other"), &digest(NO_FILES), &digest(&"0".repeat(64)));
-    scenes.extend([
+    scenes.extend(in_force());
+    scenes.extend(withdrawn());
+    scenes
+}
+
+/// Whether the proof is one, for here and now.
+fn in_force() -> Vec<Scene> {
+    vec![
         activated("valid", "ACTIVE", "proof", "a license that demands a proof, inside one", &[]),
         activated(
             "valid",
@@ -127,6 +133,13 @@ pub(super) fn scenes() -> Vec<Scene> {
             "every member but four is demanded",
             &[("nonce", "")],
         ),
+    ]
+}
+
+/// Proofs that nobody should have made, or that the issuer withdrew.
+fn withdrawn() -> Vec<Scene> {
+    let stranger = SecretKey::from_seed(&[9; 32]);
+    vec![
         scene(
             "wrong-kind",
             "INVALID",
@@ -169,8 +182,7 @@ pub(super) fn scenes() -> Vec<Scene> {
             "1",
             "2026-06-15T00:00:00Z",
         ),
-    ]);
-    scenes
+    ]
 }
 
 /// What a proof covers: environment, product, version, build.
