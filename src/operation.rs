@@ -11,6 +11,7 @@ pub mod manifest;
 pub mod mint;
 mod ordered;
 pub mod plans;
+pub mod problem;
 pub mod revocations;
 pub mod rows;
 pub mod verify;

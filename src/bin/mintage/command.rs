@@ -9,6 +9,8 @@ pub(crate) mod mint_batch;
 pub(crate) mod mint_keyring;
 pub(crate) mod mint_manifest;
 pub(crate) mod mint_revocations;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod verify;
 pub(crate) mod verify_batch;
 pub(crate) mod verify_manifest;
@@ -26,6 +28,8 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         Command::Verify(arguments) => verify::run(&arguments, terminal),
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments, terminal),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(&arguments, terminal),
         Command::Completions(arguments) => completions::run(&arguments, terminal),
     }
 }

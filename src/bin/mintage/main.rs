@@ -7,6 +7,8 @@ mod failure;
 mod files;
 mod journal;
 mod keys;
+#[cfg(feature = "serve")]
+mod log;
 mod machine;
 mod output;
 #[cfg(test)]
