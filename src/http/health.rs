@@ -1,5 +1,7 @@
 //! `GET /healthz`, `/readyz`, `/metrics` and `/openapi.json`.
 
+#![expect(clippy::unnecessary_wraps, reason = "routes are all of one type")]
+
 use super::app::App;
 use super::call::{Call, Reply};
 use super::metrics::LicenseGauges;

@@ -79,14 +79,14 @@ mod tests {
     #[test]
     fn a_peer_that_guesses_has_to_wait_and_others_have_not() {
         let (guesses, start) = (Guesses::default(), Instant::now());
-        let (guesser, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let (one, other) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
         for _ in 0..BURST {
-            assert_eq!(guesses.must_wait(guesser, start), None);
-            guesses.was_wrong(guesser, start);
+            assert_eq!(guesses.must_wait(one, start), None);
+            guesses.was_wrong(one, start);
         }
-        assert_eq!(guesses.must_wait(guesser, start), Some(6));
+        assert_eq!(guesses.must_wait(one, start), Some(6));
         assert_eq!(guesses.must_wait(other, start), None);
-        assert_eq!(guesses.must_wait(guesser, start + FORGIVES_EVERY), None);
+        assert_eq!(guesses.must_wait(one, start + FORGIVES_EVERY), None);
     }
 
     #[test]

@@ -92,7 +92,7 @@ fn write_route(out: &mut Writer, route: &Route) {
         match (status, route.gives) {
             (200, Gives::Json(schema)) => write_content(out, JSON, |out| refer(out, schema)),
             (200, Gives::Other(content_type)) => {
-                write_content(out, content_type, |out| out.raw(r#"{"type":"string"}"#))
+                write_content(out, content_type, |out| out.raw(r#"{"type":"string"}"#));
             }
             _ => write_content(out, JSON, |out| refer(out, &PROBLEM)),
         }

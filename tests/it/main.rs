@@ -9,6 +9,7 @@ mod faults;
 mod fingerprint;
 mod harness;
 mod house;
+#[cfg(feature = "serve")]
 mod http;
 mod inspect;
 mod interop;
@@ -19,6 +20,7 @@ mod mint;
 mod qr;
 mod readme;
 mod revocations;
+#[cfg(feature = "serve")]
 mod serve;
 mod vectors;
 mod verify;
