@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_command_alone_reads_what_the_whole_reads() {
         let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        assert_eq!(COMMANDS.map(|(name, _)| name).as_slice(), names);
+        assert_eq!(COMMANDS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
         for line in [
             "mintage -q verify a.lic --trust k.pub --feature a --feature b --usage seats=3 --json --any-machine",
             "mintage --color never mint --key k --tenant t --expires 90d --limit max_apps=3",

@@ -35,7 +35,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         settings.revocations.as_deref().map(|path| text(path, MAX_REVOCATIONS_BYTES)).transpose()?;
     let admitted = revocations_document
         .as_ref()
-        .map(|text| revocations::admit(text.as_bytes(), &keyring, None, None, now).context);
+        .map(|text| revocations::admit(text.clone().into_bytes(), &keyring, None, None, now).context);
     if let Some(RevocationsContext::Refused(refusal)) = &admitted {
         return Err(Failure::new(refusal.code, &refusal.message).unable().into());
     }
