@@ -105,7 +105,7 @@ impl Hangup {
             signal.recv().await;
             return;
         }
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 
