@@ -55,13 +55,13 @@
 //! # Features
 //!
 //! With `default-features = false` the crate is the core that a product embeds: no argument parser, no C, at most 45
-//! crates. `vendor` adds key files, plans and batches; `cli` adds the program. No feature changes what a function decides.
+//! crates. `vendor` adds key files, plans and batches; `serve` adds the server; `cli` adds the program. No feature changes what a function decides.
 //!
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
 //! [`state`], [`armor`], [`fingerprint`], `split`; [`keyring`], [`license`], [`request`]; [`dsse`], [`seal`]; [`trust`],
-//! [`revocations`], [`manifest`], [`proof`], [`release`], [`unlock`], [`token`]; [`verdict`], [`policy`]; `operation`. From
+//! [`revocations`], [`manifest`], [`proof`], [`release`], [`unlock`], [`token`]; [`verdict`], [`policy`]; `operation`; `http`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the
 //! readers of [`fingerprint`].
 
@@ -71,6 +71,8 @@ pub mod artifact;
 pub mod code;
 pub mod dsse;
 pub mod fingerprint;
+#[cfg(feature = "serve")]
+pub mod http;
 pub mod id;
 pub mod json;
 pub mod key;

@@ -12,6 +12,7 @@ pub mod manifest;
 pub mod mint;
 mod ordered;
 pub mod plans;
+pub mod problem;
 pub mod proof;
 pub mod revocations;
 pub mod rows;

@@ -5,7 +5,8 @@ use std::fmt;
 use super::draft::{Draft, When};
 use super::plans::{PlanError, Plans};
 use crate::code::Code;
-use crate::json::{self, steers};
+use crate::id::KeyId;
+use crate::json::{self, Writer, steers};
 use crate::key::SecretKey;
 use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, tier_features};
 use crate::seal::{SealError, SealSecret, SealedLicense};
@@ -28,6 +29,41 @@ pub struct Moment {
     pub now: Timestamp,
     /// The id unless the draft names one.
     pub fresh_id: String,
+}
+
+/// A license and the token that carries it.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// The claims as signed.
+    pub license: License,
+    /// The token.
+    pub token: Token,
+    /// The key that signed.
+    pub key_id: KeyId,
+}
+
+impl Minted {
+    /// Signs a license.
+    ///
+    /// # Errors
+    /// As [`token`].
+    pub fn sign(mut license: License, key: &SecretKey) -> Result<Self, MintError> {
+        let key_id = key.public().id();
+        license.kid = Some(key_id.kid());
+        let token = token(license.clone(), key)?;
+        Ok(Self { license, token, key_id })
+    }
+
+    /// Returns `{"keyId","license","token"}` as canonical JSON, the claims as people read them.
+    pub fn to_json(&self) -> String {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("keyId").plain(self.key_id);
+        self.license.write_readable(out.name("license"));
+        out.name("token").string(self.token.as_str());
+        out.end_object();
+        out.finish()
+    }
 }
 
 /// Says why a draft is no license.

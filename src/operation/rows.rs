@@ -61,7 +61,7 @@ pub fn read(text: &[u8], format: RowFormat) -> Vec<Result<Row, RowError>> {
             .split(|byte| *byte == b'\n')
             .map(<[u8]>::trim_ascii)
             .filter(|line| !line.is_empty())
-            .map(|line| Ok(Row { draft: of_json(line)?, digest: digest([line]) }))
+            .map(|line| Ok(Row { draft: draft(line)?, digest: digest([line]) }))
             .collect(),
     }
 }
@@ -89,7 +89,11 @@ fn read_csv(text: &[u8]) -> Vec<Result<Row, RowError>> {
     reader.records().map(|record| record.map_err(fault).and_then(of_record)).collect()
 }
 
-fn of_json(line: &[u8]) -> Result<Draft, RowError> {
+/// Reads one JSON object, its members named as the claims.
+///
+/// # Errors
+/// [`RowError`] names the first member at fault.
+pub fn draft(line: &[u8]) -> Result<Draft, RowError> {
     let mut draft = Draft::default();
     for (name, value) in json::parse(line)?.into_object("row")? {
         match (name.as_ref(), value) {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the library, from what everything rests on to what rests on everything. An arrow, that is a
 /// `use crate::`, points to a room further up. A new room finds its place here before it is built.
-const ORDER: [&[&str]; 10] = [
+const ORDER: [&[&str]; 11] = [
     &["code"],
     &["id", "time"],
     &["json"],
@@ -20,10 +20,11 @@ const ORDER: [&[&str]; 10] = [
     &["release", "verdict"],
     &["artifact", "policy"],
     &["operation"],
+    &["http"],
 ];
 
 /// The rooms that only vendors build: what products embed is the rest.
-const VENDOR: [&str; 3] = ["artifact", "operation", "split"];
+const VENDOR: [&str; 4] = ["artifact", "http", "operation", "split"];
 
 /// The operation whose subject is a folder, and which therefore reads one.
 const WALKER: &str = "manifest";

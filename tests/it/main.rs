@@ -10,6 +10,8 @@ mod faults;
 mod fingerprint;
 mod harness;
 mod house;
+#[cfg(feature = "serve")]
+mod http;
 mod inspect;
 mod interop;
 mod keygen;
@@ -19,5 +21,7 @@ mod mint;
 mod qr;
 mod readme;
 mod revocations;
+#[cfg(feature = "serve")]
+mod serve;
 mod vectors;
 mod verify;

@@ -136,7 +136,7 @@ fn a_clock_set_back_is_noticed_and_a_damaged_memory_refused() {
     assert_snapshot!(bench.verify_with("lic-1.lic", &["--state", "state.json"]), @"
     ------- stderr -------
     mintage: error[malformed]: the state `state.json` is damaged: the member `kind` is missing
-    mintage: hint: restore it from a backup; removing it forgets every time that was seen
+    mintage: hint: restore it from a backup, or ask the issuer for an unlock: `mintage fingerprint --request`, then --unlock
     [exit status: 3]
     ");
     assert_eq!(bench.read("state.json"), "{}");

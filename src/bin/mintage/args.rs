@@ -4,6 +4,8 @@ use std::ffi::OsString;
 
 use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+#[cfg(feature = "serve")]
+use crate::command::serve;
 use crate::command::{activate, completions, fingerprint, inspect, keygen, mint, verify};
 
 /// Mint, verify and inspect software licenses offline
@@ -48,6 +50,8 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     Fingerprint(Box<fingerprint::Arguments>),
     Activate(Box<activate::Arguments>),
+    #[cfg(feature = "serve")]
+    Serve(Box<serve::Arguments>),
     Completions(completions::Arguments),
 }
 
@@ -55,13 +59,15 @@ pub(crate) enum Command {
 type Builder = fn(clap::Command) -> clap::Command;
 
 /// Every command by its name.
-const COMMANDS: [(&str, Builder); 7] = [
+const COMMANDS: &[(&str, Builder)] = &[
     ("keygen", keygen::Arguments::augment_args),
     ("mint", mint::Arguments::augment_args),
     ("verify", verify::Arguments::augment_args),
     ("inspect", inspect::Arguments::augment_args),
     ("fingerprint", fingerprint::Arguments::augment_args),
     ("activate", activate::Arguments::augment_args),
+    #[cfg(feature = "serve")]
+    ("serve", serve::Arguments::augment_args),
     ("completions", completions::Arguments::augment_args),
 ];
 
@@ -82,7 +88,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
 /// Reads the arguments of one command without building those of all the others, which takes longer than to verify a
 /// license. Whatever one command alone does not take, a mistake or a call for help, is answered by the whole.
 fn parse_alone(name: &str, arguments: &[OsString]) -> Option<Cli> {
-    let (name, arguments_of) = COMMANDS.into_iter().find(|(known, _)| *known == name)?;
+    let (name, arguments_of) = COMMANDS.iter().find(|(known, _)| *known == name)?;
     let alone = clap::Command::new("mintage").subcommand(arguments_of(clap::Command::new(name)));
     let mut matches = Global::augment_args(alone).try_get_matches_from(arguments).ok()?;
     Cli::from_arg_matches_mut(&mut matches).ok()
@@ -137,7 +143,7 @@ mod tests {
     #[test]
     fn a_command_alone_reads_what_the_whole_reads() {
         let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        assert_eq!(COMMANDS.map(|(name, _)| name).as_slice(), names);
+        assert_eq!(COMMANDS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
         for line in [
             "mintage -q verify a.lic --trust k.pub --feature a --feature b --usage seats=3 --json --any-machine",
             "mintage --color never mint --key k --tenant t --expires 90d --limit max_apps=3",

@@ -12,3 +12,13 @@ pub(crate) fn now() -> anyhow::Result<Timestamp> {
     let now = std::time::SystemTime::now();
     Timestamp::try_from(now).context("the clock of this machine cannot be used")
 }
+
+/// Returns the time of a record in the log: RFC 3339 with microseconds.
+#[cfg(feature = "serve")]
+pub(crate) fn stamp() -> String {
+    #[expect(clippy::disallowed_methods, reason = "this is the place")]
+    let now = std::time::SystemTime::now();
+    let micros = now.duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_micros());
+    let seconds = Timestamp::try_from(now).unwrap_or(Timestamp::EPOCH).to_string();
+    format!("{}.{micros:06}Z", seconds.trim_end_matches('Z'))
+}

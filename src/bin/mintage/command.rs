@@ -12,6 +12,8 @@ pub(crate) mod mint_manifest;
 pub(crate) mod mint_proof;
 pub(crate) mod mint_revocations;
 pub(crate) mod mint_unlock;
+#[cfg(feature = "serve")]
+pub(crate) mod serve;
 pub(crate) mod verify;
 pub(crate) mod verify_batch;
 pub(crate) mod verify_manifest;
@@ -31,6 +33,8 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments, terminal),
         Command::Activate(arguments) => activate::run(&arguments, terminal),
+        #[cfg(feature = "serve")]
+        Command::Serve(arguments) => serve::run(&arguments, terminal),
         Command::Completions(arguments) => completions::run(&arguments, terminal),
     }
 }

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use mintage::code::{Code, Exit};
 use mintage::fingerprint::{EnrolError, FingerprintError};
-use mintage::json::Writer;
 use mintage::key::KeyError;
 use mintage::operation::keyring::KeyringError;
 use mintage::operation::mint::MintError;
 use mintage::operation::plans::PlanError;
+use mintage::operation::problem;
 use mintage::seal::SealError;
 use mintage::time::TimeError;
 use mintage::trust::TrustError;
@@ -58,20 +58,11 @@ impl std::error::Error for Failure {}
 pub(crate) fn report(error: &anyhow::Error, terminal: &Terminal) -> ExitCode {
     let (code, exit, hint) = classify(error);
     let message = format!("{error:#}");
-    if terminal.json {
-        let mut out = Writer::default();
-        out.begin_object();
-        out.name("code").string(code.map_or("internal", Code::as_str));
-        out.name("error").string(&message);
-        out.name("hints").begin_array();
-        hint.iter().for_each(|hint| out.string(hint));
-        out.end_array();
-        out.name("message").string(&message);
-        out.end_object();
-        // The same failure is told on standard error, whatever becomes of this.
-        let _ = terminal.data(format!("{}\n", out.finish()).as_bytes());
-    }
     let hints: Vec<&str> = hint.iter().map(String::as_str).collect();
+    if terminal.json {
+        // The same failure is told on standard error, whatever becomes of this.
+        let _ = terminal.data(format!("{}\n", problem::json(code, &message, &hints)).as_bytes());
+    }
     terminal.error(code, &message, &hints);
     ExitCode::from(exit.status())
 }

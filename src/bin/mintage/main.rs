@@ -10,6 +10,8 @@ mod files;
 mod instance;
 mod journal;
 mod keys;
+#[cfg(feature = "serve")]
+mod log;
 mod machine;
 mod memory;
 mod output;

@@ -8,12 +8,11 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use mintage::armor;
 use mintage::code::Code;
-use mintage::json::Writer;
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::license::{Activation, License, MAX_TOKEN_BYTES};
 use mintage::operation::draft::{Draft, When};
-use mintage::operation::mint::{self, Moment};
+use mintage::operation::mint::{self, Minted, Moment};
 use mintage::operation::plans::Plans;
 use mintage::operation::verify;
 use mintage::policy::Context;
@@ -212,13 +211,8 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     terminal
         .note(&format!("minted license {} for tenant {}, signed by key {kid}", license.license_id, license.tenant_id));
     if terminal.json {
-        let mut out = Writer::default();
-        out.begin_object();
-        out.name("keyId").string(&key.public().id().to_string());
-        license.write_readable(out.name("license"));
-        out.name("token").string(token.as_str());
-        out.end_object();
-        if let Err(error) = terminal.data(format!("{}\n", out.finish()).as_bytes()) {
+        let minted = Minted { license, token, key_id: key.public().id() };
+        if let Err(error) = terminal.data(format!("{}\n", minted.to_json()).as_bytes()) {
             // Nobody was told of the token, so none is left behind.
             arguments.output.file().map_or(Ok(()), files::remove)?;
             return Err(error.into());
@@ -340,7 +334,7 @@ fn pair(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn plans(path: &Path) -> anyhow::Result<Plans> {
+pub(crate) fn plans(path: &Path) -> anyhow::Result<Plans> {
     let text = String::from_utf8(files::read_setting(path, MAX_BYTES)?);
     let text = text.map_err(|_| Failure::new(Code::Usage, format_args!("`{}` is not UTF-8", path.display())))?;
     Plans::parse(&text).with_context(|| format!("plans `{}`", path.display()))

@@ -291,7 +291,7 @@ impl Arguments {
     }
 }
 
-fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
+pub(crate) fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
     let data = files::read_setting(path, MAX_DEFAULTS_BYTES)?;
     let read = json::parse(&data).and_then(|value| value.into_object("defaults")).and_then(|members| {
         members.into_iter().map(|(key, value)| Ok((key.to_string(), value.into_count(&key)?))).collect()

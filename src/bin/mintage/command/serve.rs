@@ -1,0 +1,112 @@
+//! `mintage serve`.
+
+mod load;
+mod settings;
+mod watch;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use clap::Args;
+use mintage::code::Code;
+use mintage::http::{App, World, server};
+use tokio::net::TcpListener;
+use tracing::Level;
+
+use self::settings::Settings;
+use self::watch::{Stop, Watch};
+use crate::failure::Failure;
+use crate::log::{Format, Log};
+use crate::render::Terminal;
+use crate::{clock, random};
+
+/// Serve the same operations over HTTP
+///
+/// With --key it plays the vendor's part, with --license that of a customer's operator; what else is on follows from what
+/// it is given, and is told when it starts. Every setting may stand in the environment or in --config too; a flag comes
+/// before a variable, a variable before the file. Secrets are read from files, also from those of $CREDENTIALS_DIRECTORY
+/// (admin-key, key, passphrase, license, license-key, tls-cert, tls-key), and again when these change. SIGHUP reads
+/// everything again; SIGTERM and SIGINT let requests under way end.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    settings: Settings,
+    /// TOML file of settings, named as these flags
+    #[arg(long, value_name = "FILE", env = "MINTAGE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Print the settings in force and stop
+    #[arg(long)]
+    print_config: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let mut settings = arguments.settings.clone();
+    if let Some(path) = &arguments.config {
+        settings.fill(path)?;
+    }
+    if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
+        settings.take_credentials(Path::new(&folder));
+    }
+    settings.settle();
+    if arguments.print_config {
+        terminal.data(settings.to_toml().as_bytes())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("the server cannot start")?.block_on(serve(settings, terminal))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(settings: Settings, terminal: &Terminal) -> anyhow::Result<()> {
+    let address = address(&settings)?;
+    let tls = load::tls(&settings)?;
+    if !address.ip().is_loopback() && tls.is_none() && !settings.insecure_listen {
+        let message = format!("{address} can be reached from other machines, and there is no TLS");
+        let hint = "give --tls-cert and --tls-key, or say --insecure-listen when something in front encrypts";
+        return Err(Failure::new(Code::Usage, message).hint(hint).into());
+    }
+    let roles = load::roles(&settings, clock::now()?, None)?;
+    let format = if settings.log.as_deref() == Some("json") || terminal.json { Format::Json } else { Format::Text };
+    Log::start(format, level(&settings));
+    let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
+    let app = Arc::new(App::new(world, roles));
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Failure::new(Code::FileUnreadable, format_args!("{address} cannot be listened on: {error}"))
+            .hint("stop what listens there, or choose another with --listen")
+    })?;
+    let most = settings.max_connections.and_then(|most| usize::try_from(most).ok()).unwrap_or(1_024);
+    // Before anybody knows that the server is there, so that no signal finds it unprepared.
+    let (stop, watch) = (Stop::new()?, Watch::new(settings, Arc::clone(&app), tls.clone()));
+    let bound = listener.local_addr().context("the server has no address")?;
+    tracing::info!(address = %bound, tls = tls.is_some(), "listening");
+    for (what, why_not) in app.roles().parts() {
+        match why_not {
+            None => tracing::info!(what, "serves"),
+            Some(why) => tracing::info!(what, why, "does not serve"),
+        }
+    }
+    tokio::spawn(watch.run());
+    server::serve(app, listener, tls, most, stop.asked()).await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn address(settings: &Settings) -> anyhow::Result<SocketAddr> {
+    let listen = settings.listen.as_deref().unwrap_or_default();
+    listen.parse().map_err(|_| {
+        let message = format!("`{listen}` is not an address and a port");
+        Failure::new(Code::Usage, message).hint("write 127.0.0.1:7420 or [::1]:7420").into()
+    })
+}
+
+fn level(settings: &Settings) -> Level {
+    match settings.log_level.as_deref() {
+        Some("error") => Level::ERROR,
+        Some("warn") => Level::WARN,
+        Some("debug") => Level::DEBUG,
+        _ => Level::INFO,
+    }
+}

@@ -1,0 +1,132 @@
+//! From the files that settings name to what a server knows.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use mintage::code::Code;
+use mintage::http::server::Tls;
+use mintage::http::{Hosts, Roles, Secrets, tls};
+use mintage::key::SecretKey;
+use mintage::key::file::KeyFile;
+use mintage::keyring::Keyring;
+use mintage::keyring::document::MAX_KEYRING_BYTES;
+use mintage::operation::revocations;
+use mintage::operation::verify::MAX_TEXT_BYTES;
+use mintage::policy::RevocationsContext;
+use mintage::revocations::MAX_REVOCATIONS_BYTES;
+use mintage::time::Timestamp;
+use zeroize::Zeroizing;
+
+use super::settings::Settings;
+use crate::command::{mint, verify};
+use crate::failure::Failure;
+use crate::files;
+use crate::keys::{Signer, Trust};
+
+/// The largest certificate chain or list of authorities, in bytes.
+const MAX_PEM_BYTES: usize = 1 << 20;
+
+/// Loads everything but TLS. What was loaded before serves where a passphrase would have to be asked for again.
+pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>) -> anyhow::Result<Roles> {
+    let signer = signer(settings, before)?;
+    let keyring = keyring(settings, signer.as_deref())?;
+    let revocations_document =
+        settings.revocations.as_deref().map(|path| text(path, MAX_REVOCATIONS_BYTES)).transpose()?;
+    let admitted = revocations_document
+        .as_ref()
+        .map(|text| revocations::admit(text.clone().into_bytes(), &keyring, None, None, now).context);
+    if let Some(RevocationsContext::Refused(refusal)) = &admitted {
+        return Err(Failure::new(refusal.code, &refusal.message).unable().into());
+    }
+    Ok(Roles {
+        keyring_document: settings.keyring.as_deref().map(|path| text(path, MAX_KEYRING_BYTES)).transpose()?,
+        signer,
+        plans: settings.plans.as_deref().map(mint::plans).transpose()?,
+        admin: secrets(settings.admin_key_file.as_deref())?,
+        license_keys: secrets(settings.license_key_file.as_deref())?,
+        tenant: settings.tenant.clone(),
+        defaults: settings.defaults.as_deref().map(verify::defaults).transpose()?.unwrap_or_default(),
+        revocations_document,
+        revocations: admitted.unwrap_or_default(),
+        license: license(settings)?,
+        hosts: hosts(settings),
+        keyring,
+    })
+}
+
+/// Loads what TLS presents, where it is wanted.
+pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Tls>> {
+    let (chain, key) = match (&settings.tls_cert, &settings.tls_key) {
+        (Some(chain), Some(key)) => (chain, key),
+        (None, None) if settings.tls_client_ca.is_none() => return Ok(None),
+        _ => return Err(Failure::new(Code::Usage, "TLS needs both --tls-cert and --tls-key").into()),
+    };
+    crate::process::keep_secrets();
+    let read = |path: &Path| files::read_setting(path, MAX_PEM_BYTES);
+    let (chain_text, key_text) = (read(chain)?, Zeroizing::new(read(key)?));
+    let authorities = settings.tls_client_ca.as_deref().map(read).transpose()?;
+    let config = tls::config(&chain_text, &key_text, authorities.as_deref()).map_err(|error| {
+        let message = format!("TLS cannot be set up with `{}` and `{}`: {error}", chain.display(), key.display());
+        Failure::new(Code::BadKey, message).hint("give the chain and the key of its first certificate, both PEM")
+    })?;
+    Ok(Some(Tls::new(config)))
+}
+
+fn signer(settings: &Settings, before: Option<&Roles>) -> anyhow::Result<Option<Arc<SecretKey>>> {
+    let Some(path) = &settings.key else { return Ok(None) };
+    if let Some(signer) =
+        before.and_then(|before| before.signer.as_ref()).filter(|_| settings.passphrase_file.is_none())
+    {
+        let file = Zeroizing::new(files::read_setting(path, files::SECRET_BYTES)?);
+        if KeyFile::parse(&file).is_ok_and(|file| file.is_encrypted()) {
+            return Ok(Some(Arc::clone(signer)));
+        }
+    }
+    let signer = Signer {
+        key: settings.key.clone(),
+        passphrase_file: settings.passphrase_file.clone(),
+        allow_readable_key: settings.allow_readable_key,
+    };
+    Ok(Some(Arc::new(signer.open()?)))
+}
+
+/// Trusts what is named, and the server's own key.
+fn keyring(settings: &Settings, signer: Option<&SecretKey>) -> anyhow::Result<Keyring> {
+    let mut trust = Trust { trust: settings.trust.clone() };
+    trust.trust.extend(settings.keyring.iter().map(|path| path.display().to_string()));
+    trust.trust.extend(signer.iter().map(|signer| signer.public().to_spki_base64()));
+    let named = !trust.trust.is_empty() || std::env::var_os("MINTAGE_TRUST").is_some_and(|value| !value.is_empty());
+    if named { trust.keyring() } else { Ok(Keyring::default()) }
+}
+
+fn license(settings: &Settings) -> anyhow::Result<Option<Vec<u8>>> {
+    // As `verify` looks for one: the text comes before the file, whatever becomes of it.
+    if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+        return Ok(Some(text.into_encoded_bytes()));
+    }
+    Ok(settings.license.as_deref().map(|path| files::read_setting(path, MAX_TEXT_BYTES)).transpose()?)
+}
+
+fn secrets(path: Option<&Path>) -> anyhow::Result<Secrets> {
+    let Some(path) = path else { return Ok(Secrets::default()) };
+    crate::process::keep_secrets();
+    let text = Zeroizing::new(text(path, files::SECRET_BYTES)?);
+    Secrets::parse(&text).map_err(|error| {
+        let message = format!("`{}`: {error}", path.display());
+        Failure::new(Code::BadKey, message).hint("make one with `head -c 32 /dev/urandom | base64`").into()
+    })
+}
+
+fn text(path: &Path, limit: usize) -> anyhow::Result<String> {
+    String::from_utf8(files::read_setting(path, limit)?).with_context(|| format!("`{}` is not UTF-8", path.display()))
+}
+
+fn hosts(settings: &Settings) -> Hosts {
+    let listen = settings.listen.as_deref().unwrap_or_default();
+    let is_loopback = listen.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
+    if settings.host.is_empty() && !is_loopback {
+        return Hosts::Any;
+    }
+    Hosts::These(settings.host.iter().cloned().chain(["localhost".to_owned()]).collect())
+}

@@ -1,0 +1,257 @@
+//! The settings of a server: a flag, else a variable, else a line of the TOML file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use mintage::code::Code;
+use toml::{Table, Value};
+
+use crate::failure::Failure;
+use crate::files;
+
+/// The largest file of settings, in bytes.
+const MAX_BYTES: usize = 1 << 20;
+
+const HINT: &str = "settings are named as the flags of `mintage serve --help`, without the dashes in front";
+
+/// What a server is told. Secrets stand in files, never here.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Settings {
+    /// Address and port [default: 127.0.0.1:7420]
+    #[arg(long, value_name = "ADDRESS", env = "MINTAGE_LISTEN")]
+    pub(super) listen: Option<String>,
+    /// Serve without TLS on an address that other machines reach
+    #[arg(long, env = "MINTAGE_INSECURE_LISTEN")]
+    pub(super) insecure_listen: bool,
+    /// A name that the server answers to, beside addresses and localhost; repeatable [default: any name off loopback]
+    #[arg(long, value_name = "NAME", env = "MINTAGE_HOST", value_delimiter = ',')]
+    pub(super) host: Vec<String>,
+    /// Private key that signs what is minted: the vendor's role
+    #[arg(long, visible_alias = "private-key", value_name = "FILE", env = "MINTAGE_KEY")]
+    pub(super) key: Option<PathBuf>,
+    /// Read the key's passphrase from the first line of FILE
+    #[arg(long, value_name = "FILE", env = "MINTAGE_PASSPHRASE_FILE")]
+    pub(super) passphrase_file: Option<PathBuf>,
+    /// Accept a private key file that others can read
+    #[arg(long, env = "MINTAGE_ALLOW_READABLE_KEY")]
+    pub(super) allow_readable_key: bool,
+    /// Trusted public key: a file, a folder of `.pub` files, a keyring, or the key's text; repeatable [env: MINTAGE_TRUST]
+    #[arg(long, visible_alias = "public-key", value_name = "KEY", allow_hyphen_values = true)]
+    pub(super) trust: Vec<String>,
+    /// Signed keyring to trust and to hand out
+    #[arg(long, value_name = "FILE", env = "MINTAGE_KEYRING")]
+    pub(super) keyring: Option<PathBuf>,
+    /// Signed list of revocations to judge with and to hand out
+    #[arg(long, value_name = "FILE", env = "MINTAGE_REVOCATIONS")]
+    pub(super) revocations: Option<PathBuf>,
+    /// TOML file that defines the vendor's plans
+    #[arg(long, value_name = "FILE", env = "MINTAGE_PLANS")]
+    pub(super) plans: Option<PathBuf>,
+    /// License of this installation: the role of a customer's operator
+    #[arg(long, value_name = "FILE", env = "MINTAGE_LICENSE_FILE")]
+    pub(super) license: Option<PathBuf>,
+    /// The tenant that licenses are for
+    #[arg(long, env = "MINTAGE_TENANT")]
+    pub(super) tenant: Option<String>,
+    /// JSON object of the default tier's limits
+    #[arg(long, value_name = "FILE", env = "MINTAGE_DEFAULTS")]
+    pub(super) defaults: Option<PathBuf>,
+    /// File of admin keys, one a line, each of at least 16 bytes
+    #[arg(long, value_name = "FILE", env = "MINTAGE_ADMIN_KEY_FILE")]
+    pub(super) admin_key_file: Option<PathBuf>,
+    /// File of keys that reports are given for, one a line
+    #[arg(long, value_name = "FILE", env = "MINTAGE_LICENSE_KEY_FILE")]
+    pub(super) license_key_file: Option<PathBuf>,
+    /// Certificate chain, PEM
+    #[arg(long, value_name = "FILE", env = "MINTAGE_TLS_CERT")]
+    pub(super) tls_cert: Option<PathBuf>,
+    /// Private key of the certificate, PEM
+    #[arg(long, value_name = "FILE", env = "MINTAGE_TLS_KEY")]
+    pub(super) tls_key: Option<PathBuf>,
+    /// Let in only clients whose certificate one of these authorities signed, PEM
+    #[arg(long, value_name = "FILE", env = "MINTAGE_TLS_CLIENT_CA")]
+    pub(super) tls_client_ca: Option<PathBuf>,
+    /// The most connections at once [default: 1024]
+    #[arg(long, value_name = "N", env = "MINTAGE_MAX_CONNECTIONS")]
+    pub(super) max_connections: Option<u64>,
+    /// How the log is written: text, or json for one object a line [default: text]
+    #[arg(long, value_name = "FORMAT", env = "MINTAGE_LOG", value_parser = ["json", "text"])]
+    pub(super) log: Option<String>,
+    /// The least important records that are logged: error, warn, info or debug [default: info]
+    #[arg(long, value_name = "LEVEL", env = "MINTAGE_LOG_LEVEL", value_parser = ["error", "warn", "info", "debug"])]
+    pub(super) log_level: Option<String>,
+}
+
+/// One setting, of whatever type.
+trait Setting {
+    /// Takes a value of the file, unless there is one already; false when it is of another type.
+    fn fill(&mut self, value: Value) -> bool;
+    /// Returns the value that is in force.
+    fn shown(&self) -> Option<Value>;
+}
+
+impl Settings {
+    /// Every setting by its name.
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 21] {
+        [
+            ("admin-key-file", &mut self.admin_key_file),
+            ("allow-readable-key", &mut self.allow_readable_key),
+            ("defaults", &mut self.defaults),
+            ("host", &mut self.host),
+            ("insecure-listen", &mut self.insecure_listen),
+            ("key", &mut self.key),
+            ("keyring", &mut self.keyring),
+            ("license", &mut self.license),
+            ("license-key-file", &mut self.license_key_file),
+            ("listen", &mut self.listen),
+            ("log", &mut self.log),
+            ("log-level", &mut self.log_level),
+            ("max-connections", &mut self.max_connections),
+            ("passphrase-file", &mut self.passphrase_file),
+            ("plans", &mut self.plans),
+            ("revocations", &mut self.revocations),
+            ("tenant", &mut self.tenant),
+            ("tls-cert", &mut self.tls_cert),
+            ("tls-client-ca", &mut self.tls_client_ca),
+            ("tls-key", &mut self.tls_key),
+            ("trust", &mut self.trust),
+        ]
+    }
+
+    /// Takes from a TOML file what neither flags nor variables say.
+    pub(super) fn fill(&mut self, path: &Path) -> anyhow::Result<()> {
+        let fault =
+            |message: String| Failure::new(Code::Usage, format_args!("`{}`: {message}", path.display())).hint(HINT);
+        let text = String::from_utf8(files::read_setting(path, MAX_BYTES)?);
+        let text = text.map_err(|_| fault("it is not UTF-8".to_owned()))?;
+        let table: Table = text.parse().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
+        for (name, value) in table {
+            let mut all = self.all();
+            let setting = all.iter_mut().find(|(known, _)| *known == name);
+            let (_, setting) = setting.ok_or_else(|| fault(format!("there is no setting `{name}`")))?;
+            if !setting.fill(value) {
+                return Err(fault(format!("`{name}` holds a value of another type")).into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes the files of systemd's credentials, or of any folder that is mounted like one, for what is not named yet.
+    pub(super) fn take_credentials(&mut self, folder: &Path) {
+        let credentials = [
+            ("admin-key", &mut self.admin_key_file),
+            ("key", &mut self.key),
+            ("license", &mut self.license),
+            ("license-key", &mut self.license_key_file),
+            ("passphrase", &mut self.passphrase_file),
+            ("tls-cert", &mut self.tls_cert),
+            ("tls-key", &mut self.tls_key),
+        ];
+        for (name, setting) in credentials {
+            let path = folder.join(name);
+            if setting.is_none() && path.is_file() {
+                *setting = Some(path);
+            }
+        }
+    }
+
+    /// Fills in what is in force where nothing was said.
+    pub(super) fn settle(&mut self) {
+        self.listen.get_or_insert_with(|| "127.0.0.1:7420".to_owned());
+        self.log.get_or_insert_with(|| "text".to_owned());
+        self.log_level.get_or_insert_with(|| "info".to_owned());
+        self.max_connections.get_or_insert(1_024);
+    }
+
+    /// Returns the settings as a TOML file.
+    pub(super) fn to_toml(&self) -> String {
+        let mut settings = self.clone();
+        let line = |(name, setting): (&str, &mut dyn Setting)| match setting.shown() {
+            Some(value) => format!("{name} = {value}\n"),
+            None => format!("# {name} is not set\n"),
+        };
+        settings.all().into_iter().map(line).collect()
+    }
+
+    /// Returns every file that the settings name.
+    pub(super) fn files(&self) -> Vec<PathBuf> {
+        let named = [
+            &self.admin_key_file,
+            &self.defaults,
+            &self.key,
+            &self.keyring,
+            &self.license,
+            &self.license_key_file,
+            &self.passphrase_file,
+            &self.plans,
+            &self.revocations,
+            &self.tls_cert,
+            &self.tls_client_ca,
+            &self.tls_key,
+        ];
+        named.into_iter().flatten().cloned().chain(self.trust.iter().map(PathBuf::from)).collect()
+    }
+}
+
+impl Setting for Option<String> {
+    fn fill(&mut self, value: Value) -> bool {
+        let Value::String(text) = value else { return false };
+        self.get_or_insert(text);
+        true
+    }
+
+    fn shown(&self) -> Option<Value> {
+        self.clone().map(Value::String)
+    }
+}
+
+impl Setting for Option<PathBuf> {
+    fn fill(&mut self, value: Value) -> bool {
+        let Value::String(text) = value else { return false };
+        self.get_or_insert(text.into());
+        true
+    }
+
+    fn shown(&self) -> Option<Value> {
+        self.as_ref().map(|path| Value::String(path.display().to_string()))
+    }
+}
+
+impl Setting for Option<u64> {
+    fn fill(&mut self, value: Value) -> bool {
+        let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
+        number.is_some_and(|number| Some(self.get_or_insert(number)).is_some())
+    }
+
+    fn shown(&self) -> Option<Value> {
+        self.and_then(|number| i64::try_from(number).ok()).map(Value::Integer)
+    }
+}
+
+impl Setting for Vec<String> {
+    fn fill(&mut self, value: Value) -> bool {
+        let Value::Array(items) = value else { return false };
+        let texts: Option<Self> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
+        let Some(texts) = texts else { return false };
+        if self.is_empty() {
+            *self = texts;
+        }
+        true
+    }
+
+    fn shown(&self) -> Option<Value> {
+        (!self.is_empty()).then(|| Value::Array(self.iter().cloned().map(Value::String).collect()))
+    }
+}
+
+impl Setting for bool {
+    fn fill(&mut self, value: Value) -> bool {
+        let Value::Boolean(value) = value else { return false };
+        *self |= value;
+        true
+    }
+
+    fn shown(&self) -> Option<Value> {
+        Some(Value::Boolean(*self))
+    }
+}

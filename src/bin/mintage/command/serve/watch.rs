@@ -1,0 +1,143 @@
+//! What happens to a server from outside: signals, and files that change.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use mintage::http::App;
+use mintage::http::server::Tls;
+
+use super::load;
+use super::settings::Settings;
+use crate::clock;
+
+/// How often files are looked at.
+const EVERY: Duration = Duration::from_secs(5);
+
+/// Reads everything again when a file changes or a signal asks for it.
+pub(super) struct Watch {
+    settings: Settings,
+    app: Arc<App>,
+    tls: Option<Tls>,
+    seen: Vec<Stamp>,
+    hangup: Hangup,
+}
+
+/// By what a change of a file is noticed; a link is followed, as mounted secrets are replaced by a new target.
+type Stamp = Option<(u64, SystemTime, PathBuf)>;
+
+impl Watch {
+    pub(super) fn new(settings: Settings, app: Arc<App>, tls: Option<Tls>) -> Self {
+        let seen = settings.files().iter().map(|path| stamp(path)).collect();
+        Self { settings, app, tls, seen, hangup: Hangup::new() }
+    }
+
+    pub(super) async fn run(mut self) {
+        loop {
+            tokio::select! {
+                () = self.hangup.next() => {
+                    tracing::info!("asked to read everything again");
+                    self.seen = self.look();
+                    self.reload();
+                }
+                () = tokio::time::sleep(EVERY) => {
+                    let now = self.look();
+                    if now != self.seen {
+                        self.seen = now;
+                        self.reload();
+                    }
+                }
+            }
+        }
+    }
+
+    fn look(&self) -> Vec<Stamp> {
+        self.settings.files().iter().map(|path| stamp(path)).collect()
+    }
+
+    /// Takes the new files as a whole, or none of them.
+    fn reload(&self) {
+        let loaded = clock::now().and_then(|now| {
+            let roles = load::roles(&self.settings, now, Some(&self.app.roles()))?;
+            let tls = load::tls(&self.settings)?;
+            Ok((roles, tls))
+        });
+        match loaded {
+            Ok((roles, tls)) => {
+                if let (Some(old), Some(new)) = (&self.tls, &tls) {
+                    old.reload(new);
+                }
+                self.app.reload(roles);
+                tracing::info!("read everything again");
+            }
+            Err(error) => {
+                let cause = format!("{error:#}");
+                tracing::error!(cause, "what changed cannot be used; the server goes on with what it had");
+            }
+        }
+    }
+}
+
+fn stamp(path: &Path) -> Stamp {
+    let (facts, target) = (path.metadata().ok()?, path.canonicalize().ok()?);
+    Some((facts.len(), facts.modified().ok()?, target))
+}
+
+/// The signal that asks for a reload.
+struct Hangup {
+    #[cfg(unix)]
+    signal: Option<tokio::signal::unix::Signal>,
+}
+
+impl Hangup {
+    fn new() -> Self {
+        #[cfg(unix)]
+        let this = Self { signal: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).ok() };
+        #[cfg(not(unix))]
+        let this = Self {};
+        this
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        if let Some(signal) = &mut self.signal {
+            signal.recv().await;
+            return;
+        }
+        std::future::pending::<()>().await;
+    }
+}
+
+/// The signals that end a server, caught from the moment this is made.
+pub(super) struct Stop {
+    #[cfg(unix)]
+    signals: [tokio::signal::unix::Signal; 2],
+}
+
+impl Stop {
+    pub(super) fn new() -> anyhow::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let catch = |kind| signal(kind).context("signals cannot be caught");
+            Ok(Self { signals: [catch(SignalKind::terminate())?, catch(SignalKind::interrupt())?] })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    /// Waits until the server is to stop.
+    pub(super) async fn asked(self) {
+        #[cfg(unix)]
+        {
+            let [mut terminate, mut interrupt] = self.signals;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        drop(tokio::signal::ctrl_c().await);
+    }
+}

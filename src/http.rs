@@ -1,0 +1,60 @@
+//! The operations over HTTP: a route reads a request, runs the operation that the command of its name runs, and renders what
+//! that gave. It decides nothing itself.
+//!
+//! [`router`] is the whole API without a socket; [`server::serve`] puts it behind one. The list of routes is a table, from
+//! which the router and the API's description ([`describe`]) both come.
+
+mod app;
+mod auth;
+mod call;
+mod dispatch;
+mod health;
+mod host;
+mod inspect;
+mod keys;
+mod limit;
+mod metrics;
+mod mint;
+mod openapi;
+mod problem;
+mod route;
+mod schema;
+pub mod server;
+mod strict;
+mod table;
+pub mod tls;
+mod verify;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{MethodFilter, on};
+
+pub use app::{App, Roles, World};
+pub use auth::{MIN_SECRET_BYTES, SecretError, Secrets};
+pub use call::Peer;
+pub use host::Hosts;
+pub use openapi::describe;
+pub use problem::Problem;
+
+use route::Method;
+
+/// Returns every route, and what answers where there is none.
+pub fn router(app: Arc<App>) -> Router {
+    let mut router = Router::new();
+    for route in table::TABLE {
+        let filter = match route.method {
+            Method::Get => MethodFilter::GET,
+            Method::Post => MethodFilter::POST,
+        };
+        for path in route.paths {
+            let app = Arc::clone(&app);
+            let answer = move |request: Request| dispatch::answer(Arc::clone(&app), route, request);
+            router = router.route(path, on(filter, answer));
+        }
+    }
+    let router = router.fallback(dispatch::nowhere).method_not_allowed_fallback(dispatch::otherwise);
+    router.layer(from_fn_with_state(app, dispatch::around))
+}

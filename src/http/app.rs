@@ -1,0 +1,133 @@
+//! [`App`]: what a server knows, and what it was given to know it with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::auth::Secrets;
+use super::host::Hosts;
+use super::limit::Guesses;
+use super::metrics::Metrics;
+use super::problem::Problem;
+use crate::key::SecretKey;
+use crate::keyring::Keyring;
+use crate::operation::plans::Plans;
+use crate::policy::{Context, RevocationsContext};
+use crate::time::Timestamp;
+
+/// Where a server takes time and randomness from.
+pub struct World {
+    /// Reads the clock; `None` when it stands where no time is.
+    pub now: Box<dyn Fn() -> Option<Timestamp> + Send + Sync>,
+    /// Draws 16 random bytes; `None` when the operating system gives none.
+    pub fresh: Box<dyn Fn() -> Option<[u8; 16]> + Send + Sync>,
+}
+
+/// What a server was given, and so which roles it plays. It is replaced as a whole when files change.
+#[derive(Debug, Default)]
+pub struct Roles {
+    /// Whom documents are verified against.
+    pub keyring: Keyring,
+    /// The signed keyring that is handed out, as its file holds it.
+    pub keyring_document: Option<String>,
+    /// Signs what is minted: the vendor's role.
+    pub signer: Option<Arc<SecretKey>>,
+    /// The vendor's plans.
+    pub plans: Option<Plans>,
+    /// Keys of the admin.
+    pub admin: Secrets,
+    /// Keys that reports are given for beside the admin's.
+    pub license_keys: Secrets,
+    /// The tenant that licenses are for where a request names none.
+    pub tenant: Option<String>,
+    /// Limits of the default tier.
+    pub defaults: BTreeMap<String, u64>,
+    /// The signed list of revocations that is handed out, as its file holds it.
+    pub revocations_document: Option<String>,
+    /// The same list for judging.
+    pub revocations: RevocationsContext,
+    /// The license of this installation, as its file holds it: the role of a customer's operator.
+    pub license: Option<Vec<u8>>,
+    /// Which names the server answers to.
+    pub hosts: Hosts,
+}
+
+/// What a server knows.
+pub struct App {
+    world: World,
+    roles: RwLock<Arc<Roles>>,
+    pub(super) guesses: Guesses,
+    pub(super) metrics: Metrics,
+}
+
+impl App {
+    /// Starts with what a server was given.
+    pub fn new(world: World, roles: Roles) -> Self {
+        let roles = RwLock::new(Arc::new(roles));
+        Self { world, roles, guesses: Guesses::default(), metrics: Metrics::default() }
+    }
+
+    /// Replaces what the server was given; requests under way end with what they began with.
+    pub fn reload(&self, roles: Roles) {
+        *self.roles.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roles);
+    }
+
+    /// Returns what the server was given.
+    pub fn roles(&self) -> Arc<Roles> {
+        Arc::clone(&self.roles.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Reads the clock.
+    pub(super) fn now(&self) -> Result<Timestamp, Problem> {
+        (self.world.now)().ok_or_else(|| Problem::internal("the clock of this machine cannot be used"))
+    }
+
+    /// Draws a random id.
+    pub(super) fn fresh_id(&self) -> Result<String, Problem> {
+        let bytes = (self.world.fresh)();
+        let bytes = bytes.ok_or_else(|| Problem::internal("the operating system gives no randomness"))?;
+        Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
+    }
+}
+
+impl Roles {
+    /// Returns what is served, each with the reason where it is not.
+    pub fn parts(&self) -> Vec<(&'static str, Option<&'static str>)> {
+        let off = |is_on: bool, why: &'static str| (!is_on).then_some(why);
+        let no_key = off(self.signer.is_some(), "there is no --key");
+        let no_admin = off(!self.admin.is_empty(), "there is no --admin-key-file");
+        vec![
+            ("inspect", None),
+            ("verify", off(!self.keyring.keys().is_empty(), "there is neither --trust nor --key")),
+            ("mint, as the vendor", no_key.or(no_admin)),
+            ("the public key", no_key),
+            ("the keyring", off(self.keyring_document.is_some(), "there is no --keyring")),
+            ("revocations", off(self.revocations_document.is_some(), "there is no --revocations")),
+            ("the license of this installation, as its operator", off(self.license.is_some(), "there is no --license")),
+        ]
+    }
+
+    /// Starts a context with what this server knows of itself.
+    pub(super) fn context(&self, now: Timestamp) -> Context {
+        let mut context = Context::at(now);
+        context.tenant.clone_from(&self.tenant);
+        context.defaults.clone_from(&self.defaults);
+        context.revocations = self.revocations.clone();
+        if let RevocationsContext::List { list, .. } = &self.revocations {
+            context.floor = Some(list.issued_at);
+        }
+        context
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("roles", &self.roles()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("World").finish_non_exhaustive()
+    }
+}

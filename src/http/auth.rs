@@ -1,0 +1,170 @@
+//! [`Secrets`]: the keys that callers prove themselves with, kept as digests and compared in constant time.
+
+use std::fmt;
+
+use axum::http::{HeaderMap, header};
+use sha2::{Digest, Sha256};
+use subtle::{Choice, ConstantTimeEq};
+
+/// The shortest key, in bytes.
+pub const MIN_SECRET_BYTES: usize = 16;
+
+/// Keys that stand in somebody's manual, and so are known to everybody; compared without case.
+const KNOWN: [&str; 12] = [
+    "admin",
+    "change-me",
+    "changeme",
+    "default",
+    "dev-admin-key",
+    "dev-admin-key-change-in-production",
+    "my-very-secret-string",
+    "operator-license-key",
+    "password",
+    "replace-me",
+    "secret",
+    "your-admin-key-here",
+];
+
+/// Digests of the keys of one role; several may stand side by side while one is replaced.
+#[derive(Clone, Default)]
+pub struct Secrets {
+    digests: Vec<[u8; 32]>,
+}
+
+/// Says why a key is refused when the server starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// It stands in a manual, repeats one character, or begins as a known one does.
+    Known,
+    /// It holds a character that no header carries.
+    Form,
+    /// It is shorter than [`MIN_SECRET_BYTES`]; how long it is.
+    Short(usize),
+}
+
+impl Secrets {
+    /// Takes the keys of a file, one on each line; empty lines are none.
+    ///
+    /// # Errors
+    /// [`SecretError`] for the first key that is no secret.
+    pub fn parse(text: &str) -> Result<Self, SecretError> {
+        let keys = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let digests = keys.map(|key| check(key).map(|()| digest(key))).collect::<Result<Vec<_>, _>>()?;
+        if digests.is_empty() { Err(SecretError::Short(0)) } else { Ok(Self { digests }) }
+    }
+
+    /// Whether there are none, and so nobody gets in.
+    pub fn is_empty(&self) -> bool {
+        self.digests.is_empty()
+    }
+
+    /// Whether a key is one of these, in a time that does not depend on which or on how much of it is right.
+    pub fn admit(&self, key: &str) -> bool {
+        let given = digest(key);
+        let fold = |any: Choice, digest: &[u8; 32]| any | digest.ct_eq(&given);
+        self.digests.iter().fold(Choice::from(0), fold).into()
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Secrets").field("count", &self.digests.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Display for SecretError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Form => f.write_str("the key holds a character that no header carries"),
+            Self::Known => f.write_str("the key stands in a manual or repeats itself, so anybody would try it"),
+            Self::Short(length) => {
+                write!(f, "the key has {length} bytes, and at least {MIN_SECRET_BYTES} are needed")
+            }
+        }
+    }
+}
+
+impl std::error::Error for SecretError {}
+
+/// Returns the key that a request for the admin carries.
+pub(super) fn admin_key(headers: &HeaderMap) -> Option<&str> {
+    header_text(headers, "x-admin-api-key").or_else(|| {
+        let (scheme, key) = header_text(headers, header::AUTHORIZATION.as_str())?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    })
+}
+
+/// Returns a header that stands once and is text.
+pub(super) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut all = headers.get_all(name).iter();
+    let first = all.next()?.to_str().ok()?;
+    all.next().is_none().then_some(first).filter(|text| !text.is_empty())
+}
+
+fn check(key: &str) -> Result<(), SecretError> {
+    let lower = key.to_ascii_lowercase();
+    let repeats = key.bytes().all(|byte| Some(&byte) == key.as_bytes().first());
+    if repeats || KNOWN.iter().any(|known| lower == *known || lower.starts_with("dev-admin-key")) {
+        return Err(SecretError::Known);
+    }
+    match key.len() {
+        length if length < MIN_SECRET_BYTES => Err(SecretError::Short(length)),
+        _ if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
+        _ => Err(SecretError::Form),
+    }
+}
+
+fn digest(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_and_published_keys_are_refused() {
+        for (key, expected) in [
+            ("0123456789abcde", SecretError::Short(15)),
+            ("dev-admin-key-change-in-production", SecretError::Known),
+            ("Dev-Admin-Key-2", SecretError::Known),
+            ("aaaaaaaaaaaaaaaaaaaaaaaa", SecretError::Known),
+            ("my-very-secret-string", SecretError::Known),
+            ("a key with spaces in it", SecretError::Form),
+            ("", SecretError::Short(0)),
+        ] {
+            assert_eq!(Secrets::parse(key).map(|_| ()), Err(expected), "{key}");
+        }
+    }
+
+    #[test]
+    fn only_a_key_that_was_given_gets_in() {
+        let secrets = Secrets::parse("3f9c1be07d2a4c58\n\n8e2d5b7a9c1f0e34\n").unwrap();
+        for (key, expected) in [
+            ("3f9c1be07d2a4c58", true),
+            ("8e2d5b7a9c1f0e34", true),
+            ("8e2d5b7a9c1f0e35", false),
+            ("3F9C1BE07D2A4C58", false),
+            ("", false),
+        ] {
+            assert_eq!(secrets.admit(key), expected, "{key}");
+        }
+        assert!(!Secrets::default().admit(""));
+        assert!(!format!("{secrets:?}").contains("3f9c"));
+    }
+
+    #[test]
+    fn the_key_stands_in_one_header_once() {
+        let headers = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
+            pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        };
+        assert_eq!(admin_key(&headers(&[("x-admin-api-key", "k")])), Some("k"));
+        assert_eq!(admin_key(&headers(&[("authorization", "bearer k")])), Some("k"));
+        assert_eq!(admin_key(&headers(&[("authorization", "Basic k")])), None);
+        assert_eq!(admin_key(&headers(&[])), None);
+        let mut twice = headers(&[("x-admin-api-key", "k")]);
+        twice.append("x-admin-api-key", "l".parse().unwrap());
+        assert_eq!(admin_key(&twice), None);
+    }
+}

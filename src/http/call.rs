@@ -1,0 +1,126 @@
+//! [`Call`]: a request once it is read and its caller is known; [`Reply`]: what a route answers.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::http::header::{self, HeaderName, HeaderValue};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use super::app::Roles;
+use super::problem::Problem;
+use super::schema::Schema;
+use crate::code::Code;
+use crate::json::{self, Members, Value};
+use crate::time::Timestamp;
+
+/// A request.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) roles: Arc<Roles>,
+    pub(super) now: Timestamp,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// The id of a request: the caller's own if it gave a sound one.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) String);
+
+/// The address that a request came from.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub IpAddr);
+
+/// An answer.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    pub(super) content_type: &'static str,
+    pub(super) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(super) body: Bytes,
+}
+
+const JSON: &str = "application/json";
+
+/// Where a caller finds what a body must hold.
+pub(super) const BODIES: &str = "see the request bodies in /openapi.json";
+
+impl Call {
+    /// Reads the body as an object of a schema.
+    ///
+    /// # Errors
+    /// As [`Schema::check`].
+    pub(super) fn object(&self, schema: &Schema) -> Result<Members<'_>, Problem> {
+        let value = json::parse(&self.body)?;
+        Ok(schema.check(value)?)
+    }
+
+    /// Whether the body says that it is JSON.
+    pub(super) fn says_json(&self) -> bool {
+        let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case(JSON)
+    }
+
+    /// Reads a request that carries a document: its members, and the document's bytes. Any body that does not say it is
+    /// JSON is the document itself.
+    ///
+    /// # Errors
+    /// As [`Call::object`], and `malformed` where there is no document, or two.
+    pub(super) fn document(&self, schema: &Schema) -> Result<(Members<'_>, Bytes), Problem> {
+        if !self.says_json() {
+            let is_empty = self.body.trim_ascii().is_empty();
+            let nothing = || Problem::new(Code::Malformed, "there is no document in the body").hint("send one");
+            return if is_empty { Err(nothing()) } else { Ok((Vec::new(), self.body.clone())) };
+        }
+        let mut members = self.object(schema)?;
+        let mut documents = members.extract_if(.., |(name, _)| matches!(name.as_ref(), "document" | "token"));
+        match (documents.next(), documents.next()) {
+            (Some((_, Value::String(text))), None) => {
+                let text = Bytes::from(text.into_owned());
+                drop(documents);
+                Ok((members, text))
+            }
+            _ => Err(Problem::new(Code::Malformed, "the body must hold one of `document` and `token`").hint(BODIES)),
+        }
+    }
+}
+
+impl Reply {
+    /// Answers with JSON as a command prints it: the text and a line break.
+    pub(super) fn json(text: String) -> Self {
+        Self::of(JSON, text + "\n")
+    }
+
+    /// Answers with something of a content type.
+    pub(super) fn of(content_type: &'static str, body: impl Into<Bytes>) -> Self {
+        Self { status: StatusCode::OK, content_type, headers: Vec::new(), body: body.into() }
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response();
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut reply = Reply { status, ..Reply::json(self.to_json()) };
+        if let Some(seconds) = self.retry_after {
+            reply.headers.push((header::RETRY_AFTER, seconds.into()));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            reply.headers.push((header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        // What is left of a body that is not read would be taken for the next request.
+        if status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::REQUEST_TIMEOUT {
+            reply.headers.push((header::CONNECTION, HeaderValue::from_static("close")));
+        }
+        reply.into_response()
+    }
+}

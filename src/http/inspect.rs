@@ -1,0 +1,22 @@
+//! `POST /inspect`.
+
+use super::app::App;
+use super::call::{Call, Reply};
+use super::problem::Problem;
+use super::schema::{Holds, Schema, may};
+use crate::operation::inspect::inspect;
+
+pub(super) static REQUEST: Schema = Schema {
+    name: "InspectRequest",
+    about: "A document or public key, to be told and not to be believed",
+    members: &[
+        may("document", Holds::Text, "The text; this or `token`"),
+        may("token", Holds::Text, "The license's text; this or `document`"),
+    ],
+    open: false,
+};
+
+pub(super) fn run(_: &App, call: &Call) -> Result<Reply, Problem> {
+    let (_, document) = call.document(&REQUEST)?;
+    Ok(Reply::json(inspect(&document, None, call.now).to_json()))
+}

@@ -1,0 +1,120 @@
+//! [`Metrics`]: what is counted, and how it is told.
+
+use std::time::Duration;
+
+use axum::http::Method;
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::problem::Problem;
+
+/// What a server counts. The names of the license's metrics are those of the field, under this program's own prefix.
+#[derive(Debug)]
+pub(super) struct Metrics {
+    registry: Registry,
+    requests: Family<Answered, Counter>,
+    seconds: Family<Routed, Histogram, fn() -> Histogram>,
+    pub(super) connections: Gauge,
+    state: Family<Held, Gauge>,
+    days_remaining: Gauge,
+    validated_age: Gauge,
+    rejections: Family<Capped, Counter>,
+}
+
+/// What is told of the license of this installation.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LicenseGauges {
+    /// The state's name.
+    pub(super) state: &'static str,
+    /// Whole days until the end; -1 when no license is held.
+    pub(super) days_remaining: i64,
+    /// Seconds since it was last validated; 0 when it never was.
+    pub(super) validated_age: i64,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Answered {
+    route: &'static str,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Routed {
+    route: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Held {
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Capped {
+    limit: String,
+}
+
+const STATES: [&str; 5] = ["ABSENT", "ACTIVE", "EXPIRED", "GRACE", "INVALID"];
+
+/// Upper bounds of the buckets of latencies, in seconds.
+const BUCKETS: [f64; 12] = [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5, 10.0];
+
+fn latencies() -> Histogram {
+    Histogram::new(BUCKETS)
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("mintage");
+        let requests = Family::default();
+        let seconds = Family::new_with_constructor(latencies as fn() -> Histogram);
+        let (connections, state, days_remaining) = (Gauge::default(), Family::default(), Gauge::default());
+        let (validated_age, rejections) = (Gauge::default(), Family::default());
+        registry.register("requests", "Requests answered", requests.clone());
+        registry.register("request_seconds", "Time from a request's head to its answer", seconds.clone());
+        registry.register("connections", "Open connections", connections.clone());
+        registry.register("license_state", "State of the license of this installation, one-hot", state.clone());
+        let about = "Whole days until the license ends; -1 when none is held";
+        registry.register("license_days_remaining", about, days_remaining.clone());
+        let about = "Seconds since the license was last validated; 0 when it never was";
+        registry.register("license_last_validated_age_seconds", about, validated_age.clone());
+        let about = "Requests refused because a limit of the license was reached";
+        registry.register("license_cap_rejections", about, rejections.clone());
+        Self { registry, requests, seconds, connections, state, days_remaining, validated_age, rejections }
+    }
+}
+
+impl Metrics {
+    pub(super) fn answered(&self, route: &'static str, method: &Method, status: u16, took: Duration) {
+        // What a caller can invent must not become a label.
+        let method = match *method {
+            Method::GET => "GET",
+            Method::HEAD => "HEAD",
+            Method::POST => "POST",
+            _ => "other",
+        };
+        self.requests.get_or_create(&Answered { route, method, status }).inc();
+        self.seconds.get_or_create(&Routed { route }).observe(took.as_secs_f64());
+    }
+
+    /// Tells everything in the text format of `OpenMetrics`.
+    pub(super) fn tell(&self, license: LicenseGauges) -> Result<String, Problem> {
+        for state in STATES {
+            self.state.get_or_create(&Held { state }).set(i64::from(state == license.state));
+        }
+        self.days_remaining.set(license.days_remaining);
+        self.validated_age.set(license.validated_age);
+        let mut told = String::new();
+        text::encode(&mut told, &self.registry).map_err(Problem::internal)?;
+        Ok(told)
+    }
+
+    /// Counts a refusal for a limit.
+    pub(super) fn capped(&self, limit: &str) {
+        self.rejections.get_or_create(&Capped { limit: limit.to_owned() }).inc();
+    }
+}

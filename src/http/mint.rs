@@ -1,0 +1,66 @@
+//! `POST /mint`.
+
+use super::app::App;
+use super::call::{BODIES, Call, Reply};
+use super::problem::Problem;
+use super::schema::{Holds, Schema, may, must};
+use crate::operation::mint::{self, Minted, Moment};
+use crate::operation::rows;
+
+pub(super) static REQUEST: Schema = Schema {
+    name: "MintRequest",
+    about: "The claims of a license, named as a row of `mint --batch` names them",
+    members: &[
+        must("tenantId", Holds::Text, "Whom it is for"),
+        may("licenseId", Holds::Text, "A random UUID if left out"),
+        may("exp", Holds::Any, "The last second of validity: seconds since the epoch, RFC 3339, a day or a span"),
+        may("expiresAt", Holds::Any, "The same as `exp`"),
+        may("iat", Holds::Any, "When it counts as issued; now if left out"),
+        may("issuedAt", Holds::Any, "The same as `iat`"),
+        may("nbf", Holds::Any, "The first second of validity"),
+        may("gracePeriodDays", Holds::Count, "Days after expiry in which the limits still hold, at most 3650"),
+        may("label", Holds::Text, "A name for people"),
+        may("product", Holds::Text, "The product"),
+        may("tier", Holds::Text, "The tier: Free, Licensed and Enterprise bring their features"),
+        may("plan", Holds::Text, "A plan of this server's plans to start from"),
+        may("limits", Holds::Map(&Holds::Count), "Numbers that the license caps"),
+        may("features", Holds::List(&Holds::Text), "Names that it grants; `*` for all"),
+        may("maxActivations", Holds::Count, "Machines that may be bound"),
+        may("seats", Holds::Count, "Concurrent uses"),
+        may("activation", Holds::OneOf(&["none", "proof"]), "Whether it needs an activation proof beside it"),
+        may("fingerprint", Holds::Any, "The machine it is bound to: a text or an fp1 object"),
+        may("maintenanceUntil", Holds::Any, "Builds dated later are not covered"),
+        may("meta", Holds::Map(&Holds::Text), "Carried along, not judged"),
+        may("crit", Holds::List(&Holds::Text), "Members that a verifier must understand"),
+    ],
+    open: false,
+};
+
+pub(super) static RESPONSE: Schema = Schema {
+    name: "Minted",
+    about: "A license that was minted",
+    members: &[
+        must("keyId", Holds::Text, "The key that signed, 64 hex digits"),
+        must("license", Holds::Any, "The claims, times as RFC 3339"),
+        must("token", Holds::Text, "The license itself, one line"),
+    ],
+    open: false,
+};
+
+pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
+    call.object(&REQUEST)?;
+    let signer = call.roles.signer.as_ref();
+    let signer =
+        signer.ok_or_else(|| Problem::not_served("this server was started without --key, so it mints nothing"))?;
+    let draft = rows::draft(&call.body).map_err(|error| Problem::new(error.code(), &error))?;
+    let moment = Moment { now: call.now, fresh_id: app.fresh_id()? };
+    let fault = |error: mint::MintError| {
+        Problem::new(error.code(), &error).hint(match &error {
+            mint::MintError::Missing(_) => BODIES,
+            _ => error.code().hint(),
+        })
+    };
+    let license = mint::license(draft, call.roles.plans.as_ref(), &moment).map_err(fault)?;
+    let minted = Minted::sign(license, signer).map_err(fault)?;
+    Ok(Reply::json(minted.to_json()))
+}

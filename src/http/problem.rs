@@ -1,0 +1,67 @@
+//! [`Problem`]: the answer where there is nothing to judge. What caused it inside stands in the log alone.
+
+use std::fmt;
+
+use super::call::BODIES;
+use crate::code::Code;
+use crate::json::JsonError;
+use crate::operation::problem;
+
+/// Why a request got no answer of its own.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    /// Its code, from which the status follows.
+    pub code: Code,
+    /// One sentence.
+    pub message: String,
+    /// What the caller can do; the code's own hint unless another fits better.
+    hint: Option<String>,
+    /// What the log is told and the caller is not.
+    pub cause: Option<String>,
+    /// Seconds after which it is worth another try.
+    pub retry_after: Option<u64>,
+}
+
+impl Problem {
+    /// Gives a code and a sentence.
+    pub fn new(code: Code, message: impl fmt::Display) -> Self {
+        Self { code, message: message.to_string(), hint: None, cause: None, retry_after: None }
+    }
+
+    /// Hides a fault of ours behind a sentence that gives nothing away.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        let cause = Some(cause.to_string());
+        Self { cause, ..Self::new(Code::Internal, "something went wrong inside; the log knows it by the request id") }
+    }
+
+    /// Says that this server was not given what the route needs.
+    pub fn not_served(message: impl fmt::Display) -> Self {
+        Self::new(Code::NotServed, message)
+    }
+
+    /// Gives a hint that fits better than the code's own.
+    #[must_use]
+    pub fn hint(mut self, hint: impl fmt::Display) -> Self {
+        self.hint = Some(hint.to_string());
+        self
+    }
+
+    /// Returns the HTTP status. A reason that a verdict would give with 200 is a bad request where nothing was judged.
+    pub fn status(&self) -> u16 {
+        match self.code.http_status() {
+            200 => 400,
+            status => status,
+        }
+    }
+
+    /// Returns the body: `{"code","error","hints","message"}`, as a command with `--json` prints it.
+    pub fn to_json(&self) -> String {
+        problem::json(Some(self.code), &self.message, &[self.hint.as_deref().unwrap_or(self.code.hint())])
+    }
+}
+
+impl From<JsonError> for Problem {
+    fn from(error: JsonError) -> Self {
+        Self::new(error.code(), &error).hint(BODIES)
+    }
+}

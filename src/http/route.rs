@@ -1,0 +1,76 @@
+//! [`Route`]: one line of the API: where it stands, who may call it, what it takes and gives. Routing and description both
+//! come from it.
+
+use super::app::App;
+use super::call::{Call, Reply};
+use super::problem::Problem;
+use super::schema::Schema;
+
+/// How a route is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Method {
+    Get,
+    Post,
+}
+
+/// Who may call a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// Whoever knows an admin key.
+    Admin,
+    /// Anyone.
+    Anyone,
+}
+
+/// What a request carries in its body.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Takes {
+    /// Nothing.
+    Nothing,
+    /// A JSON object.
+    Json(&'static Schema),
+    /// A JSON object that holds a document, or the document itself under any other content type.
+    Document(&'static Schema),
+}
+
+/// What a response carries in its body.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Gives {
+    /// A JSON object.
+    Json(&'static Schema),
+    /// Something of a content type.
+    Other(&'static str),
+}
+
+/// One line of the API.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) method: Method,
+    /// The first is the one that is described; under the others older clients look for the same.
+    pub(super) paths: &'static [&'static str],
+    pub(super) caller: Caller,
+    /// What it does, as a title.
+    pub(super) about: &'static str,
+    pub(super) takes: Takes,
+    pub(super) gives: Gives,
+    /// Statuses that it answers with beside 200 and those that any route may.
+    pub(super) refusals: &'static [u16],
+    /// The longest body, in bytes.
+    pub(super) max_body: usize,
+    pub(super) run: fn(&App, &Call) -> Result<Reply, Problem>,
+}
+
+/// The longest body of a request, in bytes.
+pub(super) const MAX_BODY_BYTES: usize = 1 << 20;
+
+/// The longest body of a request that may carry a manifest, in bytes.
+pub(super) const MAX_DOCUMENT_BYTES: usize = 64 << 20;
+
+impl Method {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "get",
+            Self::Post => "post",
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! [`Strict`]: a connection on which heads end their lines with CR LF. The parser behind it also takes a bare LF, over which
+//! two servers in a row can disagree where a request ends.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+/// How long a peer may leave an answer unread.
+const WRITE_TIME: Duration = Duration::from_secs(30);
+
+/// A connection that looks at heads as they arrive.
+pub(super) struct Strict<S> {
+    stream: S,
+    head: Head,
+    /// The last bytes of the head so far.
+    tail: Tail,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+/// Whether the next bytes belong to a head. A body is not looked at; once its request is answered, a head is due again.
+#[derive(Clone, Debug)]
+pub(super) struct Head(Arc<AtomicBool>);
+
+/// How far the end of a head has come: CR LF CR LF.
+#[derive(Clone, Copy, Debug, Default)]
+struct Tail {
+    return_before: bool,
+    line_is_empty: bool,
+    /// Whether the head announces a body.
+    has_body: bool,
+    line: Line,
+}
+
+/// The first bytes of a line, in lower case.
+#[derive(Clone, Copy, Debug, Default)]
+struct Line {
+    start: [u8; 17],
+    length: usize,
+}
+
+impl<S> Strict<S> {
+    pub(super) fn new(stream: S) -> (Self, Head) {
+        let head = Head(Arc::new(AtomicBool::new(true)));
+        (Self { stream, head: head.clone(), tail: Tail::default(), stalled: None }, head)
+    }
+
+    /// Looks at what was read. A bare LF becomes a byte that no head may hold, so that the parser answers 400.
+    fn look(&mut self, read: &mut [u8]) {
+        for byte in read {
+            if !self.head.0.load(Ordering::Relaxed) {
+                return;
+            }
+            if *byte == b'\n' && !self.tail.return_before {
+                *byte = 0;
+            }
+            if self.tail.take(*byte) {
+                self.head.0.store(!self.tail.has_body, Ordering::Relaxed);
+                self.tail = Tail::default();
+            }
+        }
+    }
+}
+
+impl Head {
+    /// Says that a request was answered.
+    pub(super) fn expect(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Tail {
+    /// Takes one more byte of a head; true when it was the last.
+    fn take(&mut self, byte: u8) -> bool {
+        if byte == b'\n' && self.return_before {
+            self.has_body |= self.line.is(b"content-length:") || self.line.is(b"transfer-encoding");
+            let ends = self.line.length == 0 && self.line_is_empty;
+            *self = Self { has_body: self.has_body, line_is_empty: true, ..Self::default() };
+            return ends;
+        }
+        self.return_before = byte == b'\r';
+        if byte != b'\r' {
+            self.line.push(byte);
+        }
+        false
+    }
+}
+
+impl Line {
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.start.get_mut(self.length) {
+            *place = byte.to_ascii_lowercase();
+        }
+        self.length += 1;
+    }
+
+    fn is(&self, name: &[u8]) -> bool {
+        self.start.starts_with(name) && self.length >= name.len()
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(context, buffer))?;
+        self.look(&mut buffer.filled_mut()[before..]);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Strict<S> {
+    /// Gives up on a peer that leaves its answer unread.
+    fn or_stalled<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_TIME)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(context, data);
+        self.or_stalled(context, written)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.or_stalled(context, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let shut = Pin::new(&mut self.stream).poll_shutdown(context);
+        self.or_stalled(context, shut)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.or_stalled(context, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn looked(parts: &[&str]) -> String {
+        let (mut strict, _) = Strict::new(());
+        let mut all = String::new();
+        for part in parts {
+            let mut bytes = part.as_bytes().to_vec();
+            strict.look(&mut bytes);
+            all += std::str::from_utf8(&bytes).unwrap();
+        }
+        all
+    }
+
+    #[test]
+    fn a_bare_line_feed_in_a_head_is_made_unreadable() {
+        assert_eq!(looked(&["GET / HTTP/1.1\nHost: a\r\n\r\n"]), "GET / HTTP/1.1\0Host: a\r\n\r\n");
+        let sound = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
+        assert_eq!(looked(&[sound]), sound);
+        assert_eq!(looked(&["GET / HTTP/1.1\r", "\nHost: a\n"]), "GET / HTTP/1.1\r\nHost: a\0");
+        // A second head is looked at like the first.
+        assert_eq!(looked(&["GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n"]), "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\0");
+    }
+
+    #[test]
+    fn a_body_is_left_alone_until_its_request_is_answered() {
+        let (mut strict, head) = Strict::new(());
+        let mut request = *b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na\nb\n";
+        let sound = request;
+        strict.look(&mut request);
+        assert_eq!(request, sound);
+        head.expect();
+        let mut next = *b"GET / HTTP/1.1\n";
+        strict.look(&mut next);
+        assert_eq!(&next, b"GET / HTTP/1.1\0");
+    }
+}

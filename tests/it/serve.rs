@@ -1,0 +1,5 @@
+//! `mintage serve`: the program itself, on a socket of its own.
+
+mod running;
+mod settings;
+mod sockets;

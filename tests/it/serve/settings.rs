@@ -1,0 +1,101 @@
+//! What a server is told, and what it refuses to start with.
+
+use insta::assert_snapshot;
+
+use crate::harness::{Bench, example};
+
+#[test]
+fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
+    let bench = Bench::new();
+    bench.write(
+        "serve.toml",
+        "listen = \"127.0.0.1:1\"\ntenant = \"file\"\nlog = \"json\"\nmax-connections = 7\ntrust = [\"a.pub\"]\n",
+    );
+    let variables =
+        [("MINTAGE_TENANT", "variable"), ("MINTAGE_LISTEN", "127.0.0.1:2"), ("CREDENTIALS_DIRECTORY", "secrets")];
+    bench.write("secrets/admin-key", "b7e1c2a4d6f80913");
+    let outcome =
+        bench.run_in(variables, &["serve", "--config", "serve.toml", "--listen", "127.0.0.1:3", "--print-config"]);
+    assert_snapshot!(outcome, @r#"
+    admin-key-file = "secrets/admin-key"
+    allow-readable-key = false
+    # defaults is not set
+    # host is not set
+    insecure-listen = false
+    # key is not set
+    # keyring is not set
+    # license is not set
+    # license-key-file is not set
+    listen = "127.0.0.1:3"
+    log = "json"
+    log-level = "info"
+    max-connections = 7
+    # passphrase-file is not set
+    # plans is not set
+    # revocations is not set
+    tenant = "variable"
+    # tls-cert is not set
+    # tls-client-ca is not set
+    # tls-key is not set
+    trust = ["a.pub"]
+    [exit status: 0]
+    "#);
+}
+
+#[test]
+fn a_file_of_settings_holds_nothing_else() {
+    let bench = Bench::new();
+    for (text, expected) in [
+        ("lissten = \"x\"", "there is no setting `lissten`"),
+        ("listen = 7", "`listen` holds a value of another type"),
+        ("max-connections = -1", "`max-connections` holds a value of another type"),
+        ("listen = ", "`serve.toml`"),
+    ] {
+        bench.write("serve.toml", text);
+        let outcome = bench.run(["serve", "--config", "serve.toml", "--print-config"]);
+        assert_eq!(outcome.status, Some(2), "{outcome}");
+        assert!(outcome.stderr().contains(expected), "{outcome}");
+    }
+}
+
+#[test]
+fn a_server_does_not_start_unsafe() {
+    let bench = Bench::new();
+    bench.write("short", "tooshort");
+    bench.write("known", "dev-admin-key-change-in-production\n");
+    bench.write("empty", "\n");
+    let public = example("vendor.pub");
+    assert_snapshot!(bench.run(["serve", "--admin-key-file", "short"]), @"
+    ------- stderr -------
+    mintage: error[bad-key]: `short`: the key has 8 bytes, and at least 16 are needed
+    mintage: hint: make one with `head -c 32 /dev/urandom | base64`
+    [exit status: 3]
+    ");
+    assert_snapshot!(bench.run(["serve", "--admin-key-file", "known"]), @"
+    ------- stderr -------
+    mintage: error[bad-key]: `known`: the key stands in a manual or repeats itself, so anybody would try it
+    mintage: hint: make one with `head -c 32 /dev/urandom | base64`
+    [exit status: 3]
+    ");
+    assert_eq!(bench.run(["serve", "--admin-key-file", "empty"]).status, Some(3));
+    assert_snapshot!(bench.run(["serve", "--trust", &public, "--listen", "0.0.0.0:0"]), @"
+    ------- stderr -------
+    mintage: error[usage]: 0.0.0.0:0 can be reached from other machines, and there is no TLS
+    mintage: hint: give --tls-cert and --tls-key, or say --insecure-listen when something in front encrypts
+    [exit status: 2]
+    ");
+    assert_snapshot!(bench.run(["serve", "--listen", "localhost"]), @"
+    ------- stderr -------
+    mintage: error[usage]: `localhost` is not an address and a port
+    mintage: hint: write 127.0.0.1:7420 or [::1]:7420
+    [exit status: 2]
+    ");
+    assert_eq!(bench.run(["serve", "--tls-cert", &public]).status, Some(2));
+    bench.write("no.pem", "nothing");
+    assert_snapshot!(bench.run(["serve", "--tls-cert", "no.pem", "--tls-key", "no.pem"]), @"
+    ------- stderr -------
+    mintage: error[bad-key]: TLS cannot be set up with `no.pem` and `no.pem`: no items found
+    mintage: hint: give the chain and the key of its first certificate, both PEM
+    [exit status: 3]
+    ");
+}
