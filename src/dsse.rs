@@ -25,6 +25,8 @@ pub const MAX_SIGNATURES: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Kind {
+    /// How far the audit of a ledger had come.
+    Checkpoint,
     /// Trusted keys and what they may sign.
     Keyring,
     /// The files of a build.
@@ -85,6 +87,7 @@ impl Kind {
     /// Returns the payload type that stands in the envelope.
     pub fn payload_type(self) -> &'static str {
         match self {
+            Self::Checkpoint => "application/vnd.mintage.checkpoint+json",
             Self::Keyring => "application/vnd.mintage.keyring+json",
             // An in-toto Statement, so that stock tools know it.
             Self::Manifest => "application/vnd.in-toto+json",
@@ -97,7 +100,7 @@ impl Kind {
         match self {
             Self::Keyring => Purpose::Keyring,
             Self::Manifest => Purpose::Manifest,
-            Self::Revocations => Purpose::Revocations,
+            Self::Checkpoint | Self::Revocations => Purpose::Revocations,
         }
     }
 }

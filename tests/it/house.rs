@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the library, from what everything rests on to what rests on everything. An arrow, that is a
 /// `use crate::`, points to a room further up. A new room finds its place here before it is built.
-const ORDER: [&[&str]; 10] = [
+const ORDER: [&[&str]; 11] = [
     &["code"],
     &["id", "time"],
     &["json"],
@@ -18,12 +18,13 @@ const ORDER: [&[&str]; 10] = [
     &["dsse", "seal", "verdict"],
     &["manifest", "revocations", "token", "trust"],
     &["artifact", "policy"],
+    &["ledger"],
     &["operation"],
     &["http"],
 ];
 
 /// The rooms that only vendors build: what products embed is the rest.
-const VENDOR: [&str; 4] = ["artifact", "http", "operation", "split"];
+const VENDOR: [&str; 5] = ["artifact", "http", "ledger", "operation", "split"];
 
 /// The operation whose subject is a folder, and which therefore reads one.
 const WALKER: &str = "manifest";

@@ -6,7 +6,7 @@ use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "serve")]
 use crate::command::serve;
-use crate::command::{completions, fingerprint, inspect, keygen, mint, verify};
+use crate::command::{completions, fingerprint, inspect, keygen, ledger, mint, verify};
 
 /// Mint, verify and inspect software licenses offline
 #[derive(Debug, Parser)]
@@ -49,6 +49,7 @@ pub(crate) enum Command {
     Verify(Box<verify::Arguments>),
     Inspect(inspect::Arguments),
     Fingerprint(fingerprint::Arguments),
+    Ledger(ledger::Arguments),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Arguments>),
     Completions(completions::Arguments),
@@ -64,6 +65,7 @@ const COMMANDS: &[(&str, Builder)] = &[
     ("verify", verify::Arguments::augment_args),
     ("inspect", inspect::Arguments::augment_args),
     ("fingerprint", fingerprint::Arguments::augment_args),
+    ("ledger", ledger::Arguments::augment_args),
     #[cfg(feature = "serve")]
     ("serve", serve::Arguments::augment_args),
     ("completions", completions::Arguments::augment_args),
