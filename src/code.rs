@@ -68,6 +68,7 @@ macro_rules! codes {
 
 codes! {
     ActivationsExhausted "activations-exhausted" No 409 "every activation that the license allows is in use" "release a machine that no longer runs the product, or ask for more activations"
+    AuditBroken "audit-broken" No 500 "the audit of the ledger was changed" "compare it with a backup; a checkpoint kept elsewhere says how far it was whole"
     BadKey "bad-key" Unable 400 "a key is not a usable Ed25519 key" "make one with `mintage keygen`, or check that the whole file or text was given"
     BadPassphrase "bad-passphrase" Unable 400 "the passphrase is missing or does not open the key" "type it at a terminal or name a file with --passphrase-file"
     BadSignature "bad-signature" No 200 "the signature does not belong to this document and any trusted key" "the text was changed after signing, or another key signed it; ask the issuer for a fresh copy and for the public key"
@@ -86,7 +87,8 @@ codes! {
     KeyRetired "key-retired" No 200 "the signing key was not in use when the document was issued" "ask the issuer for a copy signed by a current key"
     KeyRevoked "key-revoked" No 200 "the signing key was revoked" "ask the issuer for a copy signed by a current key"
     KeyTooCostly "key-too-costly" Unable 400 "opening the key file would take more work or memory than mintage allows" "re-encrypt it: `openssl pkcs8 -topk8 -scrypt`, or PBKDF2 with at most 10,000,000 rounds"
-    LedgerUnavailable "ledger-unavailable" Unable 503 "the ledger could not be reached" "check that its file or server is there"
+    LedgerUnavailable "ledger-unavailable" Unable 503 "the ledger could not be asked: it is unreachable, locked, read-only, corrupted or of a newer schema" "check the address, the rights and that its file or server is there"
+    LicenseExists "license-exists" No 409 "the ledger already holds a license of this id" "choose another --id, or renew the license that is there"
     LicenseMismatch "license-mismatch" No 200 "two documents speak of different licenses" "use the documents that belong together"
     LimitExceeded "limit-exceeded" No 200 "usage is over an effective limit" "use less, or ask for a larger license"
     MachineUnreadable "machine-unreadable" Unable 200 "this machine's fingerprint could not be read, so the binding could not be checked" "run with the rights to read it, or supply the value with --fingerprint"
@@ -115,6 +117,7 @@ codes! {
     TooManyRequests "too-many-requests" Unable 429 "too many attempts came from one address" "wait as long as the header Retry-After says"
     Unauthorized "unauthorized" No 401 "the request needs a key, and carries none or a wrong one" "send the admin key as X-Admin-Api-Key, or as Authorization: Bearer"
     UnknownKey "unknown-key" No 200 "the document names a signing key that is not trusted here" "ask the issuer for that public key and name it with --trust"
+    UnknownLicense "unknown-license" No 404 "the ledger holds no such license" "look it up with `mintage ledger list`"
     UnknownName "unknown-name" Usage 400 "a plan, limit or feature is not one of the vendor's" "use a name that the plans file defines"
     UnstableFile "unstable-file" Unable 409 "a file changed while it was read" "stop what writes to it and try again"
     Unsupported "unsupported" No 400 "the document demands something this version does not understand" "use a newer mintage"

@@ -4,9 +4,13 @@
 //! `DSSEv1 len(T) T len(payload) payload`, so that no document passes for another kind, and none for a license, whose
 //! signed bytes begin with `{`.
 
+mod kind;
+
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
+
+pub use kind::Kind;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -15,31 +19,11 @@ use crate::code::Code;
 use crate::id::KeyId;
 use crate::json::{self, JsonError, Value, Writer};
 use crate::key::SecretKey;
-use crate::keyring::{Distrust, Keyring, Purpose, TrustedKey};
+use crate::keyring::{Distrust, Keyring, TrustedKey};
 use crate::time::Timestamp;
 
 /// The most signatures that one envelope may carry.
 pub const MAX_SIGNATURES: usize = 64;
-
-/// A kind of document, with the type its envelope names and the purpose its signer must have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[non_exhaustive]
-pub enum Kind {
-    /// Trusted keys and what they may sign.
-    Keyring,
-    /// The files of a build.
-    Manifest,
-    /// A machine that a license was activated on.
-    Proof,
-    /// An activation that its machine gave back; signed by the instance key that the proof names.
-    Release,
-    /// Withdrawn licenses.
-    Revocations,
-    /// Leave to forget what a verifier remembers.
-    Unlock,
-    /// A report of use; signed by an instance key too.
-    Usage,
-}
 
 /// An envelope whose signatures nobody has checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,54 +71,6 @@ pub enum EnvelopeError {
     Threshold(usize, usize),
     /// The envelope holds another kind of document; names both types.
     WrongKind(&'static str, String),
-}
-
-impl Kind {
-    /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Keyring, Self::Manifest, Self::Proof, Self::Release, Self::Revocations, Self::Unlock, Self::Usage];
-
-    /// Returns the payload type that stands in the envelope.
-    pub fn payload_type(self) -> &'static str {
-        match self {
-            Self::Keyring => "application/vnd.mintage.keyring+json",
-            // An in-toto Statement, so that stock tools know it.
-            Self::Manifest => "application/vnd.in-toto+json",
-            Self::Proof => "application/vnd.mintage.proof+json",
-            Self::Release => "application/vnd.mintage.release+json",
-            Self::Revocations => "application/vnd.mintage.revocations+json",
-            Self::Unlock => "application/vnd.mintage.unlock+json",
-            Self::Usage => "application/vnd.mintage.usage+json",
-        }
-    }
-
-    /// Returns what a signer must be trusted for. An instance key is vouched for by the proof that names it.
-    pub fn purpose(self) -> Purpose {
-        match self {
-            Self::Keyring => Purpose::Keyring,
-            Self::Manifest => Purpose::Manifest,
-            Self::Proof | Self::Release | Self::Unlock | Self::Usage => Purpose::Proof,
-            Self::Revocations => Purpose::Revocations,
-        }
-    }
-
-    /// Returns the word that outputs use.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Keyring => "keyring",
-            Self::Manifest => "manifest",
-            Self::Proof => "proof",
-            Self::Release => "release",
-            Self::Revocations => "revocations",
-            Self::Unlock => "unlock",
-            Self::Usage => "usage",
-        }
-    }
-
-    /// Returns the kind that an envelope's payload type names.
-    pub fn of(payload_type: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.payload_type() == payload_type)
-    }
 }
 
 impl Envelope {

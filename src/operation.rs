@@ -7,6 +7,7 @@ pub mod draft;
 pub mod fingerprint;
 pub mod inspect;
 pub mod keyring;
+pub mod ledger;
 pub mod lines;
 pub mod manifest;
 pub mod mint;

@@ -8,6 +8,7 @@ use crate::code::Code;
 use crate::id::KeyId;
 use crate::json::{self, Writer, steers};
 use crate::key::SecretKey;
+use crate::ledger::license_key::LicenseKey;
 use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, tier_features};
 use crate::seal::{SealError, SealSecret, SealedLicense};
 use crate::time::{TimeError, Timestamp};
@@ -56,10 +57,18 @@ impl Minted {
 
     /// Returns `{"keyId","license","token"}` as canonical JSON, the claims as people read them.
     pub fn to_json(&self) -> String {
+        self.to_json_with(None)
+    }
+
+    /// As [`Minted::to_json`], with the license key beside it: the one time that it is shown.
+    pub fn to_json_with(&self, license_key: Option<&LicenseKey>) -> String {
         let mut out = Writer::default();
         out.begin_object();
         out.name("keyId").plain(self.key_id);
         self.license.write_readable(out.name("license"));
+        if let Some(license_key) = license_key {
+            out.name("licenseKey").string(&license_key.reveal());
+        }
         out.name("token").string(self.token.as_str());
         out.end_object();
         out.finish()
@@ -166,7 +175,14 @@ fn grace(days: Option<u64>) -> Result<u16, MintError> {
     u16::try_from(days).ok().filter(|days| *days <= MAX_GRACE_DAYS).ok_or(MintError::Grace(days))
 }
 
-fn check(license: &License) -> Result<(), MintError> {
+/// Checks that a license is one that a verifier will read.
+///
+/// # Errors
+/// [`MintError`] names the first claim at fault.
+pub fn check(license: &License) -> Result<(), MintError> {
+    if license.grace_period_days > MAX_GRACE_DAYS {
+        return Err(MintError::Grace(license.grace_period_days.into()));
+    }
     if license.expires_at < license.issued_at {
         return Err(MintError::EndsFirst(license.issued_at, license.expires_at));
     }

@@ -102,7 +102,7 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
             verdict.key_id = Some(proof.instance_key.id());
             verdict.pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
         }
-        Kind::Manifest | Kind::Proof => {
+        Kind::Checkpoint | Kind::Manifest | Kind::Proof => {
             let found = envelope.payload_type().to_owned();
             let error = EnvelopeError::WrongKind(kind.payload_type(), found);
             return Err(Refusal::new(error.code(), error));

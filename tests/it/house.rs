@@ -19,12 +19,13 @@ const ORDER: [&[&str]; 11] = [
     &["manifest", "proof", "revocations", "token", "trust", "unlock"],
     &["release", "verdict"],
     &["artifact", "policy"],
+    &["ledger"],
     &["operation"],
     &["http"],
 ];
 
 /// The rooms that only vendors build: what products embed is the rest.
-const VENDOR: [&str; 4] = ["artifact", "http", "operation", "split"];
+const VENDOR: [&str; 5] = ["artifact", "http", "ledger", "operation", "split"];
 
 /// The operation whose subject is a folder, and which therefore reads one.
 const WALKER: &str = "manifest";

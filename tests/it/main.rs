@@ -16,6 +16,8 @@ mod inspect;
 mod interop;
 mod keygen;
 mod languages;
+#[cfg(all(feature = "postgres", feature = "sqlite"))]
+mod ledger;
 mod manifest;
 mod mint;
 mod qr;

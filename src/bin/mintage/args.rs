@@ -6,7 +6,7 @@ use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "serve")]
 use crate::command::serve;
-use crate::command::{activate, completions, fingerprint, inspect, keygen, mint, verify};
+use crate::command::{activate, completions, fingerprint, inspect, keygen, ledger, mint, verify};
 
 /// Mint, verify and inspect software licenses offline
 #[derive(Debug, Parser)]
@@ -50,6 +50,7 @@ pub(crate) enum Command {
     Inspect(inspect::Arguments),
     Fingerprint(Box<fingerprint::Arguments>),
     Activate(Box<activate::Arguments>),
+    Ledger(ledger::Arguments),
     #[cfg(feature = "serve")]
     Serve(Box<serve::Arguments>),
     Completions(completions::Arguments),
@@ -66,6 +67,7 @@ const COMMANDS: &[(&str, Builder)] = &[
     ("inspect", inspect::Arguments::augment_args),
     ("fingerprint", fingerprint::Arguments::augment_args),
     ("activate", activate::Arguments::augment_args),
+    ("ledger", ledger::Arguments::augment_args),
     #[cfg(feature = "serve")]
     ("serve", serve::Arguments::augment_args),
     ("completions", completions::Arguments::augment_args),

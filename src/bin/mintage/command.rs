@@ -5,6 +5,13 @@ pub(crate) mod completions;
 pub(crate) mod fingerprint;
 pub(crate) mod inspect;
 pub(crate) mod keygen;
+pub(crate) mod ledger;
+pub(crate) mod ledger_audit;
+pub(crate) mod ledger_change;
+pub(crate) mod ledger_list;
+pub(crate) mod ledger_renew;
+pub(crate) mod ledger_show;
+pub(crate) mod ledger_transfer;
 pub(crate) mod mint;
 pub(crate) mod mint_batch;
 pub(crate) mod mint_keyring;
@@ -33,6 +40,7 @@ pub(crate) fn run(cli: Cli, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         Command::Inspect(arguments) => inspect::run(&arguments, terminal),
         Command::Fingerprint(arguments) => fingerprint::run(&arguments, terminal),
         Command::Activate(arguments) => activate::run(&arguments, terminal),
+        Command::Ledger(arguments) => ledger::run(&arguments, terminal),
         #[cfg(feature = "serve")]
         Command::Serve(arguments) => serve::run(&arguments, terminal),
         Command::Completions(arguments) => completions::run(&arguments, terminal),

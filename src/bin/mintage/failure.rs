@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use mintage::code::{Code, Exit};
 use mintage::fingerprint::{EnrolError, FingerprintError};
 use mintage::key::KeyError;
+use mintage::ledger::LedgerError;
 use mintage::operation::keyring::KeyringError;
+use mintage::operation::ledger::audit::AuditError;
 use mintage::operation::mint::MintError;
 use mintage::operation::plans::PlanError;
 use mintage::operation::problem;
@@ -96,6 +98,12 @@ fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
             let hint = failure.hint.clone().unwrap_or_else(|| failure.code.hint().to_owned());
             return (Some(failure.code), failure.exit, Some(hint));
         }
+        if let Some(AuditError::Ledger(error)) = cause.downcast_ref::<AuditError>() {
+            return (Some(error.code()), error.code().exit(), Some(error.hint().to_owned()));
+        }
+        if let Some(error) = cause.downcast_ref::<LedgerError>() {
+            return (Some(error.code()), error.code().exit(), Some(error.hint().to_owned()));
+        }
         macro_rules! by_code {
             ($($error:ty)*) => {$(
                 if let Some(error) = cause.downcast_ref::<$error>() {
@@ -103,7 +111,7 @@ fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
                 }
             )*};
         }
-        by_code!(EnrolError FileError FingerprintError KeyError KeyringError MintError PlanError);
+        by_code!(AuditError EnrolError FileError FingerprintError KeyError KeyringError MintError PlanError);
         // A keyring that cannot be believed leaves nothing to judge with.
         if let Some(error) = cause.downcast_ref::<TrustError>() {
             return (Some(error.code()), Exit::Unable, Some(error.code().hint().to_owned()));

@@ -1,6 +1,7 @@
 //! The `mintage` command: arguments in, an exit status out.
 
 mod args;
+mod book;
 mod clock;
 mod command;
 mod document;

@@ -59,6 +59,21 @@ impl Terminal {
         lines.iter().try_for_each(|line| self.line(line.trim_end()))
     }
 
+    /// Prints rows with their cells in columns.
+    pub(crate) fn columns(&self, rows: &[Vec<String>]) -> Result<(), FileError> {
+        let shown: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
+        let mut widths = Vec::new();
+        for row in &shown {
+            widths.resize(widths.len().max(row.len()), 0);
+            row.iter().zip(&mut widths).for_each(|(cell, width)| *width = cell.chars().count().max(*width));
+        }
+        for row in &shown {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+            self.line(cells.join("  ").trim_end())?;
+        }
+        Ok(())
+    }
+
     /// Tells people something that is not data.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
@@ -76,6 +91,12 @@ impl Terminal {
     pub(crate) fn picture(&self, picture: &str) {
         // A closed standard error leaves nobody to show it to.
         let _ = io::stderr().lock().write_all(picture.as_bytes());
+    }
+
+    /// Tells people something that they must not miss.
+    #[expect(clippy::unused_self, reason = "standard error belongs to the terminal like standard output")]
+    pub(crate) fn say(&self, text: &str) {
+        tell("", text);
     }
 
     /// Warns.

@@ -10,8 +10,10 @@ use mintage::armor;
 use mintage::code::Code;
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
+use mintage::ledger::license_key::LicenseKey;
 use mintage::license::{Activation, License, MAX_TOKEN_BYTES};
 use mintage::operation::draft::{Draft, When};
+use mintage::operation::ledger::issue::{self, Record};
 use mintage::operation::mint::{self, Minted, Moment};
 use mintage::operation::plans::Plans;
 use mintage::operation::verify;
@@ -19,6 +21,7 @@ use mintage::policy::Context;
 use mintage::seal::SealSecret;
 use mintage::time::{DAY, Timestamp};
 
+use crate::book::{Book, stamp};
 use crate::command::{mint_batch, mint_keyring, mint_manifest, mint_proof, mint_revocations, mint_unlock};
 use crate::failure::Failure;
 use crate::files;
@@ -67,6 +70,11 @@ pub(crate) struct Arguments {
     /// Go on with an interrupted batch, minting no row twice
     #[arg(long, requires = "batch", requires = "output")]
     pub(crate) resume: bool,
+    /// Make a license key for it, shown once, to activate with; the ledger keeps its hash
+    #[arg(long, conflicts_with = "batch")]
+    license_key: bool,
+    #[command(flatten)]
+    pub(crate) book: Book,
     #[command(flatten)]
     pub(crate) output: Output,
     #[command(flatten)]
@@ -181,6 +189,13 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     if let Some(path) = arguments.output.file() {
         files::check_target(path, arguments.output.overwrite())?;
     }
+    let ledger = arguments.book.open_if_named(minting.now)?;
+    if arguments.license_key && ledger.is_none() {
+        let failure = Failure::new(Code::Usage, "a license key is of no use without a ledger");
+        return Err(failure.hint("name one with --ledger or MINTAGE_LEDGER").into());
+    }
+    let license_key = arguments.license_key.then(random::bytes).transpose()?;
+    let license_key = license_key.map(|bytes| LicenseKey::from_random(&bytes));
     let key = arguments.signer.open()?;
     // Signing sets it; what is shown is what is signed.
     license.kid = Some(key.public().id().kid());
@@ -193,6 +208,16 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     // Before anything is written, so that what --force would replace stays; what was written is checked again below.
     if let Some(keyring) = &keyring {
         check(&text, keyring, &license, minting.secret.as_ref())?;
+    }
+    if let Some(ledger) = &ledger {
+        let minted = Record {
+            license: license.clone(),
+            token: token.to_string(),
+            key_id: key.public().id(),
+            license_key: license_key.clone(),
+        };
+        // Before anybody is handed it: what is out there and not in the book could never be withdrawn.
+        issue::record(ledger, &stamp(minting.now), vec![minted])?;
     }
     let pictures = arguments.qr.draw(token.as_str(), arguments.output.overwrite())?;
     if arguments.output.file().is_some() || !terminal.json {
@@ -212,11 +237,13 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         .note(&format!("minted license {} for tenant {}, signed by key {kid}", license.license_id, license.tenant_id));
     if terminal.json {
         let minted = Minted { license, token, key_id: key.public().id() };
-        if let Err(error) = terminal.data(format!("{}\n", minted.to_json()).as_bytes()) {
+        if let Err(error) = terminal.data(format!("{}\n", minted.to_json_with(license_key.as_ref())).as_bytes()) {
             // Nobody was told of the token, so none is left behind.
             arguments.output.file().map_or(Ok(()), files::remove)?;
             return Err(error.into());
         }
+    } else if let Some(license_key) = &license_key {
+        terminal.say(&format!("license key {}, which is shown this once", license_key.reveal().as_str()));
     }
     pictures.show(terminal);
     Ok(ExitCode::SUCCESS)

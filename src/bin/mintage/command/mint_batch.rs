@@ -7,10 +7,17 @@ use std::thread::available_parallelism;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use mintage::code::{Code, Exit};
+use mintage::key::SecretKey;
+use mintage::keyring::Keyring;
+use mintage::ledger::Ledger;
 use mintage::operation::batch::{self, Done, Pending, RowFault, Signing};
+use mintage::operation::ledger::Stamp;
+use mintage::operation::ledger::issue::{self, Record};
 use mintage::operation::mint::Moment;
 use mintage::operation::rows::{self, RowFormat};
+use mintage::token::Token;
 
+use crate::book::stamp;
 use crate::command::mint::{Arguments, Minting};
 use crate::failure::Failure;
 use crate::files;
@@ -91,6 +98,7 @@ fn sign(
     journal: Option<Journal>,
     terminal: &Terminal,
 ) -> anyhow::Result<ExitCode> {
+    let ledger = arguments.book.open_if_named(minting.now)?;
     let key = arguments.signer.open()?;
     batch::confirm(done, &key.public()).map_err(|fault| {
         let message = format!("row {} of what is there already: {}", fault.row, fault.message);
@@ -100,10 +108,20 @@ fn sign(
     let signing = Signing { key: &key, secret: minting.secret.as_ref(), threads };
     let bar = progress(pending.len(), terminal);
     let mut journal = journal.map(|journal| journal.open(arguments.resume)).transpose()?;
+    let recorder = ledger.map(|ledger| Recorder { ledger, stamp: stamp(minting.now), key: &key, minting });
+    if let Some(recorder) = &recorder {
+        // An interruption may have come between the result and the book.
+        let tokens: Vec<String> = done.iter().map(|done| done.token.clone()).collect();
+        tokens.chunks(RECORDED).try_for_each(|tokens| recorder.record(tokens))?;
+    }
     batch::sign::<anyhow::Error>(pending, &signing, random::bytes::<12>, |lines, count| {
-        match &mut journal {
-            Some(journal) => journal.append(lines.as_bytes())?,
-            None => terminal.data(lines.as_bytes())?,
+        if let Some(journal) = &mut journal {
+            // The result first: what it lacks is minted again under another id.
+            journal.append(lines.as_bytes())?;
+            recorder.iter().try_for_each(|recorder| recorder.record_lines(&lines))?;
+        } else {
+            recorder.iter().try_for_each(|recorder| recorder.record_lines(&lines))?;
+            terminal.data(lines.as_bytes())?;
         }
         bar.inc(count as u64);
         Ok(())
@@ -115,6 +133,40 @@ fn sign(
     let resumed = if done.is_empty() { String::new() } else { format!(", {} were there already", done.len()) };
     terminal.note(&format!("minted {} licenses{resumed}, signed by key {}", pending.len(), key.public().id().kid()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// As many licenses of a batch are recorded in one transaction.
+const RECORDED: usize = 256;
+
+/// Records what a batch has minted.
+struct Recorder<'a> {
+    ledger: Ledger,
+    stamp: Stamp,
+    key: &'a SecretKey,
+    minting: &'a Minting,
+}
+
+impl Recorder<'_> {
+    fn record_lines(&self, lines: &str) -> anyhow::Result<()> {
+        let tokens = lines.lines().map(|line| Ok(batch::read_done(line.as_bytes())?.token));
+        self.record(&tokens.collect::<anyhow::Result<Vec<_>>>()?)
+    }
+
+    fn record(&self, tokens: &[String]) -> anyhow::Result<()> {
+        let keyring = Keyring::from(self.key.public());
+        let mut minted = Vec::with_capacity(tokens.len());
+        for token in tokens {
+            let mut verified = Token::parse(token)?.verify(&keyring)?;
+            if let Some(secret) = &self.minting.secret {
+                verified = verified.unseal(secret, &keyring)?;
+            }
+            if let Some(license) = verified.license().cloned() {
+                let key_id = self.key.public().id();
+                minted.push(Record { license, token: token.clone(), key_id, license_key: None });
+            }
+        }
+        Ok(issue::record_missing(&self.ledger, &self.stamp, minted)?)
+    }
 }
 
 fn refuse(faults: &[RowFault], total: usize, terminal: &Terminal) -> ExitCode {

@@ -7,10 +7,13 @@ use clap::Args;
 use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
 use mintage::keyring::Keyring;
+use mintage::operation::ledger::change::{self, Change};
+use mintage::operation::ledger::withdraw;
 use mintage::operation::revocations::{NextError, Withdrawal, next};
 use mintage::revocations::{MAX_REVOCATIONS_BYTES, Revocations};
 use mintage::time::Timestamp;
 
+use crate::book::{Book, stamp};
 use crate::failure::Failure;
 use crate::keys::{Signer, Trust};
 use crate::output::Output;
@@ -20,7 +23,8 @@ use crate::{clock, files};
 /// Mint a list of revocations: which licenses are withdrawn
 ///
 /// The list names only hashes of license ids, so it can be handed to anyone. Every further list is made from the one
-/// before it; verifiers that remember (`verify --state`) refuse an older one.
+/// before it; verifiers that remember (`verify --state`) refuse an older one. With --ledger, entries and sequence are those
+/// of the ledger, and what --revoke names is withdrawn there too.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -43,20 +47,32 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHEN")]
     issued_at: Option<String>,
     #[command(flatten)]
+    book: Book,
+    #[command(flatten)]
     output: Output,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let now = clock::now()?;
-    let now = arguments.issued_at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
+    let clock = clock::now()?;
+    let now = arguments.issued_at.as_deref().map_or(Ok(clock), |at| Timestamp::parse_when(at, clock))?;
     let next_update = Timestamp::parse_when(&arguments.next_update, now)?;
     let withdrawals: Vec<_> = arguments.revoke.iter().map(|text| withdrawal(text)).collect();
     let key = arguments.signer.open()?;
     let trusted =
         if arguments.trust.trust.is_empty() { Keyring::from(key.public()) } else { arguments.trust.keyring()? };
     let previous = arguments.previous.as_deref().map(|path| read(path, &trusted)).transpose()?;
-    let list = next(previous.as_ref(), &withdrawals, arguments.grace_hours, now, next_update)
-        .map_err(|error| Failure::new(error.code(), &error).hint(hint(&error)))?;
+    let list = match arguments.book.open_if_named(clock)? {
+        None => next(previous.as_ref(), &withdrawals, arguments.grace_hours, now, next_update),
+        Some(ledger) => {
+            let by = stamp(clock);
+            for Withdrawal { license_id, reason } in withdrawals {
+                let change = Change::Revoke { reason, grace_hours: arguments.grace_hours };
+                change::change(&ledger, &by, &license_id, &change)?;
+            }
+            withdraw::list(&ledger, &stamp(now), previous.as_ref(), next_update)?
+        }
+    };
+    let list = list.map_err(|error| Failure::new(error.code(), &error).hint(hint(&error)))?;
     let envelope = Envelope::sign(Kind::Revocations, list.to_payload().into_bytes(), &[&key]);
     arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
     let (sequence, count) = (list.sequence, list.entries().len());

@@ -1,0 +1,52 @@
+//! The ledger that a command is given, and in whose name it writes there.
+
+use clap::Args;
+use mintage::code::Code;
+use mintage::ledger::{Birth, Ledger, LedgerUrl};
+use mintage::operation::ledger::{Stamp, change};
+use mintage::time::Timestamp;
+
+use crate::failure::Failure;
+use crate::random;
+use crate::render::Terminal;
+
+/// Names a ledger.
+#[derive(Args, Debug)]
+pub(crate) struct Book {
+    /// The ledger: sqlite:PATH, made on first use, or postgres://USER@HOST/DATABASE
+    #[arg(long, value_name = "URL", env = "MINTAGE_LEDGER", hide_env_values = true)]
+    ledger: Option<String>,
+}
+
+impl Book {
+    /// Opens the ledger, which must have been named.
+    pub(crate) fn open(&self, now: Timestamp) -> anyhow::Result<Ledger> {
+        let unnamed =
+            || Failure::new(Code::Usage, "no ledger was named").hint("name one with --ledger or MINTAGE_LEDGER");
+        Ok(self.open_if_named(now)?.ok_or_else(unnamed)?)
+    }
+
+    /// Opens the ledger, if one was named.
+    pub(crate) fn open_if_named(&self, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
+        let Some(text) = self.ledger.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let url =
+            LedgerUrl::parse(text).map_err(|error| Failure::new(Code::Usage, error).hint("see --ledger in --help"))?;
+        Ok(Some(Ledger::open(&url, &Birth { book_id: random::license_id()?, now })?))
+    }
+
+    /// Opens the ledger, and marks first what has expired.
+    pub(crate) fn open_swept(&self, now: Timestamp, terminal: &Terminal) -> anyhow::Result<Ledger> {
+        let ledger = self.open(now)?;
+        let swept = change::sweep(&ledger, &stamp(now))?;
+        if swept > 0 {
+            terminal.note(&format!("{swept} licenses have expired"));
+        }
+        Ok(ledger)
+    }
+}
+
+/// Who the audit says did it: the user that the system names.
+pub(crate) fn stamp(now: Timestamp) -> Stamp {
+    let actor = std::env::var("USER").ok().filter(|name| !name.is_empty() && !name.chars().any(mintage::json::steers));
+    Stamp { actor: actor.unwrap_or_else(|| "command line".to_owned()), now }
+}

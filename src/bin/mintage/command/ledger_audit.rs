@@ -1,0 +1,161 @@
+//! `mintage ledger audit`.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::dsse::Envelope;
+use mintage::json::Writer;
+use mintage::ledger::Ledger;
+use mintage::ledger::audit::{AuditFilter, Chained};
+use mintage::operation::ledger::audit::{self, AuditError, Checkpoint, MAX_CHECKPOINT_BYTES};
+use mintage::time::Timestamp;
+
+use crate::book::Book;
+use crate::clock;
+use crate::failure::Failure;
+use crate::files::{self, Mode, Overwrite};
+use crate::keys::{Signer, Trust};
+use crate::render::Terminal;
+
+/// Show the audit, prove that it is whole, or sign how far it has come
+///
+/// Every entry holds the hash of the one before it. What is cut off at the end shows only against a checkpoint: sign one
+/// with --checkpoint and --key, keep it where nobody who can write the ledger can reach it, and give it to --verify.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Those of this license
+    #[arg(long, value_name = "ID")]
+    license: Option<String>,
+    /// Those of this action, such as `activated`
+    #[arg(long, value_name = "ACTION")]
+    action: Option<String>,
+    /// Those from this time on
+    #[arg(long, value_name = "WHEN")]
+    from: Option<String>,
+    /// Those until this time
+    #[arg(long, value_name = "WHEN")]
+    to: Option<String>,
+    /// Prove the chain instead of showing entries
+    #[arg(long)]
+    verify: bool,
+    /// The checkpoint to hold the chain against with --verify; else a file to write one to, signed by --key
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
+    /// Replace the file of the checkpoint before
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    signer: Signer,
+    #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
+    book: Book,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    let ledger = arguments.book.open(now)?;
+    match (&arguments.checkpoint, arguments.verify) {
+        (checkpoint, true) => verify(&ledger, checkpoint.as_deref(), &arguments.trust, terminal),
+        (Some(path), false) => sign(&ledger, path, arguments, now, terminal),
+        (None, false) => show(&ledger, arguments, now, terminal),
+    }
+}
+
+fn show(ledger: &Ledger, arguments: &Arguments, now: Timestamp, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let when =
+        |text: &Option<String>, default| text.as_deref().map_or(Ok(default), |at| Timestamp::parse_when(at, now));
+    let filter = AuditFilter {
+        after: 0,
+        license_id: arguments.license.clone(),
+        action: arguments.action.clone(),
+        from: when(&arguments.from, Timestamp::EPOCH)?,
+        to: when(&arguments.to, Timestamp::NEVER)?,
+    };
+    let mut out = Writer::default();
+    let mut rows = Vec::new();
+    out.begin_object();
+    out.name("entries").begin_array();
+    audit::entries::<anyhow::Error>(ledger, &filter, |chained| {
+        if terminal.json {
+            chained.write(&mut out);
+        } else {
+            rows.push(cells(&chained));
+        }
+        Ok(())
+    })?;
+    out.end_array();
+    out.end_object();
+    if terminal.json {
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    } else {
+        terminal.columns(&rows)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn cells(chained: &Chained) -> Vec<String> {
+    let entry = &chained.entry;
+    let done = [entry.license_id.as_deref(), entry.target.as_deref()].into_iter().flatten();
+    vec![
+        chained.sequence.to_string(),
+        entry.at.to_string(),
+        entry.actor.clone(),
+        entry.action.clone(),
+        entry.result.as_str().to_owned(),
+        done.collect::<Vec<_>>().join(" "),
+        entry.detail.clone(),
+    ]
+}
+
+fn sign(
+    ledger: &Ledger,
+    path: &Path,
+    arguments: &Arguments,
+    now: Timestamp,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
+    let overwrite = if arguments.force { Overwrite::Replace } else { Overwrite::Forbid };
+    files::check_target(path, overwrite)?;
+    let key = arguments.signer.open()?;
+    let (checkpoint, envelope) = audit::checkpoint(ledger, &key, now)?;
+    files::write(path, format!("{}\n", envelope.to_json()).as_bytes(), Mode::Public, overwrite)?;
+    let sequence = checkpoint.link.sequence;
+    terminal.note(&format!("signed the audit up to entry {sequence}, by key {}", key.public().id().kid()));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn verify(ledger: &Ledger, checkpoint: Option<&Path>, trust: &Trust, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let checkpoint = checkpoint.map(|path| read(path, trust)).transpose()?;
+    let end = audit::verify(ledger, checkpoint.as_ref())?;
+    if terminal.json {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("bookId").string(&end.book_id);
+        out.name("hash").string(&end.hash);
+        out.name("sequence").integer(end.sequence.into());
+        out.end_object();
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    } else {
+        terminal.line(&format!("the audit is whole: {} entries", end.sequence))?;
+    }
+    match checkpoint {
+        Some(checkpoint) => {
+            let (sequence, at) = (checkpoint.link.sequence, checkpoint.issued_at);
+            terminal.note(&format!("it passes through the checkpoint of {at} at entry {sequence}"));
+        }
+        None => terminal.note("what was cut off at its end shows only with --checkpoint"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn read(path: &Path, trust: &Trust) -> anyhow::Result<Checkpoint> {
+    let data = files::read(path, MAX_CHECKPOINT_BYTES)?;
+    let fail = |error: AuditError| {
+        let hint = "name the key that signed it with --trust";
+        Failure::new(error.code(), format!("checkpoint `{}`: {error}", path.display())).hint(hint).unable()
+    };
+    let envelope = Envelope::parse(&data).map_err(|error| fail(AuditError::Envelope(error)))?;
+    Ok(Checkpoint::verify(&envelope, &trust.keyring()?).map_err(fail)?)
+}

@@ -1,0 +1,87 @@
+//! `mintage ledger suspend`, `reinstate` and `revoke`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::json::Writer;
+use mintage::operation::ledger::change::{self, Change};
+
+use crate::book::{Book, stamp};
+use crate::clock;
+use crate::render::Terminal;
+
+/// Stop a license from being used, until it is reinstated
+#[derive(Args, Debug)]
+pub(crate) struct Suspend {
+    /// The license
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Why, for people
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    #[command(flatten)]
+    book: Book,
+}
+
+/// Let a suspended license be used again
+#[derive(Args, Debug)]
+pub(crate) struct Reinstate {
+    /// The license
+    #[arg(value_name = "ID")]
+    id: String,
+    #[command(flatten)]
+    book: Book,
+}
+
+/// Withdraw a license, for good
+///
+/// `mint revocations --ledger` signs the list that tells verifiers.
+#[derive(Args, Debug)]
+pub(crate) struct Revoke {
+    /// The license
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Why, for people; it stands in the list of revocations
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+    /// Hours in which it still counts
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    grace_hours: u64,
+    #[command(flatten)]
+    book: Book,
+}
+
+impl Suspend {
+    pub(crate) fn run(&self, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+        run(&self.book, &self.id, &Change::Suspend { reason: self.reason.clone() }, terminal)
+    }
+}
+
+impl Reinstate {
+    pub(crate) fn run(&self, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+        run(&self.book, &self.id, &Change::Reinstate, terminal)
+    }
+}
+
+impl Revoke {
+    pub(crate) fn run(&self, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+        let change = Change::Revoke { reason: self.reason.clone(), grace_hours: self.grace_hours };
+        run(&self.book, &self.id, &change, terminal)
+    }
+}
+
+fn run(book: &Book, id: &str, change: &Change, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    let changed = change::change(&book.open(now)?, &stamp(now), id, change)?;
+    if changed.unchanged {
+        terminal.note(&format!("license {id} is {} already", changed.held.state));
+    } else {
+        terminal.note(&format!("license {id} is {} now", changed.held.state));
+    }
+    if terminal.json {
+        let mut out = Writer::default();
+        changed.held.write(&mut out);
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,133 @@
+//! `mintage ledger renew`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::code::Code;
+use mintage::json::Writer;
+use mintage::license::License;
+use mintage::operation::ledger::renew::{self, Difference};
+use mintage::operation::mint;
+use mintage::time::Timestamp;
+use mintage::token::{Body, Token};
+
+use crate::book::{Book, stamp};
+use crate::command::mint::{limit, secret, unique};
+use crate::failure::Failure;
+use crate::keys::Signer;
+use crate::output::Output;
+use crate::render::Terminal;
+use crate::{clock, files, random};
+
+/// Sign a new token for a license of the ledger
+///
+/// Shows what differs before it signs. The license keeps its id, its machines and every claim that is not named here.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The license
+    #[arg(value_name = "ID")]
+    id: String,
+    /// The last second of validity
+    #[arg(long, value_name = "WHEN")]
+    expires: Option<String>,
+    /// A number that the license caps; repeatable
+    #[arg(long, value_name = "KEY=N", value_parser = limit)]
+    limit: Vec<(String, u64)>,
+    /// The features that the license grants, in place of those it has; repeatable
+    #[arg(long, value_name = "NAME")]
+    feature: Vec<String>,
+    /// Days after expiry in which the limits still hold
+    #[arg(long, value_name = "N")]
+    grace_days: Option<u16>,
+    /// Machines that may be bound
+    #[arg(long, value_name = "N")]
+    max_activations: Option<u64>,
+    /// Concurrent uses
+    #[arg(long, value_name = "N")]
+    seats: Option<u64>,
+    /// Builds dated later are not covered
+    #[arg(long, value_name = "WHEN")]
+    maintenance_until: Option<String>,
+    /// Seal the claims with the secret in FILE, as those of the token before are
+    #[arg(long, value_name = "FILE")]
+    seal: Option<PathBuf>,
+    /// When the token counts as issued; now if left out
+    #[arg(long, value_name = "WHEN")]
+    issued_at: Option<String>,
+    /// Show what would differ, and sign nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    signer: Signer,
+    #[command(flatten)]
+    book: Book,
+    #[command(flatten)]
+    output: Output,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    let ledger = arguments.book.open(now)?;
+    let before = renew::find(&ledger, &arguments.id)?;
+    let is_sealed = Token::parse(&before.token).is_ok_and(|token| matches!(token.unverified_body(), Body::Sealed(_)));
+    let secret = arguments.seal.as_deref().map(secret).transpose()?;
+    if is_sealed && secret.is_none() {
+        let message = format!("the claims of license {} are sealed", arguments.id);
+        return Err(Failure::new(Code::Usage, message).hint("name the secret with --seal").into());
+    }
+    let mut license = arguments.renewed(&before.license, now)?;
+    let key = if arguments.dry_run { None } else { Some(arguments.signer.open()?) };
+    if let Some(key) = &key {
+        license.kid = Some(key.public().id().kid());
+    }
+    mint::check(&license)?;
+    for Difference { claim, before, after } in renew::differences(&before.license, &license) {
+        let absent = || "absent".to_owned();
+        terminal.note(&format!("{claim}: {} -> {}", before.unwrap_or_else(absent), after.unwrap_or_else(absent)));
+    }
+    let Some(key) = key else {
+        terminal.note("dry run: nothing was signed");
+        return Ok(ExitCode::SUCCESS);
+    };
+    if let Some(path) = arguments.output.file() {
+        files::check_target(path, arguments.output.overwrite())?;
+    }
+    let token = match &secret {
+        None => mint::token(license.clone(), &key)?,
+        Some(secret) => mint::sealed_token(license.clone(), &key, secret, &random::bytes()?)?,
+    };
+    let held = renew::renew(&ledger, &stamp(now), &before, license, token.to_string(), key.public().id())?;
+    if arguments.output.file().is_some() || !terminal.json {
+        arguments.output.write(&format!("{token}\n"), terminal)?;
+    }
+    if terminal.json {
+        let mut out = Writer::default();
+        held.write(&mut out);
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    }
+    terminal.note(&format!("renewed license {}, signed by key {}", arguments.id, key.public().id().kid()));
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Arguments {
+    fn renewed(&self, before: &License, now: Timestamp) -> anyhow::Result<License> {
+        let mut license = before.clone();
+        license.issued_at = self.issued_at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
+        let when = |text: &str| Timestamp::parse_when(text, license.issued_at);
+        if let Some(expires) = &self.expires {
+            license.expires_at = when(expires)?;
+        }
+        if let Some(until) = &self.maintenance_until {
+            license.maintenance_until = Some(when(until)?);
+        }
+        license.limits.extend(unique("--limit", &self.limit)?);
+        if !self.feature.is_empty() {
+            license.features = Some(self.feature.clone());
+        }
+        license.grace_period_days = self.grace_days.unwrap_or(license.grace_period_days);
+        license.max_activations = self.max_activations.or(license.max_activations);
+        license.seats = self.seats.or(license.seats);
+        Ok(license)
+    }
+}

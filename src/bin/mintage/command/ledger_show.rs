@@ -1,0 +1,72 @@
+//! `mintage ledger show`.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::json::Writer;
+use mintage::ledger::audit::Chained;
+use mintage::operation::ledger::show::{self, Shown};
+
+use crate::book::Book;
+use crate::clock;
+use crate::render::Terminal;
+
+/// Show a license: what was signed, its machines and its history
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The license
+    #[arg(value_name = "ID")]
+    id: String,
+    /// Print its token alone, as it was handed out
+    #[arg(long, conflicts_with = "json")]
+    token: bool,
+    #[command(flatten)]
+    book: Book,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let ledger = arguments.book.open_swept(clock::now()?, terminal)?;
+    let shown = show::show(&ledger, &arguments.id)?;
+    if terminal.json {
+        let mut out = Writer::default();
+        shown.write(&mut out);
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    } else if arguments.token {
+        terminal.data(format!("{}\n", shown.held.token).as_bytes())?;
+    } else {
+        people(&shown, terminal)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn people(shown: &Shown, terminal: &Terminal) -> anyhow::Result<()> {
+    let (held, license) = (&shown.held, &shown.held.license);
+    let number = |number: Option<u64>| number.map_or_else(|| "not limited".to_owned(), |number| number.to_string());
+    let mut rows = vec![("license", license.license_id.clone()), ("tenant", license.tenant_id.clone())];
+    let texts = [("label", &license.label), ("product", &license.product), ("tier", &license.tier)];
+    rows.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
+    rows.push(("state", held.state.to_string()));
+    rows.extend(held.reason.clone().map(|reason| ("reason", reason)));
+    rows.push(("signer", held.key_id.clone()));
+    rows.push(("issued", license.issued_at.to_string()));
+    rows.push(("expires", license.expires_at.to_string()));
+    if license.grace_period_days > 0 {
+        rows.push(("grace until", license.grace_until().to_string()));
+    }
+    rows.extend(license.limits.iter().map(|(key, value)| ("limit", format!("{key} = {value}"))));
+    rows.push(("seats", number(license.seats)));
+    rows.push(("machines", format!("{} of {}", held.activations, number(license.max_activations))));
+    for activation in &shown.activations {
+        let since = format!("{} since {}", activation.proof_id, activation.activated_at);
+        let until = activation.released_at.map_or_else(String::new, |at| format!(", released {at}"));
+        rows.push(("machine", format!("{since}, seen {}{until}", activation.seen_at)));
+    }
+    rows.extend(shown.history.iter().map(|chained| ("history", line(chained))));
+    let rows: Vec<(&str, &str)> = rows.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    Ok(terminal.table(&rows)?)
+}
+
+fn line(chained: &Chained) -> String {
+    let entry = &chained.entry;
+    format!("{} {} by {} {}", entry.at, entry.action, entry.actor, entry.detail)
+}

@@ -1,0 +1,301 @@
+//! The machines that licenses are bound to. Many activations are decided together: a few statements for all of them, and
+//! machines counted one by one, in the order in which they asked.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::audit::Entry;
+use super::license::{HeldState, unknown};
+use super::value::values;
+use super::{Ledger, LedgerError, Row, Transaction, Value, sql};
+use crate::code::Code;
+use crate::json::Writer;
+use crate::time::Timestamp;
+
+/// Asks for a machine to be bound to a license.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activate {
+    /// The license.
+    pub license_id: String,
+    /// Names the machine: the digest of its fingerprint.
+    pub fingerprint: String,
+    /// A fresh id for the proof, unless the machine has one.
+    pub proof_id: String,
+    /// A fresh nonce for the first heartbeat, unless the machine has one.
+    pub nonce: String,
+    /// The public key made on that machine, base64.
+    pub instance_key: Option<String>,
+    /// Where it runs.
+    pub environment: Option<String>,
+    /// What it runs.
+    pub product_version: Option<String>,
+    /// The last second of the proof.
+    pub expires_at: Timestamp,
+    /// The time.
+    pub now: Timestamp,
+    /// Who asks.
+    pub actor: String,
+}
+
+/// What the machine holds now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activated {
+    /// The proof's id; a machine that asks again keeps its first.
+    pub proof_id: String,
+    /// The nonce of its next heartbeat.
+    pub nonce: String,
+    /// When it was bound first.
+    pub activated_at: Timestamp,
+    /// Whether it held the activation before.
+    pub repeated: bool,
+}
+
+/// An activation as the ledger holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Activation {
+    /// The proof's id.
+    pub proof_id: String,
+    /// The license.
+    pub license_id: String,
+    /// The digest of the machine's fingerprint.
+    pub fingerprint: String,
+    /// The machine's public key, base64.
+    pub instance_key: Option<String>,
+    /// Where it runs.
+    pub environment: Option<String>,
+    /// What it runs.
+    pub product_version: Option<String>,
+    /// The nonce of its next heartbeat.
+    pub nonce: String,
+    /// When it was bound.
+    pub activated_at: Timestamp,
+    /// The last second of its proof.
+    pub expires_at: Timestamp,
+    /// When it was last heard of.
+    pub seen_at: Timestamp,
+    /// When it was released.
+    pub released_at: Option<Timestamp>,
+    /// Why, for people.
+    pub release_reason: Option<String>,
+}
+
+impl Ledger {
+    /// Binds a machine to a license, or returns what it holds.
+    ///
+    /// # Errors
+    /// `Refused` with `unknown-license`, `suspended`, `revoked`, `expired` or `activations-exhausted`; `Unavailable`.
+    pub fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
+        self.writer.activate(activate)
+    }
+}
+
+/// A license while activations are counted against it.
+struct Counter {
+    state: HeldState,
+    reason: Option<String>,
+    grace_until: Timestamp,
+    most: Option<u64>,
+    held: u64,
+    added: i64,
+}
+
+/// Decides activations in the order in which they came.
+pub(crate) fn decide(
+    transaction: &mut Transaction<'_>,
+    asked: &[Activate],
+) -> Result<Vec<Result<Activated, LedgerError>>, LedgerError> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut counters = lock(transaction, asked)?;
+    let mut holding = find(transaction, asked)?;
+    let (mut answers, mut rows) = (Vec::with_capacity(asked.len()), Vec::new());
+    for one in asked {
+        let Some(counter) = counters.get_mut(&one.license_id) else {
+            answers.push(Err(unknown(&one.license_id)));
+            continue;
+        };
+        let machine = (one.license_id.clone(), one.fingerprint.clone());
+        let answer = counter.usable(one).and_then(|()| match holding.get(&machine) {
+            Some(held) => Ok(held.clone()),
+            None => counter.take(one).map(|()| Activated {
+                proof_id: one.proof_id.clone(),
+                nonce: one.nonce.clone(),
+                activated_at: one.now,
+                repeated: false,
+            }),
+        });
+        match &answer {
+            Ok(activated) if activated.repeated => repeat(transaction, one, activated)?,
+            Ok(activated) => {
+                rows.push(row(one));
+                transaction.record(entry(one));
+                holding.insert(machine, Activated { repeated: true, ..activated.clone() });
+            }
+            Err(_) => {}
+        }
+        answers.push(answer);
+    }
+    let added: Vec<_> = counters.iter().filter(|(_, counter)| counter.added > 0).collect();
+    for few in sql::in_sizes(&added) {
+        let parameters: Vec<Value> = few.iter().flat_map(|(id, counter)| values![*id, counter.added]).collect();
+        transaction.execute(&sql::count_activations(few.len()), &parameters)?;
+    }
+    transaction.insert(sql::ACTIVATION, &rows)?;
+    Ok(answers)
+}
+
+fn lock(transaction: &mut Transaction<'_>, asked: &[Activate]) -> Result<BTreeMap<String, Counter>, LedgerError> {
+    let ids: BTreeSet<&String> = asked.iter().map(|one| &one.license_id).collect();
+    let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
+    let mut counters = BTreeMap::new();
+    for few in sql::in_sizes(&ids) {
+        for mut row in transaction.query(&sql::lock_licenses(few.len()), few)? {
+            let (id, state) = (row.text()?, row.text()?);
+            let state = HeldState::parse(&state)
+                .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
+            let (reason, grace_until) = (row.maybe_text()?, row.time()?);
+            let (most, held) = (row.maybe_count()?, row.count()?);
+            counters.insert(id, Counter { state, reason, grace_until, most, held, added: 0 });
+        }
+    }
+    Ok(counters)
+}
+
+fn find(
+    transaction: &mut Transaction<'_>,
+    asked: &[Activate],
+) -> Result<HashMap<(String, String), Activated>, LedgerError> {
+    let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
+    let machines: Vec<_> = machines.into_iter().collect();
+    let mut holding = HashMap::new();
+    for few in sql::in_sizes(&machines) {
+        let parameters: Vec<Value> = few.iter().flat_map(|(id, machine)| values![*id, *machine]).collect();
+        for mut row in transaction.query(&sql::find_activations(few.len()), &parameters)? {
+            let machine = (row.text()?, row.text()?);
+            let (proof_id, nonce, activated_at) = (row.text()?, row.text()?, row.time()?);
+            holding.insert(machine, Activated { proof_id, nonce, activated_at, repeated: true });
+        }
+    }
+    Ok(holding)
+}
+
+impl Counter {
+    fn usable(&self, one: &Activate) -> Result<(), LedgerError> {
+        let id = &one.license_id;
+        let reason = self.reason.as_ref().map_or_else(String::new, |reason| format!(", for: {reason}"));
+        match self.state {
+            HeldState::Revoked => {
+                Err(LedgerError::refused(Code::Revoked, format_args!("license {id} was withdrawn{reason}")))
+            }
+            HeldState::Suspended => {
+                Err(LedgerError::refused(Code::Suspended, format_args!("license {id} is suspended{reason}")))
+            }
+            HeldState::Expired | HeldState::Active if one.now > self.grace_until => {
+                let message = format!("license {id} expired for good on {}", self.grace_until);
+                Err(LedgerError::refused(Code::Expired, message))
+            }
+            HeldState::Expired | HeldState::Active => Ok(()),
+        }
+    }
+
+    fn take(&mut self, one: &Activate) -> Result<(), LedgerError> {
+        if let Some(most) = self.most.filter(|most| self.held >= *most) {
+            let message = format!("{} of {most} activations of license {} are in use", self.held, one.license_id);
+            return Err(LedgerError::refused(Code::ActivationsExhausted, message));
+        }
+        self.held += 1;
+        self.added += 1;
+        Ok(())
+    }
+}
+
+fn row(one: &Activate) -> Vec<Value> {
+    values![
+        &one.proof_id,
+        &one.license_id,
+        &one.fingerprint,
+        one.instance_key.clone(),
+        one.environment.clone(),
+        one.product_version.clone(),
+        &one.nonce,
+        one.now,
+        one.expires_at,
+        one.now,
+    ]
+    .to_vec()
+}
+
+fn entry(one: &Activate) -> Entry {
+    let entry = Entry::new(one.now, &one.actor, "activated", &one.license_id).target(&one.proof_id);
+    entry.detail(|out| {
+        if let Some(environment) = &one.environment {
+            out.name("environment").string(environment);
+        }
+        out.name("fingerprint").string(&one.fingerprint);
+        if let Some(version) = &one.product_version {
+            out.name("productVersion").string(version);
+        }
+    })
+}
+
+/// The machine asked again: it keeps what it holds, and says anew where and what it runs.
+fn repeat(transaction: &mut Transaction<'_>, one: &Activate, held: &Activated) -> Result<(), LedgerError> {
+    let parameters = values![
+        &held.proof_id,
+        one.instance_key.clone(),
+        one.environment.clone(),
+        one.product_version.clone(),
+        one.expires_at,
+        one.now,
+    ];
+    transaction.execute(sql::REPEAT_ACTIVATION, &parameters).map(|_| ())
+}
+
+/// Reads the activations of a license, also those that were released.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn of_license(transaction: &mut Transaction<'_>, license_id: &str) -> Result<Vec<Activation>, LedgerError> {
+    transaction.query(sql::ACTIVATIONS_OF, &values![license_id])?.into_iter().map(read).collect()
+}
+
+fn read(mut row: Row) -> Result<Activation, LedgerError> {
+    Ok(Activation {
+        proof_id: row.text()?,
+        license_id: row.text()?,
+        fingerprint: row.text()?,
+        instance_key: row.maybe_text()?,
+        environment: row.maybe_text()?,
+        product_version: row.maybe_text()?,
+        nonce: row.text()?,
+        activated_at: row.time()?,
+        expires_at: row.time()?,
+        seen_at: row.time()?,
+        released_at: row.maybe_time()?,
+        release_reason: row.maybe_text()?,
+    })
+}
+
+impl Activation {
+    /// Writes the activation, without its nonce.
+    pub fn write(&self, out: &mut Writer) {
+        let maybe = |out: &mut Writer, text: Option<&str>| match text {
+            Some(text) => out.string(text),
+            None => out.null(),
+        };
+        out.begin_object();
+        out.name("activatedAt").plain(self.activated_at);
+        maybe(out.name("environment"), self.environment.as_deref());
+        out.name("expiresAt").plain(self.expires_at);
+        out.name("fingerprint").string(&self.fingerprint);
+        maybe(out.name("productVersion"), self.product_version.as_deref());
+        out.name("proofId").string(&self.proof_id);
+        maybe(out.name("releaseReason"), self.release_reason.as_deref());
+        match self.released_at {
+            Some(at) => out.name("releasedAt").plain(at),
+            None => out.name("releasedAt").null(),
+        }
+        out.name("seenAt").plain(self.seen_at);
+        out.end_object();
+    }
+}

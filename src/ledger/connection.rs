@@ -1,0 +1,39 @@
+//! What an engine must be able to do; everything above is written once for both.
+
+use super::{LedgerError, Row, Value};
+
+/// What a transaction is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// One consistent state; nothing is written.
+    Read,
+    /// Changes.
+    Write,
+}
+
+/// Makes connections to one ledger.
+pub(crate) trait Engine: Send + Sync {
+    fn connect(&self) -> Result<Box<dyn Connection>, LedgerError>;
+}
+
+/// A connection with at most one transaction on it.
+pub(crate) trait Connection: Send {
+    fn begin(&mut self, mode: Mode) -> Result<(), LedgerError>;
+    fn commit(&mut self) -> Result<(), LedgerError>;
+    fn rollback(&mut self) -> Result<(), LedgerError>;
+
+    /// Runs one statement, prepared once per connection. Placeholders are `?1`, `?2` and so on.
+    fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError>;
+
+    /// As `query`, and returns the number of rows that were changed.
+    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError>;
+
+    /// Runs the statements of a migration.
+    fn script(&mut self, sql: &str) -> Result<(), LedgerError>;
+
+    /// Keeps every other process from migrating until the transaction ends.
+    fn lock_schema(&mut self) -> Result<(), LedgerError>;
+
+    /// Whether a table of this name is there.
+    fn has_table(&mut self, name: &str) -> Result<bool, LedgerError>;
+}

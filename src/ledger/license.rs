@@ -1,0 +1,321 @@
+//! The licenses of the ledger, as rows.
+
+use std::fmt;
+
+use super::value::values;
+use super::{LedgerError, Row, Transaction, sql};
+use crate::code::Code;
+use crate::json::{self, Writer};
+use crate::license::License;
+use crate::time::Timestamp;
+
+/// A license as the ledger holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Held {
+    /// What was signed last.
+    pub license: License,
+    /// Whether it may be used.
+    pub state: HeldState,
+    /// Why it is in this state, for people.
+    pub reason: Option<String>,
+    /// The signing key: 64 hex digits.
+    pub key_id: String,
+    /// The token, as it was handed out.
+    pub token: String,
+    /// How many machines hold an activation now.
+    pub activations: u64,
+    /// When it was withdrawn.
+    pub revoked_at: Option<Timestamp>,
+    /// Hours after its withdrawal in which it still counts.
+    pub grace_hours: u64,
+    /// When it was recorded.
+    pub created_at: Timestamp,
+    /// When its row was last changed.
+    pub changed_at: Timestamp,
+}
+
+/// The state of a license in the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum HeldState {
+    /// It may be used.
+    Active,
+    /// Its grace period is over.
+    Expired,
+    /// It was withdrawn, for good.
+    Revoked,
+    /// It was stopped, and may be reinstated.
+    Suspended,
+}
+
+/// Which licenses are asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LicenseFilter {
+    /// Those after this id, in bytewise order.
+    pub after: String,
+    /// Those of this tenant.
+    pub tenant_id: Option<String>,
+    /// Those in this state.
+    pub state: Option<HeldState>,
+    /// Those signed by this key: its id, or the first 16 digits of that.
+    pub key_id: Option<String>,
+    /// Those that expire no later than this.
+    pub expiring_until: Option<Timestamp>,
+}
+
+/// A license that was withdrawn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// Its id.
+    pub license_id: String,
+    /// When.
+    pub at: Timestamp,
+    /// Hours in which it still counts.
+    pub grace_hours: u64,
+    /// Why, for people.
+    pub reason: Option<String>,
+}
+
+/// Records a new license.
+///
+/// # Errors
+/// `Refused` with `license-exists`; `Unavailable`.
+pub fn insert(
+    transaction: &mut Transaction<'_>,
+    held: &Held,
+    license_key_hash: Option<&str>,
+) -> Result<(), LedgerError> {
+    let license = &held.license;
+    if find(transaction, &license.license_id)?.is_some() {
+        let message = format!("the ledger already holds a license {}", license.license_id);
+        return Err(LedgerError::refused(Code::LicenseExists, message));
+    }
+    let row = values![
+        &license.license_id,
+        &license.tenant_id,
+        license.product.clone(),
+        license.tier.clone(),
+        license.label.clone(),
+        held.state.as_str(),
+        held.reason.clone(),
+        &held.key_id,
+        &held.token,
+        license.to_payload(),
+        license_key_hash,
+        license.issued_at,
+        license.expires_at,
+        license.grace_until(),
+        license.max_activations,
+        license.seats,
+        held.activations,
+        held.revoked_at,
+        held.grace_hours,
+        held.created_at,
+        held.changed_at,
+    ];
+    transaction.insert(sql::LICENSE, &[row.to_vec()])
+}
+
+/// Finds a license.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn find(transaction: &mut Transaction<'_>, license_id: &str) -> Result<Option<Held>, LedgerError> {
+    transaction.find(sql::FIND_LICENSE, &values![license_id])?.map(read).transpose()
+}
+
+/// Finds the license that a license key stands for, by the hash of the key.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn find_by_license_key(transaction: &mut Transaction<'_>, hash: &str) -> Result<Option<Held>, LedgerError> {
+    transaction.find(sql::FIND_LICENSE_BY_LICENSE_KEY, &values![hash])?.map(read).transpose()
+}
+
+/// Finds a license and keeps everybody else from changing it until the transaction ends.
+///
+/// # Errors
+/// `Refused` with `unknown-license`; `Unavailable`.
+pub fn lock(transaction: &mut Transaction<'_>, license_id: &str) -> Result<Held, LedgerError> {
+    let held = transaction.find(sql::LOCK_LICENSE, &values![license_id])?.map(read).transpose()?;
+    held.ok_or_else(|| unknown(license_id))
+}
+
+/// The refusal of an id that the ledger does not know.
+pub fn unknown(license_id: &str) -> LedgerError {
+    LedgerError::refused(Code::UnknownLicense, format_args!("the ledger holds no license {license_id}"))
+}
+
+/// Reads up to `most` licenses in the order of their ids.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn page(transaction: &mut Transaction<'_>, filter: &LicenseFilter, most: u64) -> Result<Vec<Held>, LedgerError> {
+    let parameters = values![
+        &filter.after,
+        filter.tenant_id.clone(),
+        filter.state.map(HeldState::as_str),
+        filter.key_id.clone(),
+        filter.expiring_until,
+        most,
+    ];
+    transaction.query(sql::LICENSE_PAGE, &parameters)?.into_iter().map(read).collect()
+}
+
+/// Names up to `most` licenses whose grace period is over, and which do not say so yet.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn due(transaction: &mut Transaction<'_>, now: Timestamp, most: u64) -> Result<Vec<String>, LedgerError> {
+    transaction.query(sql::DUE_LICENSES, &values![now, most])?.into_iter().map(|mut row| row.text()).collect()
+}
+
+/// Saves a change of state.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn save_state(transaction: &mut Transaction<'_>, held: &Held) -> Result<(), LedgerError> {
+    let id = &held.license.license_id;
+    let parameters =
+        values![id, held.state.as_str(), held.reason.clone(), held.changed_at, held.revoked_at, held.grace_hours];
+    transaction.execute(sql::SET_LICENSE_STATE, &parameters).map(|_| ())
+}
+
+/// Saves a new token of the same license.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn save_token(transaction: &mut Transaction<'_>, held: &Held) -> Result<(), LedgerError> {
+    let license = &held.license;
+    let parameters = values![
+        &license.license_id,
+        held.state.as_str(),
+        &held.token,
+        license.to_payload(),
+        &held.key_id,
+        license.issued_at,
+        license.expires_at,
+        license.grace_until(),
+        license.max_activations,
+        license.seats,
+        license.product.clone(),
+        license.tier.clone(),
+        license.label.clone(),
+        held.changed_at,
+        held.reason.clone(),
+    ];
+    transaction.execute(sql::RENEW_LICENSE, &parameters).map(|_| ())
+}
+
+/// Sets the hash of the license key; the one before stands for nothing any more.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn save_license_key(
+    transaction: &mut Transaction<'_>,
+    license_id: &str,
+    hash: &str,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    transaction.execute(sql::SET_LICENSE_KEY, &values![license_id, hash, now]).map(|_| ())
+}
+
+/// Names every license that was withdrawn.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn withdrawn(transaction: &mut Transaction<'_>) -> Result<Vec<Withdrawn>, LedgerError> {
+    let rows = transaction.query(sql::REVOKED, &[])?;
+    rows.into_iter()
+        .map(|mut row| {
+            let (license_id, at) = (row.text()?, row.time()?);
+            Ok(Withdrawn { license_id, at, grace_hours: row.count()?, reason: row.maybe_text()? })
+        })
+        .collect()
+}
+
+/// Takes the number of the next list of revocations: larger than every one before, also than those that a restored copy
+/// of the ledger has forgotten, because it is never below the time.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn next_revocation_sequence(
+    transaction: &mut Transaction<'_>,
+    before: u64,
+    now: Timestamp,
+) -> Result<u64, LedgerError> {
+    let row = transaction.find(sql::LOCK_REVOCATION_SEQUENCE, &[])?;
+    let last = row.map_or(Ok(0), |mut row| row.count())?.max(before);
+    let next = last.saturating_add(1).max(now.seconds().unsigned_abs());
+    transaction.execute(sql::SET_REVOCATION_SEQUENCE, &values![next])?;
+    Ok(next)
+}
+
+fn read(mut row: Row) -> Result<Held, LedgerError> {
+    let license_id = row.text()?;
+    let wrong = |what: &dyn fmt::Display| LedgerError::corrupted(format_args!("license {license_id}: {what}"));
+    // Copies of claims, for filters.
+    for _ in ["tenant_id", "product", "tier", "label"] {
+        row.value()?;
+    }
+    let (state, reason, key_id, token, claims) =
+        (row.text()?, row.maybe_text()?, row.text()?, row.text()?, row.text()?);
+    let state = HeldState::parse(&state).ok_or_else(|| wrong(&format_args!("no state is called `{state}`")))?;
+    let members = json::parse(claims.as_bytes()).and_then(|value| value.into_object("claims"));
+    let license = License::from_members(members.map_err(|error| wrong(&error))?).map_err(|error| wrong(&error))?;
+    for _ in ["issued_at", "expires_at", "grace_until", "max_activations", "seats"] {
+        row.value()?;
+    }
+    let (activations, revoked_at, grace_hours) = (row.count()?, row.maybe_time()?, row.count()?);
+    let (created_at, changed_at) = (row.time()?, row.time()?);
+    Ok(Held { license, state, reason, key_id, token, activations, revoked_at, grace_hours, created_at, changed_at })
+}
+
+impl Held {
+    /// Writes the row: its license as claims in words, and its token.
+    pub fn write(&self, out: &mut Writer) {
+        out.begin_object();
+        out.name("activations").integer(self.activations.into());
+        out.name("changedAt").plain(self.changed_at);
+        out.name("createdAt").plain(self.created_at);
+        out.name("keyId").string(&self.key_id);
+        self.license.write_readable(out.name("license"));
+        match &self.reason {
+            Some(reason) => out.name("reason").string(reason),
+            None => out.name("reason").null(),
+        }
+        match self.revoked_at {
+            Some(at) => out.name("revokedAt").plain(at),
+            None => out.name("revokedAt").null(),
+        }
+        out.name("state").plain(self.state.as_str());
+        out.name("token").string(&self.token);
+        out.end_object();
+    }
+}
+
+impl HeldState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Active, Self::Expired, Self::Revoked, Self::Suspended];
+
+    /// Returns the state as it is written everywhere.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::Suspended => "suspended",
+        }
+    }
+
+    /// Reads a state.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+impl fmt::Display for HeldState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}

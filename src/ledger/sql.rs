@@ -1,0 +1,175 @@
+//! Every statement, once for both engines. Placeholders are `?1`, `?2` and so on, which PostgreSQL gets as `$1`, `$2`;
+//! `FOR UPDATE` is left out for SQLite, where the one who writes has locked everything.
+
+use std::fmt::Write;
+
+use super::Value;
+
+pub(crate) const VERSION: &str = "SELECT MAX(version) FROM mintage_schema";
+pub(crate) const SET_VERSION: &str = "INSERT INTO mintage_schema (version) VALUES (?1)";
+
+pub(crate) const INSERT_BOOK: &str = "INSERT INTO book (book_id, created_at, revocation_sequence, audit_sequence, audit_hash) \
+     VALUES (?1, ?2, 0, 0, '')";
+pub(crate) const BOOK: &str = "SELECT book_id, audit_sequence, audit_hash FROM book";
+pub(crate) const LOCK_BOOK: &str = "SELECT book_id, audit_sequence, audit_hash FROM book FOR UPDATE";
+pub(crate) const SET_AUDIT_HEAD: &str = "UPDATE book SET audit_sequence = ?1, audit_hash = ?2";
+pub(crate) const LOCK_REVOCATION_SEQUENCE: &str = "SELECT revocation_sequence FROM book FOR UPDATE";
+pub(crate) const SET_REVOCATION_SEQUENCE: &str = "UPDATE book SET revocation_sequence = ?1";
+
+/// A table and those of its columns that a row is inserted with.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns {
+    pub(crate) table: &'static str,
+    pub(crate) columns: &'static str,
+}
+
+/// Every table of a book, parents first, with all columns, the key first: what an export holds.
+pub(crate) const BOOK_TABLES: [Columns; 4] = [
+    Columns { table: "book", columns: "book_id, created_at, revocation_sequence, audit_sequence, audit_hash" },
+    LICENSE,
+    Columns {
+        table: "activation",
+        columns: "proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, last_nonce, last_reply, \
+                  activated_at, expires_at, seen_at, released_at, release_reason, release",
+    },
+    AUDIT,
+];
+
+pub(crate) const CLEAR_BOOK: &str = "DELETE FROM book";
+
+/// Reads the rows of a table after a key, as they are exported.
+pub(crate) fn export_page(table: Columns) -> String {
+    let Columns { table, columns } = table;
+    let key = columns.split(',').next().unwrap_or_default();
+    format!("SELECT {columns} FROM {table} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2")
+}
+
+pub(crate) const AUDIT: Columns = Columns {
+    table: "audit",
+    columns: "sequence, at, actor, action, license_id, target, result, detail, previous, hash",
+};
+pub(crate) const AUDIT_PAGE: &str = "SELECT sequence, at, actor, action, license_id, target, result, detail, previous, hash FROM audit \
+     WHERE sequence > ?1 AND (CAST(?2 AS TEXT) IS NULL OR license_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR action = ?3) \
+     AND at >= ?4 AND at <= ?5 ORDER BY sequence LIMIT ?6";
+
+pub(crate) const LICENSE: Columns = Columns {
+    table: "license",
+    columns: "license_id, tenant_id, product, tier, label, state, reason, key_id, token, claims, license_key_hash, issued_at, \
+              expires_at, grace_until, max_activations, seats, activations, revoked_at, grace_hours, created_at, changed_at",
+};
+
+macro_rules! licenses {
+    ($rest:literal) => {
+        concat!(
+            "SELECT license_id, tenant_id, product, tier, label, state, reason, key_id, token, claims, issued_at, expires_at, \
+             grace_until, max_activations, seats, activations, revoked_at, grace_hours, created_at, changed_at FROM license ",
+            $rest
+        )
+    };
+}
+
+pub(crate) const FIND_LICENSE: &str = licenses!("WHERE license_id = ?1");
+pub(crate) const LOCK_LICENSE: &str = licenses!("WHERE license_id = ?1 FOR UPDATE");
+pub(crate) const FIND_LICENSE_BY_LICENSE_KEY: &str = licenses!("WHERE license_key_hash = ?1");
+pub(crate) const LICENSE_PAGE: &str = licenses!(
+    "WHERE license_id > ?1 AND (CAST(?2 AS TEXT) IS NULL OR tenant_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR state = ?3) \
+     AND (CAST(?4 AS TEXT) IS NULL OR key_id = ?4 OR substr(key_id, 1, 16) = ?4) \
+     AND (CAST(?5 AS BIGINT) IS NULL OR expires_at <= ?5) ORDER BY license_id LIMIT ?6"
+);
+pub(crate) const DUE_LICENSES: &str =
+    "SELECT license_id FROM license WHERE state = 'active' AND grace_until < ?1 ORDER BY license_id LIMIT ?2";
+pub(crate) const SET_LICENSE_STATE: &str = "UPDATE license SET state = ?2, reason = ?3, changed_at = ?4, revoked_at = ?5, grace_hours = ?6 \
+     WHERE license_id = ?1";
+pub(crate) const RENEW_LICENSE: &str = "UPDATE license SET state = ?2, token = ?3, claims = ?4, key_id = ?5, issued_at = ?6, expires_at = ?7, \
+     grace_until = ?8, max_activations = ?9, seats = ?10, product = ?11, tier = ?12, label = ?13, changed_at = ?14, reason = ?15 \
+     WHERE license_id = ?1";
+pub(crate) const SET_LICENSE_KEY: &str =
+    "UPDATE license SET license_key_hash = ?2, changed_at = ?3 WHERE license_id = ?1";
+pub(crate) const REVOKED: &str =
+    "SELECT license_id, revoked_at, grace_hours, reason FROM license WHERE state = 'revoked' ORDER BY license_id";
+
+pub(crate) const ACTIVATION: Columns = Columns {
+    table: "activation",
+    columns: "proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
+              expires_at, seen_at",
+};
+pub(crate) const REPEAT_ACTIVATION: &str = "UPDATE activation SET instance_key = ?2, environment = ?3, product_version = ?4, expires_at = ?5, \
+     seen_at = ?6 WHERE proof_id = ?1";
+pub(crate) const ACTIVATIONS_OF: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
+     expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 ORDER BY activated_at, proof_id";
+
+/// Locks licenses, always in the same order.
+pub(crate) fn lock_licenses(count: usize) -> String {
+    let places = tuples(count, 1).replace(['(', ')'], "");
+    format!(
+        "SELECT license_id, state, reason, grace_until, max_activations, activations FROM license \
+         WHERE license_id IN ({places}) ORDER BY license_id FOR UPDATE"
+    )
+}
+
+/// Finds activations that are held, by license and fingerprint.
+pub(crate) fn find_activations(count: usize) -> String {
+    let places = tuples(count, 2);
+    format!(
+        "SELECT license_id, fingerprint, proof_id, nonce, activated_at FROM activation \
+         WHERE released_at IS NULL AND (license_id, fingerprint) IN (VALUES {places})"
+    )
+}
+
+/// Counts activations up or down, by license.
+pub(crate) fn count_activations(count: usize) -> String {
+    let places = tuples(count, 2);
+    format!(
+        "UPDATE license SET activations = activations + CAST(change.column2 AS BIGINT) \
+         FROM (VALUES {places}) AS change WHERE license.license_id = change.column1"
+    )
+}
+
+/// Splits many rows into statements of a few sizes, so that each is prepared once.
+pub(crate) fn in_sizes<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut rest = rows;
+    std::iter::from_fn(move || {
+        let size = [64, 16, 4, 1].into_iter().find(|size| *size <= rest.len())?;
+        let (few, others) = rest.split_at(size);
+        rest = others;
+        Some(few)
+    })
+}
+
+/// The statements that insert rows, with their parameters.
+pub(crate) fn inserts(columns: Columns, rows: &[Vec<Value>]) -> Vec<(String, Vec<Value>)> {
+    let statement = |few: &[Vec<Value>]| {
+        let places = tuples(few.len(), few.first().map_or(0, Vec::len));
+        let sql = format!("INSERT INTO {} ({}) VALUES {places}", columns.table, columns.columns);
+        (sql, few.iter().flatten().cloned().collect())
+    };
+    in_sizes(rows).map(statement).collect()
+}
+
+/// Writes `(?1, ?2), (?3, ?4)`.
+fn tuples(count: usize, width: usize) -> String {
+    let mut text = String::with_capacity(count * width * 6);
+    for row in 0..count {
+        text.push_str(if row == 0 { "(" } else { ", (" });
+        for column in 0..width {
+            let comma = if column == 0 { "" } else { ", " };
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{comma}?{}", row * width + column + 1);
+        }
+        text.push(')');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_rows_take_few_sizes_of_statement() {
+        let rows = [(); 87];
+        let sizes: Vec<usize> = in_sizes(&rows).map(<[()]>::len).collect();
+        assert_eq!(sizes, [64, 16, 4, 1, 1, 1]);
+        assert_eq!(tuples(2, 2), "(?1, ?2), (?3, ?4)");
+    }
+}

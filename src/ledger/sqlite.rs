@@ -1,0 +1,174 @@
+//! SQLite: one file, made on first use for its owner alone, never reached through a symbolic link.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
+
+use super::connection::{Connection, Engine, Mode};
+use super::{Cause, LedgerError, Row, Value};
+
+/// How long another process may hold the file before we say that it is locked.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Marks the file as ours in its header: `mtge`.
+const APPLICATION: i64 = 0x6d74_6765;
+
+/// As many statements are kept prepared.
+const STATEMENTS: usize = 128;
+
+pub(crate) struct Sqlite {
+    path: PathBuf,
+    shown: String,
+}
+
+struct Open {
+    connection: rusqlite::Connection,
+    shown: String,
+}
+
+impl Sqlite {
+    pub(crate) fn new(path: PathBuf, shown: String) -> Self {
+        Self { path, shown }
+    }
+
+    /// Makes the file unless it is there, and returns its path with no link in it.
+    fn place(&self) -> io::Result<PathBuf> {
+        let name = self.path.file_name().ok_or_else(|| io::Error::other("it names no file"))?;
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        // Links on the way are the owner's business; the file itself must not be one.
+        let path = fs::canonicalize(folder)?.join(name);
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        match options.open(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        if fs::symlink_metadata(&path)?.is_file() { Ok(path) } else { Err(io::Error::other("it is no regular file")) }
+    }
+}
+
+impl Engine for Sqlite {
+    fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
+        let shown = &self.shown;
+        let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+        let fault = |error| explain(shown, &error);
+        let connection = rusqlite::Connection::open_with_flags(&path, flags).map_err(fault)?;
+        connection.busy_timeout(PATIENCE).map_err(fault)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let application: i64 =
+            connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault)?;
+        let version: i64 = connection.pragma_query_value(None, "schema_version", |row| row.get(0)).map_err(fault)?;
+        if application != APPLICATION {
+            if version != 0 {
+                return Err(LedgerError::corrupted(format_args!("{shown}: the file is some other database")));
+            }
+            connection.pragma_update(None, "application_id", APPLICATION).map_err(fault)?;
+        }
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
+        // What is acknowledged has been synced; what a loss of power may take was never acknowledged.
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
+        connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
+        Ok(Box::new(Open { connection, shown: shown.clone() }))
+    }
+}
+
+impl Open {
+    fn run(&self, sql: &str) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(|error| explain(&self.shown, &error))?;
+        statement.execute([]).map(|_| ()).map_err(|error| explain(&self.shown, &error))
+    }
+}
+
+impl Connection for Open {
+    fn begin(&mut self, mode: Mode) -> Result<(), LedgerError> {
+        // A transaction that will write takes its lock at once: to take it later can fail half-way.
+        self.run(if mode == Mode::Write { "BEGIN IMMEDIATE" } else { "BEGIN" })
+    }
+
+    fn commit(&mut self) -> Result<(), LedgerError> {
+        self.run("COMMIT")
+    }
+
+    fn rollback(&mut self) -> Result<(), LedgerError> {
+        // A failure may have rolled it back already.
+        if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") }
+    }
+
+    fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
+        let fault = |error| explain(&self.shown, &error);
+        let sql = sql.strip_suffix(" FOR UPDATE").unwrap_or(sql);
+        let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+        let width = statement.column_count();
+        let mut rows = statement.query(params_from_iter(parameters)).map_err(fault)?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().map_err(fault)? {
+            let values = (0..width).map(|column| read(row.get_ref(column).map_err(fault)?));
+            found.push(Row::new(values.collect::<Result<_, _>>()?));
+        }
+        Ok(found)
+    }
+
+    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
+        let fault = |error| explain(&self.shown, &error);
+        let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+        statement.execute(params_from_iter(parameters)).map(|rows| rows as u64).map_err(fault)
+    }
+
+    fn script(&mut self, sql: &str) -> Result<(), LedgerError> {
+        self.connection.execute_batch(sql).map_err(|error| explain(&self.shown, &error))
+    }
+
+    fn lock_schema(&mut self) -> Result<(), LedgerError> {
+        // `BEGIN IMMEDIATE` has locked everything.
+        Ok(())
+    }
+
+    fn has_table(&mut self, name: &str) -> Result<bool, LedgerError> {
+        let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
+        Ok(!self.query(sql, &[Value::from(name)])?.is_empty())
+    }
+}
+
+fn read(value: ValueRef<'_>) -> Result<Value, LedgerError> {
+    match value {
+        ValueRef::Integer(number) => Ok(Value::Integer(number)),
+        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Text(text) => match std::str::from_utf8(text) {
+            Ok(text) => Ok(Value::from(text)),
+            Err(_) => Err(LedgerError::corrupted("a text is not UTF-8")),
+        },
+        ValueRef::Blob(_) | ValueRef::Real(_) => {
+            Err(LedgerError::corrupted("a column has a type that no ledger holds"))
+        }
+    }
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Null => ValueRef::Null,
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+        }))
+    }
+}
+
+fn explain(shown: &str, error: &rusqlite::Error) -> LedgerError {
+    let cause = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Locked,
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Cause::ReadOnly,
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => Cause::Corrupted,
+        _ => Cause::Unreachable,
+    };
+    LedgerError::Unavailable(cause, format!("{shown}: {error}"))
+}

@@ -1,0 +1,67 @@
+//! [`Transaction`]: what an act may do.
+
+use super::audit::{Chained, Entry, Link};
+use super::connection::Connection;
+use super::sql::{self, Columns};
+use super::{LedgerError, Row, Value};
+
+/// A running transaction, with the audit entries that its acts have written so far.
+pub struct Transaction<'a> {
+    connection: &'a mut dyn Connection,
+    entries: Vec<Entry>,
+    changed: bool,
+}
+
+impl<'a> Transaction<'a> {
+    pub(crate) fn new(connection: &'a mut dyn Connection) -> Self {
+        Self { connection, entries: Vec::new(), changed: false }
+    }
+
+    /// Asks for rows. Placeholders are `?1`, `?2` and so on.
+    pub(crate) fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
+        self.connection.query(sql, parameters)
+    }
+
+    /// Asks for at most one row.
+    pub(crate) fn find(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>, LedgerError> {
+        Ok(self.query(sql, parameters)?.into_iter().next())
+    }
+
+    /// Changes rows; returns how many.
+    pub(crate) fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
+        self.changed = true;
+        self.connection.execute(sql, parameters)
+    }
+
+    /// Inserts many rows, a few statements for all of them.
+    pub(crate) fn insert(&mut self, columns: Columns, rows: &[Vec<Value>]) -> Result<(), LedgerError> {
+        self.changed |= !rows.is_empty();
+        for (sql, parameters) in sql::inserts(columns, rows) {
+            self.connection.execute(&sql, &parameters)?;
+        }
+        Ok(())
+    }
+
+    /// Writes an audit entry; it takes its place in the chain when the transaction commits.
+    pub(crate) fn record(&mut self, entry: Entry) {
+        self.changed = true;
+        self.entries.push(entry);
+    }
+
+    /// Whether anything was changed since the last time this was asked.
+    pub(crate) fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    /// Chains the entries that were gathered; the head of the chain is locked only from here to the commit.
+    pub(crate) fn settle(&mut self) -> Result<(), LedgerError> {
+        if self.entries.is_empty() {
+            return Ok(());
+        }
+        let mut link = Link::lock(self)?;
+        let entries = std::mem::take(&mut self.entries);
+        let chained: Vec<Chained> = entries.into_iter().map(|entry| link.chain(entry)).collect();
+        self.insert(sql::AUDIT, &chained.iter().map(Chained::values).collect::<Vec<_>>())?;
+        link.save(self)
+    }
+}

@@ -1,0 +1,186 @@
+//! The whole book as lines of JSON, the same whichever engine it lies in.
+//!
+//! The first line names the form, the last counts the others and holds their digest; between them stands a row per line.
+
+use sha2::{Digest, Sha256};
+
+use super::audit::{self, Link};
+use super::migration::STEPS;
+use super::sql::{self, Columns};
+use super::value::values;
+use super::{LedgerError, Transaction, Value};
+use crate::code::Code;
+use crate::id::Hex;
+use crate::json::{self, Members, Writer};
+
+/// What the first line says it is.
+const KIND: &str = "mintage/ledger/v1";
+
+/// As many rows are read at once.
+const PAGE: u64 = 1_000;
+
+/// Hands on every line of an export, each with its line feed.
+///
+/// # Errors
+/// What `each` answers; `Unavailable`.
+pub fn export<E>(
+    transaction: &mut Transaction<'_>,
+    each: &mut dyn FnMut(&str) -> Result<(), E>,
+) -> Result<Result<(), E>, LedgerError> {
+    let (mut digest, mut count) = (Sha256::new(), 0_u64);
+    let mut lines = |line: &str| {
+        digest.update(line);
+        count += 1;
+        each(line)
+    };
+    if let Err(stopped) = lines(&format!("{{\"kind\":\"{KIND}\",\"schema\":{}}}\n", STEPS.len())) {
+        return Ok(Err(stopped));
+    }
+    for table in sql::BOOK_TABLES {
+        // Keys are texts, but for the numbers of the audit.
+        let mut after = if table.table == sql::AUDIT.table { Value::Integer(0) } else { Value::from("") };
+        loop {
+            let page = transaction.query(&sql::export_page(table), &[after.clone(), Value::from(PAGE)])?;
+            let full = page.len() as u64 == PAGE;
+            for mut row in page {
+                let values =
+                    names(table).map(|name| Ok((name, row.value()?))).collect::<Result<Vec<_>, LedgerError>>()?;
+                if let Some((_, key)) = values.first() {
+                    after = key.clone();
+                }
+                if let Err(stopped) = lines(&line(table, values)) {
+                    return Ok(Err(stopped));
+                }
+            }
+            if !full {
+                break;
+            }
+        }
+    }
+    let last = format!("{{\"lines\":{count},\"sha256\":\"{}\"}}\n", Hex(&digest.finalize()));
+    Ok(each(&last))
+}
+
+fn names(table: Columns) -> impl Iterator<Item = &'static str> {
+    table.columns.split(',').map(str::trim)
+}
+
+fn line(table: Columns, mut values: Vec<(&'static str, Value)>) -> String {
+    values.sort_unstable_by_key(|(name, _)| *name);
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("row").begin_object();
+    for (name, value) in values {
+        match value {
+            Value::Integer(number) => out.name(name).integer(number.into()),
+            Value::Null => out.name(name).null(),
+            Value::Text(text) => out.name(name).string(&text),
+        }
+    }
+    out.end_object();
+    out.name("table").string(table.table);
+    out.end_object();
+    out.end_line();
+    out.finish()
+}
+
+/// An export that was read whole: the rows of every table, in the order of the tables.
+#[derive(Clone, Debug)]
+pub struct Export(Vec<Vec<Vec<Value>>>);
+
+impl Export {
+    /// Reads an export.
+    ///
+    /// # Errors
+    /// `Refused` with `malformed` names the first line at fault, `unsupported` a schema that this version does not know.
+    pub fn parse(text: &[u8]) -> Result<Self, LedgerError> {
+        let mut rows: Vec<Vec<Vec<Value>>> = sql::BOOK_TABLES.iter().map(|_| Vec::new()).collect();
+        let body = text.strip_suffix(b"\n").unwrap_or(text);
+        let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let (lines, last) = (&text[..end], &body[end..]);
+        let count = lines.split(|byte| *byte == b'\n').count() - 1;
+        let expected = format!("{{\"lines\":{count},\"sha256\":\"{}\"}}", Hex(&Sha256::digest(lines)));
+        if last != expected.as_bytes() {
+            let message = "the export is not whole: its last line does not fit those before it";
+            return Err(LedgerError::refused(Code::Malformed, message));
+        }
+        for (line, number) in lines.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty()) {
+            let fault = |what: &str| LedgerError::refused(Code::Malformed, format_args!("line {number}: {what}"));
+            let members = json::parse(line).and_then(|value| value.into_object("line"));
+            let members = members.map_err(|error| fault(&error.to_string()))?;
+            if number == 1 {
+                head(members)?;
+            } else {
+                let (table, row) = read_row(members).ok_or_else(|| fault("is no row of a ledger"))?;
+                rows[table].push(row);
+            }
+        }
+        Ok(Self(rows))
+    }
+}
+
+fn head(members: Members<'_>) -> Result<(), LedgerError> {
+    let (mut kind, mut schema) = (None, None);
+    for (name, value) in members {
+        match (name.as_ref(), value) {
+            ("kind", json::Value::String(text)) => kind = Some(text.into_owned()),
+            ("schema", json::Value::Integer(number)) => schema = usize::try_from(number).ok(),
+            _ => {}
+        }
+    }
+    match (kind.as_deref(), schema) {
+        (Some(KIND), Some(schema)) if schema == STEPS.len() => Ok(()),
+        (Some(KIND), Some(schema)) => {
+            let message = format!("the export is of schema {schema}, and this mintage knows {}", STEPS.len());
+            Err(LedgerError::refused(Code::Unsupported, message))
+        }
+        _ => Err(LedgerError::refused(Code::WrongKind, "this is no export of a ledger")),
+    }
+}
+
+/// Finds the table of a row and puts its values in the order of the columns.
+fn read_row(members: Members<'_>) -> Option<(usize, Vec<Value>)> {
+    let (mut table, mut row) = (None, None);
+    for (name, value) in members {
+        match (name.as_ref(), value) {
+            ("row", json::Value::Object(members)) => row = Some(members),
+            ("table", json::Value::String(text)) => {
+                table = sql::BOOK_TABLES.iter().position(|columns| columns.table == text);
+            }
+            _ => return None,
+        }
+    }
+    let (table, mut row) = (table?, row?);
+    let mut values = Vec::new();
+    for name in names(sql::BOOK_TABLES[table]) {
+        let at = row.iter().position(|(member, _)| member == name)?;
+        values.push(match row.swap_remove(at).1 {
+            json::Value::Integer(number) => Value::Integer(i64::try_from(number).ok()?),
+            json::Value::Null => Value::Null,
+            json::Value::String(text) => Value::Text(text.into_owned()),
+            _ => return None,
+        });
+    }
+    row.is_empty().then_some((table, values))
+}
+
+/// Puts an export into an empty ledger; returns how many licenses it holds.
+///
+/// # Errors
+/// `Refused` with `license-exists` when the ledger is in use, with `malformed` when the audit chain of the export is broken;
+/// `Unavailable`.
+pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64, LedgerError> {
+    let in_use = transaction
+        .query(sql::LICENSE_PAGE, &values!["", None::<&str>, None::<&str>, None::<&str>, None::<i64>, 1_i64])?;
+    if !in_use.is_empty() || Link::find(transaction)?.sequence > 0 {
+        return Err(LedgerError::refused(Code::LicenseExists, "the ledger is in use, and an import begins a new one"));
+    }
+    transaction.execute(sql::CLEAR_BOOK, &[])?;
+    for (table, rows) in sql::BOOK_TABLES.into_iter().zip(&export.0) {
+        transaction.insert(table, rows)?;
+    }
+    let end = Link::find(transaction)?;
+    audit::follow(transaction, &end, |_| {})?
+        .map_err(|broken| LedgerError::refused(Code::Malformed, format_args!("the export is not whole: {broken}")))?;
+    Ok(export.0.get(1).map_or(0, |licenses| licenses.len() as u64))
+}

@@ -1,0 +1,252 @@
+//! The one writer: gathers the acts that wait, runs them in one transaction, commits, then answers each.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use super::activation::{self, Activate, Activated};
+use super::connection::{Connection, Engine, Mode};
+use super::{Cause, LedgerError, Transaction};
+
+/// As many acts are committed together at most, so that the first of them does not wait for ever.
+const MOST: usize = 512;
+
+/// How often an act is tried again that another process came in the way of.
+const RETRIES: usize = 16;
+
+/// The thread that writes.
+pub(crate) struct Writer {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+enum Job {
+    Act(Box<dyn Act>),
+    Activate(Box<Waiting>),
+}
+
+/// A closure and where its answer goes.
+trait Act: Send {
+    /// Runs the closure, and keeps what it answers; says whether it answered with a value, a refusal or a failure.
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), LedgerError>;
+
+    /// Tells the caller: what the closure answered, or why the transaction failed.
+    fn answer(self: Box<Self>, transaction: Result<(), LedgerError>);
+}
+
+struct Closure<T, F> {
+    act: F,
+    value: Option<Result<T, LedgerError>>,
+    reply: SyncSender<Result<T, LedgerError>>,
+}
+
+/// An activation that waits; these are decided many at a time.
+struct Waiting {
+    activate: Activate,
+    value: Option<Result<Activated, LedgerError>>,
+    reply: SyncSender<Result<Activated, LedgerError>>,
+}
+
+/// Why a group was not committed.
+enum Failed {
+    /// One of its acts failed after it had changed something; the others are innocent.
+    Act,
+    /// The transaction itself failed.
+    Transaction(LedgerError),
+}
+
+impl Writer {
+    pub(crate) fn start(connection: Box<dyn Connection>, engine: Box<dyn Engine>) -> Result<Self, LedgerError> {
+        let (jobs, waiting) = channel();
+        let work = move || Desk { engine, connection: Some(connection) }.serve(&waiting);
+        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(work);
+        let thread = thread.map_err(LedgerError::unreachable)?;
+        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+    }
+
+    pub(crate) fn write<T, F>(&self, act: F) -> Result<T, LedgerError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        let (reply, answer) = sync_channel(1);
+        self.send(Job::Act(Box::new(Closure { act, value: None, reply })))?;
+        answer.recv().map_err(|_| abandoned())?
+    }
+
+    pub(crate) fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
+        let (reply, answer) = sync_channel(1);
+        self.send(Job::Activate(Box::new(Waiting { activate, value: None, reply })))?;
+        answer.recv().map_err(|_| abandoned())?
+    }
+
+    fn send(&self, job: Job) -> Result<(), LedgerError> {
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
+        if sent { Ok(()) } else { Err(abandoned()) }
+    }
+}
+
+impl Drop for Writer {
+    /// Lets the writer finish, so that the engine can close in order.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            // A writer that panicked has nothing left to finish.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn abandoned() -> LedgerError {
+    LedgerError::unreachable("the act was abandoned")
+}
+
+/// Where the writer works: one connection, made anew when it breaks.
+struct Desk {
+    engine: Box<dyn Engine>,
+    connection: Option<Box<dyn Connection>>,
+}
+
+impl Desk {
+    fn serve(&mut self, waiting: &Receiver<Job>) {
+        while let Ok(first) = waiting.recv() {
+            let mut group = vec![first];
+            group.extend(waiting.try_iter().take(MOST - 1));
+            self.commit(group);
+        }
+    }
+
+    /// Commits a group; when that is spoilt, each of its jobs alone.
+    fn commit(&mut self, mut group: Vec<Job>) {
+        match self.attempt(&mut group) {
+            Ok(()) => group.into_iter().for_each(|job| job.answer(Ok(()))),
+            Err(
+                Failed::Act
+                | Failed::Transaction(LedgerError::Conflict(_) | LedgerError::Unavailable(Cause::Corrupted, _)),
+            ) => {
+                group.into_iter().for_each(|job| self.commit_alone(job));
+            }
+            Err(Failed::Transaction(error)) => group.into_iter().for_each(|job| job.answer(Err(error.clone()))),
+        }
+    }
+
+    fn commit_alone(&mut self, job: Job) {
+        let mut alone = [job];
+        let mut outcome = self.attempt(&mut alone);
+        for _ in 0..RETRIES {
+            if !matches!(outcome, Err(Failed::Transaction(LedgerError::Conflict(_)))) {
+                break;
+            }
+            outcome = self.attempt(&mut alone);
+        }
+        let [job] = alone;
+        match outcome {
+            // An act that failed was rolled back, and tells its caller itself.
+            Ok(()) | Err(Failed::Act) => job.answer(Ok(())),
+            Err(Failed::Transaction(error)) => job.answer(Err(error)),
+        }
+    }
+
+    fn attempt(&mut self, group: &mut [Job]) -> Result<(), Failed> {
+        let outcome = self.begin().map_err(Failed::Transaction).and_then(|connection| {
+            let filled = fill(connection, group);
+            match filled {
+                Ok(()) => connection.commit().map_err(Failed::Transaction),
+                Err(error) => {
+                    // The first fault is the one to tell; a connection that cannot even roll back is dropped.
+                    let rolled_back = connection.rollback();
+                    Err(rolled_back.err().map_or(error, Failed::Transaction))
+                }
+            }
+        });
+        if let Err(Failed::Transaction(LedgerError::Unavailable(..))) = outcome {
+            self.connection = None;
+        }
+        outcome
+    }
+
+    /// Begins a transaction; a connection that broke while nothing was asked of it is replaced.
+    fn begin(&mut self) -> Result<&mut dyn Connection, LedgerError> {
+        if let Some(connection) = &mut self.connection {
+            match connection.begin(Mode::Write) {
+                Ok(()) => {}
+                Err(LedgerError::Unavailable(Cause::Unreachable, _)) => self.connection = None,
+                Err(error) => return Err(error),
+            }
+        }
+        if self.connection.is_none() {
+            let mut connection = self.engine.connect()?;
+            connection.begin(Mode::Write)?;
+            self.connection = Some(connection);
+        }
+        Ok(self.connection.as_mut().ok_or_else(abandoned)?.as_mut())
+    }
+}
+
+/// Runs the jobs of a group in a transaction that has begun.
+fn fill(connection: &mut dyn Connection, group: &mut [Job]) -> Result<(), Failed> {
+    let mut transaction = Transaction::new(connection);
+    let mut waiting: Vec<&mut Waiting> = Vec::new();
+    for job in &mut *group {
+        if let Job::Activate(one) = job {
+            waiting.push(one);
+        }
+    }
+    let activates: Vec<Activate> = waiting.iter().map(|one| one.activate.clone()).collect();
+    let answers = activation::decide(&mut transaction, &activates).map_err(Failed::Transaction)?;
+    for (one, answer) in waiting.into_iter().zip(answers) {
+        one.value = Some(answer);
+    }
+    transaction.take_changed();
+    for job in group {
+        if let Job::Act(act) = job {
+            match act.run(&mut transaction) {
+                // What was refused before it changed anything leaves the others as they are.
+                Err(LedgerError::Refused(_)) if !transaction.take_changed() => {}
+                Err(LedgerError::Conflict(detail)) => return Err(Failed::Transaction(LedgerError::Conflict(detail))),
+                Err(_) => return Err(Failed::Act),
+                Ok(()) => {
+                    transaction.take_changed();
+                }
+            }
+        }
+    }
+    transaction.settle().map_err(Failed::Transaction)
+}
+
+impl Job {
+    fn answer(self, transaction: Result<(), LedgerError>) {
+        match self {
+            Self::Act(act) => act.answer(transaction),
+            Self::Activate(waiting) => reply(&waiting.reply, waiting.value, transaction),
+        }
+    }
+}
+
+impl<T, F> Act for Closure<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send,
+{
+    fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), LedgerError> {
+        // A panic in one act must not take the writer from all others.
+        let value = catch_unwind(AssertUnwindSafe(|| (self.act)(transaction))).unwrap_or_else(|_| Err(abandoned()));
+        let outcome = value.as_ref().map(|_| ()).map_err(Clone::clone);
+        self.value = Some(value);
+        outcome
+    }
+
+    fn answer(self: Box<Self>, transaction: Result<(), LedgerError>) {
+        reply(&self.reply, self.value, transaction);
+    }
+}
+
+fn reply<T>(
+    caller: &SyncSender<Result<T, LedgerError>>,
+    value: Option<Result<T, LedgerError>>,
+    transaction: Result<(), LedgerError>,
+) {
+    let answer = transaction.and_then(|()| value.unwrap_or_else(|| Err(abandoned())));
+    // A caller that has gone needs no answer.
+    let _ = caller.send(answer);
+}

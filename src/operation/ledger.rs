@@ -1,0 +1,20 @@
+//! What is done with the vendor's book. Each act writes its audit entry in the same transaction.
+
+pub mod audit;
+pub mod change;
+pub mod issue;
+pub mod renew;
+pub mod show;
+pub mod transfer;
+pub mod withdraw;
+
+use crate::time::Timestamp;
+
+/// Who does something, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The name that the audit keeps.
+    pub actor: String,
+    /// The time.
+    pub now: Timestamp,
+}

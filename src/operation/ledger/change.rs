@@ -1,0 +1,125 @@
+//! `ledger suspend`, `reinstate`, `revoke` and the sweep of what has expired.
+
+use super::Stamp;
+use crate::code::Code;
+use crate::ledger::audit::Entry;
+use crate::ledger::license::{self, Held, HeldState};
+use crate::ledger::{Ledger, LedgerError};
+
+/// As many licenses are swept in one transaction.
+const SWEEP: u64 = 500;
+
+/// What is to become of a license.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// It may be used again.
+    Reinstate,
+    /// It is withdrawn for good; for so many hours it still counts.
+    Revoke {
+        /// Why, for people.
+        reason: Option<String>,
+        /// Hours.
+        grace_hours: u64,
+    },
+    /// It may not be used until it is reinstated.
+    Suspend {
+        /// Why, for people.
+        reason: Option<String>,
+    },
+}
+
+/// What became of a license.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Changed {
+    /// The license as it is now.
+    pub held: Held,
+    /// Whether it was so before, and nothing was done.
+    pub unchanged: bool,
+}
+
+/// Changes the state of a license. One that is in that state already stays as it is.
+///
+/// # Errors
+/// `Refused` with `unknown-license`, or `revoked` where nothing but withdrawal is left; `Unavailable`.
+pub fn change(ledger: &Ledger, stamp: &Stamp, license_id: &str, change: &Change) -> Result<Changed, LedgerError> {
+    let (stamp, license_id, change) = (stamp.clone(), license_id.to_owned(), change.clone());
+    ledger.write(move |transaction| {
+        let mut held = license::lock(transaction, &license_id)?;
+        let (state, reason) = match &change {
+            Change::Reinstate if stamp.now > held.license.grace_until() => (HeldState::Expired, None),
+            Change::Reinstate => (HeldState::Active, None),
+            Change::Revoke { reason, .. } => (HeldState::Revoked, reason.clone()),
+            Change::Suspend { reason } => (HeldState::Suspended, reason.clone()),
+        };
+        if held.state == HeldState::Revoked && state != HeldState::Revoked {
+            return Err(LedgerError::refused(
+                Code::Revoked,
+                format_args!("license {license_id} was withdrawn for good"),
+            ));
+        }
+        let is_so = held.state == state || (change == Change::Reinstate && held.state != HeldState::Suspended);
+        if is_so {
+            return Ok(Changed { held, unchanged: true });
+        }
+        if let Change::Revoke { grace_hours, .. } = change {
+            (held.revoked_at, held.grace_hours) = (Some(stamp.now), grace_hours);
+        }
+        (held.state, held.reason, held.changed_at) = (state, reason, stamp.now);
+        license::save_state(transaction, &held)?;
+        let entry = Entry::new(stamp.now, &stamp.actor, change.action(), &license_id);
+        transaction.record(entry.detail(|out| {
+            if let Change::Revoke { grace_hours: 1.., .. } = change {
+                out.name("graceHours").integer(held.grace_hours.into());
+            }
+            if let Some(reason) = &held.reason {
+                out.name("reason").string(reason);
+            }
+            if state == HeldState::Expired {
+                out.name("state").plain(state);
+            }
+        }));
+        Ok(Changed { held, unchanged: false })
+    })
+}
+
+/// Marks every license whose grace period is over as expired; returns how many.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn sweep(ledger: &Ledger, stamp: &Stamp) -> Result<u64, LedgerError> {
+    let mut count = 0;
+    // Nothing is written unless something is due, so that reading a ledger needs no right to change it.
+    while !ledger.read(|transaction| license::due(transaction, stamp.now, 1))?.is_empty() {
+        let stamp = stamp.clone();
+        count += ledger.write(move |transaction| {
+            let due = license::due(transaction, stamp.now, SWEEP)?;
+            let mut swept = 0;
+            for license_id in due {
+                let mut held = license::lock(transaction, &license_id)?;
+                // Somebody may have renewed or withdrawn it a moment ago.
+                if held.state != HeldState::Active || held.license.grace_until() >= stamp.now {
+                    continue;
+                }
+                (held.state, held.changed_at) = (HeldState::Expired, stamp.now);
+                license::save_state(transaction, &held)?;
+                let entry = Entry::new(stamp.now, &stamp.actor, "expired", &license_id);
+                transaction.record(entry.detail(|out| out.name("graceUntil").plain(held.license.grace_until())));
+                swept += 1;
+            }
+            Ok(swept)
+        })?;
+    }
+    Ok(count)
+}
+
+impl Change {
+    /// Returns the word that the audit keeps.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::Reinstate => "reinstated",
+            Self::Revoke { .. } => "revoked",
+            Self::Suspend { .. } => "suspended",
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! `mint --ledger`: records what was minted before anybody is handed it.
+
+use super::Stamp;
+use crate::id::KeyId;
+use crate::ledger::audit::Entry;
+use crate::ledger::license::{self, Held, HeldState};
+use crate::ledger::license_key::LicenseKey;
+use crate::ledger::{Ledger, LedgerError, Transaction};
+use crate::license::License;
+
+/// A license as it was minted.
+#[derive(Clone, Debug)]
+pub struct Record {
+    /// Its claims, also where the token seals them.
+    pub license: License,
+    /// The token.
+    pub token: String,
+    /// The key that signed it.
+    pub key_id: KeyId,
+    /// The license key that it can be activated with.
+    pub license_key: Option<LicenseKey>,
+}
+
+/// Records licenses, all of them or none.
+///
+/// # Errors
+/// `Refused` with `license-exists`; `Unavailable`.
+pub fn record(ledger: &Ledger, stamp: &Stamp, minted: Vec<Record>) -> Result<(), LedgerError> {
+    let stamp = stamp.clone();
+    ledger.write(move |transaction| minted.iter().try_for_each(|one| insert(transaction, &stamp, one)))
+}
+
+/// As [`record`], and leaves out those that the ledger holds already with the same token: what an interrupted batch has
+/// recorded.
+///
+/// # Errors
+/// As [`record`].
+pub fn record_missing(ledger: &Ledger, stamp: &Stamp, minted: Vec<Record>) -> Result<(), LedgerError> {
+    let stamp = stamp.clone();
+    ledger.write(move |transaction| {
+        minted.iter().try_for_each(|one| match license::find(transaction, &one.license.license_id)? {
+            Some(held) if held.token == one.token => Ok(()),
+            _ => insert(transaction, &stamp, one),
+        })
+    })
+}
+
+fn insert(transaction: &mut Transaction<'_>, stamp: &Stamp, minted: &Record) -> Result<(), LedgerError> {
+    let license = &minted.license;
+    let held = Held {
+        license: license.clone(),
+        state: HeldState::Active,
+        reason: None,
+        key_id: minted.key_id.to_string(),
+        token: minted.token.clone(),
+        activations: 0,
+        revoked_at: None,
+        grace_hours: 0,
+        created_at: stamp.now,
+        changed_at: stamp.now,
+    };
+    let hash = minted.license_key.as_ref().map(LicenseKey::hash);
+    license::insert(transaction, &held, hash.as_deref())?;
+    let entry = Entry::new(stamp.now, &stamp.actor, "created", &license.license_id);
+    transaction.record(entry.detail(|out| {
+        out.name("expiresAt").plain(license.expires_at);
+        out.name("keyId").plain(minted.key_id);
+        out.name("tenantId").string(&license.tenant_id);
+    }));
+    Ok(())
+}

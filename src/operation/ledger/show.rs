@@ -1,0 +1,84 @@
+//! `ledger list` and `ledger show`.
+
+use crate::json::Writer;
+use crate::ledger::activation::{self, Activation};
+use crate::ledger::audit::{self, AuditFilter, Chained};
+use crate::ledger::license::{self, Held, LicenseFilter};
+use crate::ledger::{Ledger, LedgerError};
+
+/// As many rows are asked for at once.
+const PAGE: u64 = 500;
+
+/// A license and everything that the ledger knows of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown {
+    /// The license.
+    pub held: Held,
+    /// Its machines, also those that were released.
+    pub activations: Vec<Activation>,
+    /// What was done to it.
+    pub history: Vec<Chained>,
+}
+
+/// Hands on every license that passes a filter, in the order of their ids, all from one state of the ledger.
+///
+/// # Errors
+/// What `each` answers; `Unavailable`.
+pub fn list<E: From<LedgerError>>(
+    ledger: &Ledger,
+    filter: &LicenseFilter,
+    mut each: impl FnMut(Held) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut stopped = Ok(());
+    ledger.read(|transaction| {
+        let mut filter = filter.clone();
+        loop {
+            let page = license::page(transaction, &filter, PAGE)?;
+            match page.last() {
+                Some(last) => filter.after.clone_from(&last.license.license_id),
+                None => return Ok(()),
+            }
+            stopped = page.into_iter().try_for_each(&mut each);
+            if stopped.is_err() {
+                return Ok(());
+            }
+        }
+    })?;
+    stopped
+}
+
+/// Shows one license.
+///
+/// # Errors
+/// `Refused` with `unknown-license`; `Unavailable`.
+pub fn show(ledger: &Ledger, license_id: &str) -> Result<Shown, LedgerError> {
+    ledger.read(|transaction| {
+        let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
+        let activations = activation::of_license(transaction, license_id)?;
+        let mut filter = AuditFilter { license_id: Some(license_id.to_owned()), ..AuditFilter::default() };
+        let mut history = Vec::new();
+        loop {
+            let page = audit::page(transaction, &filter, PAGE)?;
+            match page.last() {
+                Some(last) => filter.after = last.sequence,
+                None => return Ok(Shown { held, activations, history }),
+            }
+            history.extend(page);
+        }
+    })
+}
+
+impl Shown {
+    /// Writes everything as one object.
+    pub fn write(&self, out: &mut Writer) {
+        out.begin_object();
+        out.name("activations").begin_array();
+        self.activations.iter().for_each(|activation| activation.write(out));
+        out.end_array();
+        out.name("history").begin_array();
+        self.history.iter().for_each(|chained| chained.write(out));
+        out.end_array();
+        self.held.write(out.name("license"));
+        out.end_object();
+    }
+}

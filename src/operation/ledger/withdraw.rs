@@ -1,0 +1,44 @@
+//! `mint revocations --ledger`: the list of everything that the ledger has withdrawn.
+
+use super::Stamp;
+use crate::ledger::license::{self, Withdrawn};
+use crate::ledger::{Ledger, LedgerError};
+use crate::operation::revocations::NextError;
+use crate::revocations::{LicenseHash, Revocation, Revocations};
+use crate::time::Timestamp;
+
+/// Makes the next list. Its number is taken for good, whether or not the list is ever handed out; entries of `previous`
+/// that the ledger does not know stay.
+///
+/// # Errors
+/// `Unavailable`; what [`NextError`] says of the times.
+pub fn list(
+    ledger: &Ledger,
+    stamp: &Stamp,
+    previous: Option<&Revocations>,
+    next_update: Timestamp,
+) -> Result<Result<Revocations, NextError>, LedgerError> {
+    let now = stamp.now;
+    if next_update < now {
+        return Ok(Err(NextError::DueFirst(now, next_update)));
+    }
+    if let Some(before) = previous.map(|list| list.issued_at).filter(|before| now < *before) {
+        return Ok(Err(NextError::Backwards(now, before)));
+    }
+    let before = previous.map_or(0, |list| list.sequence);
+    let (sequence, withdrawn) = ledger.write(move |transaction| {
+        let sequence = license::next_revocation_sequence(transaction, before, now)?;
+        Ok((sequence, license::withdrawn(transaction)?))
+    })?;
+    if i64::try_from(sequence).is_err() {
+        return Ok(Err(NextError::Exhausted));
+    }
+    let old = previous.map(Revocations::entries).unwrap_or_default().iter().cloned();
+    let entries = old.chain(withdrawn.into_iter().map(entry)).collect();
+    Ok(Ok(Revocations::new(sequence, now, next_update, entries)))
+}
+
+fn entry(withdrawn: Withdrawn) -> Revocation {
+    let Withdrawn { license_id, at, grace_hours, reason } = withdrawn;
+    Revocation { id: LicenseHash::of(&license_id), at, grace_hours, reason: reason.map(Into::into) }
+}

@@ -1,0 +1,103 @@
+//! Many at once: nothing is sold twice, nobody is told that the ledger is busy.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use mintage::code::Code;
+use mintage::ledger::Ledger;
+use mintage::operation::ledger::{audit, show};
+
+use super::{Place, activate, open, record};
+
+const CLIENTS: u64 = 64;
+
+/// Asks `total` times from 64 threads; returns how many got a machine, and every other answer.
+fn rush(ledger: &Arc<Ledger>, license: &str, total: u64) -> (u64, BTreeSet<Code>) {
+    let next = Arc::new(AtomicU64::new(0));
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (ledger, next, license) = (Arc::clone(ledger), Arc::clone(&next), license.to_owned());
+            std::thread::spawn(move || {
+                let (mut granted, mut refused) = (0, BTreeSet::new());
+                loop {
+                    let machine = next.fetch_add(1, Ordering::Relaxed);
+                    if machine >= total {
+                        return (granted, refused);
+                    }
+                    match ledger.activate(activate(&license, &format!("m{machine}"), 1)) {
+                        Ok(_) => granted += 1,
+                        Err(error) => drop(refused.insert(error.code())),
+                    }
+                }
+            })
+        })
+        .collect();
+    clients.into_iter().map(|client| client.join().unwrap()).fold((0, BTreeSet::new()), |all, (granted, refused)| {
+        (all.0 + granted, all.1.into_iter().chain(refused).collect())
+    })
+}
+
+#[test]
+fn a_hundred_machines_are_a_hundred_whoever_asks() {
+    for mut place in Place::all() {
+        let ledger = Arc::new(place.open("rush"));
+        for round in 0..2 {
+            let license = format!("lic-{round}");
+            record(&ledger, &license, Some(100));
+            let (granted, refused) = rush(&ledger, &license, 2_000);
+            assert_eq!((granted, refused), (100, BTreeSet::from([Code::ActivationsExhausted])));
+            let shown = show::show(&ledger, &license).unwrap();
+            assert_eq!((shown.held.activations, shown.activations.len()), (100, 100));
+        }
+        assert_eq!(audit::verify(&ledger, None).unwrap().sequence, 202);
+    }
+}
+
+#[test]
+fn one_machine_is_one_however_often_it_asks() {
+    for mut place in Place::all() {
+        let ledger = Arc::new(place.open("same"));
+        record(&ledger, "lic-1", Some(3));
+        let askers: Vec<_> = (0..CLIENTS)
+            .map(|asker| {
+                let ledger = Arc::clone(&ledger);
+                let ask = move |second| ledger.activate(activate("lic-1", "m1", second)).unwrap().proof_id;
+                std::thread::spawn(move || {
+                    (0..16)
+                        .map(|round| ask(i64::try_from((asker * 16 + round) % 900).unwrap()))
+                        .collect::<BTreeSet<_>>()
+                })
+            })
+            .collect();
+        let proofs: BTreeSet<String> = askers.into_iter().flat_map(|asker| asker.join().unwrap()).collect();
+        assert_eq!(proofs.len(), 1);
+        assert_eq!(show::show(&ledger, "lic-1").unwrap().held.activations, 1);
+    }
+}
+
+#[test]
+fn several_processes_share_what_is_left() {
+    for mut place in Place::all() {
+        let url = place.url("shared");
+        let ledgers: Vec<Arc<Ledger>> = (0..4).map(|_| Arc::new(open(&url).unwrap())).collect();
+        record(&ledgers[0], "lic-1", Some(50));
+        let clients: Vec<_> = (0..16_u64)
+            .map(|client| {
+                let ledger = Arc::clone(&ledgers[usize::try_from(client).unwrap() % 4]);
+                let ask = move |round| ledger.activate(activate("lic-1", &format!("m{client}-{round}"), 1));
+                std::thread::spawn(move || {
+                    let answers: Vec<_> = (0..10).map(ask).collect();
+                    let refused = |code| answers.iter().flatten().count() as u64 + code;
+                    for answer in answers.iter().filter_map(|answer| answer.as_ref().err()) {
+                        assert_eq!(answer.code(), Code::ActivationsExhausted, "{answer}");
+                    }
+                    refused(0)
+                })
+            })
+            .collect();
+        let granted: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
+        assert_eq!(granted, 50);
+        audit::verify(&ledgers[0], None).unwrap();
+    }
+}
