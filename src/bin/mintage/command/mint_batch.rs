@@ -5,7 +5,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use mintage::code::{Code, Exit};
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
@@ -22,6 +21,7 @@ use crate::command::mint::{Arguments, Minting};
 use crate::failure::Failure;
 use crate::files;
 use crate::journal::{Journal, TornLine};
+use crate::progress::Progress;
 use crate::random;
 use crate::render::Terminal;
 
@@ -106,7 +106,8 @@ fn sign(
     })?;
     let threads = available_parallelism().map_or(1, usize::from);
     let signing = Signing { key: &key, secret: minting.secret.as_ref(), threads };
-    let bar = progress(pending.len(), terminal);
+    let progress = Progress::new(("minting", "licenses"), terminal);
+    progress.expect(pending.len());
     let mut journal = journal.map(|journal| journal.open(arguments.resume)).transpose()?;
     let recorder = ledger.map(|ledger| Recorder { ledger, stamp: stamp(minting.now), key: &key, minting });
     if let Some(recorder) = &recorder {
@@ -123,10 +124,10 @@ fn sign(
             recorder.iter().try_for_each(|recorder| recorder.record_lines(&lines))?;
             terminal.data(lines.as_bytes())?;
         }
-        bar.inc(count as u64);
+        progress.advance(count);
         Ok(())
     })?;
-    bar.finish_and_clear();
+    drop(progress);
     if let Some(journal) = journal {
         journal.finish()?;
     }
@@ -178,12 +179,4 @@ fn refuse(faults: &[RowFault], total: usize, terminal: &Terminal) -> ExitCode {
     let message = format!("{} of {total} rows cannot be minted{rest}; nothing was signed", faults.len());
     terminal.error(Some(Code::Malformed), &message, &["mend the rows and run the same command again"]);
     ExitCode::from(Exit::No.status())
-}
-
-fn progress(total: usize, terminal: &Terminal) -> ProgressBar {
-    if !terminal.shows_progress() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("minting {bar:40} {pos}/{len}, {eta} left");
-    ProgressBar::new(total as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
