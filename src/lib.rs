@@ -55,13 +55,13 @@
 //! # Features
 //!
 //! With `default-features = false` the crate is the core that a product embeds: no argument parser, no C, at most 45
-//! crates. `vendor` adds key files, plans, batches and the ledger, for which `sqlite` and `postgres` are the engines; `serve`
-//! adds the server; `cli` adds the program. No feature changes what a function decides.
+//! crates. `vendor` adds key files, plans, batches and the ledger, for which `sqlite` and `postgres` are the engines; `report`
+//! adds usage reports; `serve` the server; `cli` adds the program. No feature changes what a function decides.
 //!
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`], [`state`],
-//! [`armor`], [`fingerprint`], `split`; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`manifest`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`]; `ledger`; `operation`; `http`. From
+//! [`armor`], [`fingerprint`], `split`; [`keyring`], [`dsse`], [`trust`], [`revocations`], [`manifest`], [`license`], [`seal`], [`token`]; [`verdict`], [`policy`], `report`; `ledger`; `operation`; `http`. From
 //! [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the readers
 //! of [`fingerprint`].
 
@@ -84,6 +84,8 @@ pub mod manifest;
 #[cfg(feature = "vendor")]
 pub mod operation;
 pub mod policy;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod revocations;
 pub mod seal;
 #[cfg(feature = "vendor")]

@@ -17,14 +17,14 @@ const ORDER: [&[&str]; 11] = [
     &["keyring", "license"],
     &["dsse", "seal", "verdict"],
     &["manifest", "revocations", "token", "trust"],
-    &["artifact", "policy"],
+    &["artifact", "policy", "report"],
     &["ledger"],
     &["operation"],
     &["http"],
 ];
 
 /// The rooms that only vendors build: what products embed is the rest.
-const VENDOR: [&str; 5] = ["artifact", "http", "ledger", "operation", "split"];
+const VENDOR: [&str; 6] = ["artifact", "http", "ledger", "operation", "report", "split"];
 
 /// The operation whose subject is a folder, and which therefore reads one.
 const WALKER: &str = "manifest";

@@ -21,6 +21,7 @@ mod manifest;
 mod mint;
 mod qr;
 mod readme;
+mod report;
 mod revocations;
 #[cfg(feature = "serve")]
 mod serve;
