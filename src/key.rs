@@ -10,8 +10,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use curve25519_dalek::edwards::CompressedEdwardsY;
-use curve25519_dalek::traits::IsIdentity;
-use ed25519_dalek::VerifyingKey;
 
 pub use secret::{Passphrase, SecretKey};
 pub use verify::{BadSignature, Claim, verify_many};
@@ -22,7 +20,7 @@ use crate::id::KeyId;
 /// An Ed25519 public key that is canonically encoded and not of small order; every `PublicKey` has passed that check.
 #[derive(Clone)]
 pub struct PublicKey {
-    verifying: VerifyingKey,
+    bytes: [u8; 32],
     /// The negated point, which the verification equation needs.
     minus: Arc<verify::Minus>,
     id: KeyId,
@@ -54,27 +52,31 @@ impl PublicKey {
     /// # Errors
     /// `Weak` when the bytes are not the canonical encoding of a curve point, or the point is of small order.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::Weak("it is not a point of the curve"))?;
-        if point.compress().as_bytes() != bytes {
+        if !is_canonical_y(bytes) {
             return Err(KeyError::Weak("it is not canonically encoded"));
         }
-        if point.mul_by_cofactor().is_identity() {
+        let point = CompressedEdwardsY(*bytes).decompress().ok_or(KeyError::Weak("it is not a point of the curve"))?;
+        // The two points whose x is 0, which has no sign to encode, are of small order too.
+        if point.is_small_order() {
             return Err(KeyError::Weak("it is of small order"));
         }
-        let verifying =
-            VerifyingKey::from_bytes(bytes).map_err(|_| KeyError::Weak("it is not a point of the curve"))?;
-        Ok(Self { verifying, minus: Arc::new(verify::Minus::new(-point)), id: KeyId::of_public_key(bytes) })
+        Ok(Self { bytes: *bytes, minus: Arc::new(verify::Minus::new(-point)), id: KeyId::of_public_key(bytes) })
     }
 
     /// Returns the 32 bytes of RFC 8032.
     pub fn as_bytes(&self) -> &[u8; 32] {
-        self.verifying.as_bytes()
+        &self.bytes
     }
 
     /// Returns the key's id.
     pub fn id(&self) -> KeyId {
         self.id
     }
+}
+
+/// Whether an encoding's y, its sign aside, is below the field's prime 2^255 - 19.
+fn is_canonical_y(bytes: &[u8; 32]) -> bool {
+    bytes[0] < 0xed || bytes[31] & 0x7f != 0x7f || bytes[1..31].iter().any(|byte| *byte != 0xff)
 }
 
 impl PartialEq for PublicKey {
@@ -121,6 +123,8 @@ impl std::error::Error for KeyError {}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::id::decode_hex;
 
@@ -144,6 +148,28 @@ mod tests {
         ] {
             let result = PublicKey::from_bytes(&decode_hex(hex).unwrap());
             assert!(matches!(result, Err(KeyError::Weak(_))), "{hex}: {result:?}");
+        }
+    }
+
+    #[test]
+    fn every_y_that_is_not_below_the_prime_is_refused() {
+        let mut bytes = [0xff; 32];
+        for (first, sign) in (0xed..=0xff).flat_map(|first| [(first, 0x7f), (first, 0xff)]) {
+            (bytes[0], bytes[31]) = (first, sign);
+            assert_eq!(PublicKey::from_bytes(&bytes), Err(KeyError::Weak("it is not canonically encoded")));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_is_what_decompresses_to_itself(mut bytes: [u8; 32], high: bool) {
+            if high {
+                bytes[1..31].fill(0xff);
+                bytes[31] |= 0x7f;
+            }
+            let point = CompressedEdwardsY(bytes).decompress();
+            let expected = point.is_some_and(|point| point.compress().0 == bytes && !point.is_small_order());
+            prop_assert_eq!(PublicKey::from_bytes(&bytes).is_ok(), expected);
         }
     }
 }

@@ -55,14 +55,14 @@
 //! # Features
 //!
 //! With `default-features = false` the crate is the core that a product embeds: no argument parser, no C, at most 45
-//! crates. `vendor` adds key files, plans, batches and the ledger, for which `sqlite` and `postgres` are the engines; `serve`
-//! adds the server; `cli` adds the program. No feature changes what a function decides.
+//! crates. `vendor` adds key files, plans, batches and the ledger, for which `sqlite` and `postgres` are the engines; `report`
+//! adds usage reports; `serve` the server; `cli` adds the program. No feature changes what a function decides.
 //!
 //! # Rooms
 //!
 //! From right to left, each knowing only what stands to its right: [`code`], [`time`], [`id`], [`json`]; [`key`],
 //! [`state`], [`armor`], [`fingerprint`], `split`; [`keyring`], [`license`], [`request`]; [`dsse`], [`seal`]; [`trust`],
-//! [`revocations`], [`manifest`], [`proof`], [`release`], [`unlock`], [`token`]; [`verdict`], [`policy`]; `ledger`; `operation`; `http`.
+//! [`revocations`], [`manifest`], [`proof`], [`release`], [`unlock`], [`token`]; [`verdict`], [`policy`]; `report`, `ledger`; `operation`; `http`.
 //! From [`policy`] rightward there is no clock, environment, network, printing or thread, and files are read only by the
 //! readers of [`fingerprint`].
 
@@ -87,6 +87,8 @@ pub mod operation;
 pub mod policy;
 pub mod proof;
 pub mod release;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod request;
 pub mod revocations;
 pub mod seal;

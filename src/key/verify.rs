@@ -14,7 +14,6 @@ use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
 use curve25519_dalek::traits::Identity;
-use ed25519_dalek::{Signature, Verifier};
 use sha2::{Digest, Sha512};
 
 use super::PublicKey;
@@ -40,14 +39,8 @@ impl PublicKey {
     /// # Errors
     /// [`BadSignature`] unless this key signed exactly this message.
     pub fn verify(&self, message: &[u8], signature: &[u8; 64]) -> Result<(), BadSignature> {
-        if self.minus.often_used().is_some() {
-            let r = compute_r(&Claim { key: self, message, signature }).ok_or(BadSignature)?;
-            return if r.compress().0 == signature[..32] { Ok(()) } else { Err(BadSignature) };
-        }
-        if has_small_order_r(signature) {
-            return Err(BadSignature);
-        }
-        self.verifying.verify(message, &Signature::from_bytes(signature)).map_err(|_| BadSignature)
+        let r = compute_r(&Claim { key: self, message, signature }).ok_or(BadSignature)?;
+        if r.compress().0 == signature[..32] { Ok(()) } else { Err(BadSignature) }
     }
 }
 
@@ -193,6 +186,7 @@ impl std::error::Error for BadSignature {}
 #[cfg(test)]
 mod tests {
     use curve25519_dalek::constants::EIGHT_TORSION;
+    use ed25519_dalek::Signature;
     use proptest::prelude::*;
 
     use super::*;
@@ -225,6 +219,9 @@ mod tests {
             }
             let claims: Vec<_> = variants.iter().map(|signature| Claim { key: &key, message: &message, signature }).collect();
             let single: Vec<_> = claims.iter().map(|claim| claim.key.verify(claim.message, claim.signature)).collect();
+            let peer = ed25519_dalek::VerifyingKey::from_bytes(key.as_bytes()).unwrap();
+            let strict = variants.iter().map(|bytes| peer.verify_strict(&message, &Signature::from_bytes(bytes)));
+            prop_assert_eq!(&single, &strict.map(|verdict| verdict.map_err(|_| BadSignature)).collect::<Vec<_>>());
             prop_assert_eq!(verify_many(&claims), single.clone());
             key.minus.uses.store(OFTEN, Ordering::Relaxed);
             prop_assert_eq!(verify_many(&claims), single.clone());

@@ -1,6 +1,7 @@
 //! `mint --batch`: every row is checked before any is signed; then all are signed on all cores, in order.
 
 use std::collections::HashMap;
+use std::iter;
 
 use sha2::{Digest, Sha256};
 
@@ -8,13 +9,14 @@ use super::draft::Draft;
 use super::mint::{self, MintError, Moment};
 use super::ordered::in_order;
 use super::plans::Plans;
-use super::rows::{Row, RowError};
+use super::rows::{self, RawRow, Row, RowError, RowFormat, Rows};
 use crate::code::Code;
 use crate::id::Hex;
 use crate::json::{JsonError, Writer, parse};
 use crate::key::{PublicKey, SecretKey};
 use crate::license::License;
 use crate::seal::SealSecret;
+use crate::time::Timestamp;
 use crate::token::{Body, Token};
 
 /// How many licenses a thread signs before it hands them on.
@@ -69,52 +71,115 @@ pub struct Signing<'a> {
     pub threads: usize,
 }
 
-/// Completes and checks every row; `done` rows are left out, after a check that they are still the same.
-///
-/// # Errors
-/// Every row at fault.
-pub fn check(
-    rows: Vec<Result<Row, RowError>>,
-    base: &Draft,
-    plans: Option<&Plans>,
-    done: &[Done],
-    mut moment: impl FnMut() -> Moment,
-) -> Result<Vec<Pending>, Vec<RowFault>> {
-    let done: HashMap<u64, &Done> = done.iter().map(|done| (done.row, done)).collect();
-    let mut taken: HashMap<String, u64> = HashMap::with_capacity(rows.len());
-    taken.extend(done.values().map(|done| (done.license_id.clone(), done.row)));
-    let (mut pending, mut faults) = (Vec::with_capacity(rows.len()), Vec::new());
-    let total = rows.len() as u64;
-    let defaults = Sha256::digest(format!("{base:?}"));
-    for (row, number) in rows.into_iter().zip(1..) {
-        let mut fault = |code, message: String| faults.push(RowFault { row: number, code, message });
+/// A batch whose rows are to be checked.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// The rows.
+    pub text: &'a [u8],
+    /// How they are written.
+    pub format: RowFormat,
+    /// What a row that leaves something out takes instead.
+    pub base: &'a Draft,
+    /// The vendor's plans.
+    pub plans: Option<&'a Plans>,
+    /// Rows that were minted already; they are left out, after a check that they are still the same.
+    pub done: &'a [Done],
+    /// The time of issue of rows that name none.
+    pub now: Timestamp,
+    /// Threads to check on.
+    pub threads: usize,
+}
+
+/// What came of checking a batch.
+#[derive(Clone, Debug, Default)]
+pub struct Checked {
+    /// How many rows there are.
+    pub total: u64,
+    /// The licenses to be signed, in the order of their rows.
+    pub pending: Vec<Pending>,
+    /// Every row at fault, in order.
+    pub faults: Vec<RowFault>,
+}
+
+impl Batch<'_> {
+    /// Completes and checks every row on all threads. Ids are drawn by `fresh_id` for rows that name none, so that what is
+    /// checked is what is signed.
+    ///
+    /// # Errors
+    /// The first error of `fresh_id`.
+    pub fn check<E: Send>(&self, fresh_id: impl Fn() -> Result<String, E> + Sync) -> Result<Checked, E> {
+        let done: HashMap<u64, &Done> = self.done.iter().map(|done| (done.row, done)).collect();
+        let mut taken: HashMap<String, u64> =
+            self.done.iter().map(|done| (done.license_id.clone(), done.row)).collect();
+        let defaults = Sha256::digest(format!("{:?}", self.base));
+        let Rows { head, rest } = rows::split(self.text, self.format);
+        let check = |chunk: Vec<(u64, RawRow<'_>)>| -> Result<Vec<_>, E> {
+            let check = |(number, row): (u64, RawRow<'_>)| {
+                let row = row.read(&head);
+                self.check_row(number, row, done.get(&number).copied(), &defaults, &fresh_id)
+            };
+            chunk.into_iter().map(check).collect()
+        };
+        let mut checked = Checked::default();
+        in_order(self.threads, chunks((1..).zip(rest)).map(Ok), check, |rows: Result<Vec<_>, E>| {
+            for row in rows? {
+                checked.total += 1;
+                match row {
+                    Err(fault) => checked.faults.push(fault),
+                    Ok(None) => {}
+                    Ok(Some(pending)) => match taken.insert(pending.license.license_id.clone(), pending.row) {
+                        Some(other) => {
+                            let message = format!("row {other} has the same `licenseId`");
+                            checked.faults.push(RowFault { row: pending.row, code: Code::Malformed, message });
+                        }
+                        None => checked.pending.push(pending),
+                    },
+                }
+            }
+            Ok(())
+        })?;
+        let mut gone: Vec<u64> = done.keys().copied().filter(|row| *row > checked.total).collect();
+        gone.sort_unstable();
+        let reason = "the row was taken away after it had been minted";
+        let gone = gone.into_iter().map(|row| RowFault { row, code: Code::Malformed, message: reason.to_owned() });
+        checked.faults.extend(gone);
+        Ok(checked)
+    }
+
+    /// Completes and checks one row; nothing is pending for one that is done.
+    fn check_row<E>(
+        &self,
+        number: u64,
+        row: Result<Row, RowError>,
+        done: Option<&Done>,
+        defaults: &[u8],
+        fresh_id: &impl Fn() -> Result<String, E>,
+    ) -> Result<Result<Option<Pending>, RowFault>, E> {
+        let fault = |code, message| Ok(Err(RowFault { row: number, code, message }));
         let row = match row {
             Ok(row) => row,
-            Err(error) => {
-                fault(error.code(), error.to_string());
-                continue;
-            }
+            Err(error) => return fault(error.code(), error.to_string()),
         };
-        if let Some(done) = done.get(&number) {
-            if done.digest != bound(&row.digest, &defaults) {
-                let reason = "the row, or a default beside it, was changed after it had been minted";
-                fault(Code::Malformed, reason.to_owned());
+        let digest = bound(&row.digest, defaults);
+        if let Some(done) = done {
+            if done.digest == digest {
+                return Ok(Ok(None));
             }
-            continue;
+            let reason = "the row, or a default beside it, was changed after it had been minted";
+            return fault(Code::Malformed, reason.to_owned());
         }
-        match mint::license(row.draft.over(base), plans, &moment()) {
+        let draft = row.draft.over(self.base);
+        let fresh_id = if draft.license_id.is_none() { fresh_id()? } else { String::new() };
+        match mint::license(draft, self.plans, &Moment { now: self.now, fresh_id }) {
+            Ok(license) => Ok(Ok(Some(Pending { row: number, digest, license }))),
             Err(error) => fault(in_a_row(&error), error.to_string()),
-            Ok(license) => match taken.insert(license.license_id.clone(), number) {
-                Some(other) => fault(Code::Malformed, format!("row {other} has the same `licenseId`")),
-                None => pending.push(Pending { row: number, digest: bound(&row.digest, &defaults), license }),
-            },
         }
     }
-    let mut gone: Vec<u64> = done.keys().copied().filter(|row| *row > total).collect();
-    gone.sort_unstable();
-    let reason = "the row was taken away after it had been minted";
-    faults.extend(gone.into_iter().map(|row| RowFault { row, code: Code::Malformed, message: reason.to_owned() }));
-    if faults.is_empty() { Ok(pending) } else { Err(faults) }
+}
+
+/// Gathers what a thread takes at a time.
+fn chunks<T>(mut items: impl Iterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
+    iter::from_fn(move || Some(items.by_ref().take(CHUNK).collect::<Vec<T>>()).filter(|chunk| !chunk.is_empty()))
 }
 
 /// Digests a row together with what the command line gave beside it.
@@ -148,24 +213,25 @@ pub fn confirm(done: &[Done], key: &PublicKey) -> Result<(), RowFault> {
 /// # Errors
 /// The first error of `sink`, or of a license that cannot be signed.
 pub fn sign<E: From<MintError> + Send>(
-    pending: &[Pending],
+    pending: Vec<Pending>,
     signing: &Signing<'_>,
     fresh_nonce: impl Fn() -> Result<[u8; 12], E> + Sync,
     mut sink: impl FnMut(String, usize) -> Result<(), E>,
 ) -> Result<(), E> {
-    let work = |chunk: &[Pending]| -> Result<(String, usize), E> {
-        let mut lines = Writer::with_capacity(chunk.len() * LINE_BYTES);
-        for pending in chunk {
-            let license = pending.license.clone();
+    let work = |chunk: Vec<Pending>| -> Result<(String, usize), E> {
+        let count = chunk.len();
+        let mut lines = Writer::with_capacity(count * LINE_BYTES);
+        for Pending { row, digest, license } in chunk {
+            begin_line(&mut lines, row, &digest, &license);
             let token = match signing.secret {
                 None => mint::token(license, signing.key)?,
                 Some(secret) => mint::sealed_token(license, signing.key, secret, &fresh_nonce()?)?,
             };
-            write_line(&mut lines, pending, &token);
+            end_line(&mut lines, &token);
         }
-        Ok((lines.finish(), chunk.len()))
+        Ok((lines.finish(), count))
     };
-    in_order(signing.threads, pending.chunks(CHUNK).map(Ok), work, |result: Result<(String, usize), E>| {
+    in_order(signing.threads, chunks(pending.into_iter()).map(Ok), work, |result: Result<(String, usize), E>| {
         let (lines, count) = result?;
         sink(lines, count)
     })
@@ -181,13 +247,16 @@ pub fn dry_line(pending: &Pending) -> String {
     out.finish()
 }
 
-fn write_line(out: &mut Writer, pending: &Pending, token: &Token) {
+fn begin_line(out: &mut Writer, row: u64, digest: &str, license: &License) {
     out.begin_object();
-    out.name("digest").string(&pending.digest);
-    out.name("expiresAt").plain(pending.license.expires_at);
-    out.name("licenseId").string(&pending.license.license_id);
-    out.name("row").integer(pending.row.into());
-    out.name("tenantId").string(&pending.license.tenant_id);
+    out.name("digest").string(digest);
+    out.name("expiresAt").plain(license.expires_at);
+    out.name("licenseId").string(&license.license_id);
+    out.name("row").integer(row.into());
+    out.name("tenantId").string(&license.tenant_id);
+}
+
+fn end_line(out: &mut Writer, token: &Token) {
     out.name("token").plain(token);
     out.end_object();
     out.end_line();

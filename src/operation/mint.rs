@@ -233,6 +233,9 @@ fn check_text(name: &str, text: &str) -> Result<(), MintError> {
     if text.len() > MAX_STRING_BYTES {
         return fault(format!("is {} bytes long, and at most {MAX_STRING_BYTES} are allowed", text.len()));
     }
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return Ok(());
+    }
     match text.chars().find(|char| steers(*char)) {
         Some(char) => fault(format!("holds the control or invisible character U+{:04X}", u32::from(char))),
         None => Ok(()),

@@ -1,6 +1,9 @@
 //! The rows of `mint --batch`: CSV or JSONL becomes drafts, columns named as the claims.
 
-use std::fmt;
+use std::{fmt, iter};
+
+use csv::StringRecord;
+use sha2::{Digest, Sha256};
 
 use super::draft::{Draft, When};
 use crate::code::Code;
@@ -9,7 +12,6 @@ use crate::id::Hex;
 use crate::json::{self, JsonError, Value};
 use crate::license::Activation;
 use crate::time::{TimeError, Timestamp};
-use sha2::{Digest, Sha256};
 
 /// How the rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,42 +53,72 @@ pub enum RowError {
 const TIMES: [&str; 6] = ["exp", "expiresAt", "iat", "issuedAt", "maintenanceUntil", "nbf"];
 const COUNTS: [&str; 3] = ["gracePeriodDays", "maxActivations", "seats"];
 
+/// Rows that have been told apart and not read yet.
+pub(super) struct Rows<'a> {
+    /// The names of the columns, where the format has a head.
+    pub(super) head: StringRecord,
+    pub(super) rest: Box<dyn Iterator<Item = RawRow<'a>> + 'a>,
+}
+
+/// The text of one row.
+pub(super) enum RawRow<'a> {
+    Fault(RowError),
+    Line(&'a [u8]),
+    Record(StringRecord),
+}
+
 /// Reads every row; a row at fault does not hide the others.
 pub fn read(text: &[u8], format: RowFormat) -> Vec<Result<Row, RowError>> {
+    let Rows { head, rest } = split(text, format);
+    rest.map(|row| row.read(&head)).collect()
+}
+
+/// Tells the rows of a text apart.
+pub(super) fn split(text: &[u8], format: RowFormat) -> Rows<'_> {
     // Windows puts a byte order mark in front of what it saves as UTF-8.
     let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
     match format {
-        RowFormat::Csv => read_csv(text),
-        RowFormat::Jsonl => text
-            .split(|byte| *byte == b'\n')
-            .map(<[u8]>::trim_ascii)
-            .filter(|line| !line.is_empty())
-            .map(|line| Ok(Row { draft: draft(line)?, digest: digest([line]) }))
-            .collect(),
+        RowFormat::Csv => split_csv(text),
+        RowFormat::Jsonl => {
+            let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
+            Rows { head: StringRecord::new(), rest: Box::new(lines.map(RawRow::Line)) }
+        }
     }
 }
 
-fn read_csv(text: &[u8]) -> Vec<Result<Row, RowError>> {
+fn split_csv(text: &[u8]) -> Rows<'_> {
     let fault = |error: csv::Error| RowError::Csv(error.to_string());
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let head = match reader.headers() {
-        Ok(head) => head.clone(),
-        Err(error) => return vec![Err(fault(error))],
-    };
-    let twice = (1..head.len()).find(|at| head.iter().take(*at).any(|other| other == &head[*at]));
-    if let Some(at) = twice {
-        return vec![Err(JsonError::Duplicate(head[at].to_owned()).into())];
-    }
-    let of_record = |record: csv::StringRecord| {
-        let mut draft = Draft::default();
-        for (column, field) in head.iter().zip(&record) {
-            let value = if field.is_empty() { None } else { Some(typed(column, field)?) };
-            // An empty field says nothing, but its column must be one that exists.
-            set(&mut draft, column, value)?;
+    let head = reader.headers().cloned().map_err(fault).and_then(|head| {
+        let twice = (1..head.len()).find(|at| head.iter().take(*at).any(|other| other == &head[*at]));
+        twice.map_or(Ok(()), |at| Err(JsonError::Duplicate(head[at].to_owned()).into())).map(|()| head)
+    });
+    match head {
+        Ok(head) => {
+            let raw = move |row: csv::Result<_>| row.map_or_else(|error| RawRow::Fault(fault(error)), RawRow::Record);
+            Rows { head, rest: Box::new(reader.into_records().map(raw)) }
         }
-        Ok(Row { draft, digest: digest(record.iter().map(str::as_bytes)) })
-    };
-    reader.records().map(|record| record.map_err(fault).and_then(of_record)).collect()
+        Err(error) => Rows { head: StringRecord::new(), rest: Box::new(iter::once(RawRow::Fault(error))) },
+    }
+}
+
+impl RawRow<'_> {
+    /// Reads what the row asks for.
+    pub(super) fn read(self, head: &StringRecord) -> Result<Row, RowError> {
+        match self {
+            Self::Fault(error) => Err(error),
+            Self::Line(line) => Ok(Row { draft: draft(line)?, digest: digest([line]) }),
+            Self::Record(record) => {
+                let mut draft = Draft::default();
+                for (column, field) in head.iter().zip(&record) {
+                    let value = if field.is_empty() { None } else { Some(typed(column, field)?) };
+                    // An empty field says nothing, but its column must be one that exists.
+                    set(&mut draft, column, value)?;
+                }
+                Ok(Row { draft, digest: digest(record.iter().map(str::as_bytes)) })
+            }
+        }
+    }
 }
 
 /// Reads one JSON object, its members named as the claims.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 /// The rooms of the library, from what everything rests on to what rests on everything. An arrow, that is a
 /// `use crate::`, points to a room further up. A new room finds its place here before it is built.
-const ORDER: [&[&str]; 11] = [
+const ORDER: [&[&str]; 12] = [
     &["code"],
     &["id", "time"],
     &["json"],
@@ -18,14 +18,14 @@ const ORDER: [&[&str]; 11] = [
     &["dsse", "request", "seal"],
     &["manifest", "proof", "revocations", "token", "trust", "unlock"],
     &["release", "verdict"],
-    &["artifact", "policy"],
+    &["artifact", "policy", "report"],
     &["ledger"],
     &["operation"],
     &["http"],
 ];
 
 /// The rooms that only vendors build: what products embed is the rest.
-const VENDOR: [&str; 5] = ["artifact", "http", "ledger", "operation", "split"];
+const VENDOR: [&str; 6] = ["artifact", "http", "ledger", "operation", "report", "split"];
 
 /// The operation whose subject is a folder, and which therefore reads one.
 const WALKER: &str = "manifest";

@@ -22,6 +22,7 @@ mod manifest;
 mod mint;
 mod qr;
 mod readme;
+mod report;
 mod revocations;
 #[cfg(feature = "serve")]
 mod serve;

@@ -19,6 +19,7 @@ mod output;
 #[cfg(test)]
 mod pages;
 mod process;
+mod progress;
 mod prompt;
 mod qr;
 mod random;

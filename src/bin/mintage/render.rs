@@ -35,7 +35,7 @@ impl Terminal {
         }
     }
 
-    /// Whether a progress bar has someone to look at it.
+    /// Whether someone looks on while work goes on.
     pub(crate) fn shows_progress(&self) -> bool {
         !self.quiet && io::stderr().is_terminal()
     }

@@ -2,13 +2,12 @@
 //! document itself.
 
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::available_parallelism;
 
-use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use mintage::operation::manifest::{Progress, Reading};
+use mintage::operation::manifest::{self, Reading};
 
 use crate::files::UNFINISHED;
+use crate::progress::Progress;
 use crate::render::Terminal;
 
 /// The document of this run, where it lies within the tree.
@@ -63,23 +62,14 @@ fn place(document: &Path, folder: &Path) -> Option<(Vec<u8>, Vec<u8>)> {
     Some((folder, document.file_name()?.as_encoded_bytes().to_vec()))
 }
 
-/// Reads with every core, a bar for who looks on, and without the document itself.
+/// Reads with every core, a line for who looks on, and without the document itself.
 pub(crate) fn reading<T>(own: &Own, terminal: &Terminal, work: impl FnOnce(Reading<'_>) -> T) -> T {
-    let bar = if terminal.shows_progress() { ProgressBar::no_length() } else { ProgressBar::hidden() };
-    let style = ProgressStyle::with_template("reading {bar:40} {pos}/{len} files, {msg}");
-    let bar = bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let bytes = AtomicU64::new(0);
-    let progress = |progress: Progress| match progress {
-        Progress::Found(files) => bar.set_length(files as u64),
-        Progress::Read(read) if !bar.is_hidden() => {
-            let bytes = bytes.fetch_add(read, Ordering::Relaxed) + read;
-            bar.set_message(HumanBytes(bytes).to_string());
-        }
-        Progress::Done if !bar.is_hidden() => bar.inc(1),
-        _ => {}
+    let shown = Progress::new(("reading", "files"), terminal);
+    let progress = |progress: manifest::Progress| match progress {
+        manifest::Progress::Found(files) => shown.expect(files),
+        manifest::Progress::Read(bytes) => shown.read(bytes),
+        manifest::Progress::Done => shown.advance(1),
     };
     let threads = available_parallelism().map_or(1, usize::from);
-    let done = work(Reading { threads, own: &|path| own.is(path), progress: &progress });
-    bar.finish_and_clear();
-    done
+    work(Reading { threads, own: &|path| own.is(path), progress: &progress })
 }

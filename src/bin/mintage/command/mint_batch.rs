@@ -5,16 +5,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use mintage::code::{Code, Exit};
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::ledger::Ledger;
-use mintage::operation::batch::{self, Done, Pending, RowFault, Signing};
+use mintage::operation::batch::{self, Batch, Checked, Done, Pending, RowFault, Signing};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
-use mintage::operation::mint::Moment;
-use mintage::operation::rows::{self, RowFormat};
+use mintage::operation::rows::RowFormat;
 use mintage::token::Token;
 
 use crate::book::stamp;
@@ -22,6 +20,7 @@ use crate::command::mint::{Arguments, Minting};
 use crate::failure::Failure;
 use crate::files;
 use crate::journal::{Journal, TornLine};
+use crate::progress::Progress;
 use crate::random;
 use crate::render::Terminal;
 
@@ -53,14 +52,7 @@ pub(crate) fn run(
         let message = format!("--id {id} would name every license of the batch");
         return Err(Failure::new(Code::Usage, message).hint("give ids in a column `licenseId`").into());
     }
-    let rows = rows::read(&files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?, format);
-    let total = rows.len();
-    if total == 0 {
-        let message = format!("`{}` holds no rows", path.display());
-        return Err(Failure::new(Code::Malformed, message)
-            .hint("the first line of a CSV file names the columns")
-            .into());
-    }
+    let text = files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?;
     let journal = arguments.output.file().map(|output| Journal::of(output, arguments.output.overwrite()));
     let done = match &journal {
         Some(journal) if arguments.resume => {
@@ -72,14 +64,20 @@ pub(crate) fn run(
         }
         _ => Vec::new(),
     };
-    // Ids are drawn before the rows are checked, so that what is checked is what is signed.
-    let ids = (0..total).map(|_| random::license_id()).collect::<Result<Vec<_>, _>>()?;
-    let mut ids = ids.into_iter();
-    let moment = || Moment { now: minting.now, fresh_id: ids.next().unwrap_or_default() };
-    let pending = match batch::check(rows, &minting.base, minting.plans.as_ref(), &done, moment) {
-        Ok(pending) => pending,
-        Err(faults) => return Ok(refuse(&faults, total, terminal)),
-    };
+    let threads = available_parallelism().map_or(1, usize::from);
+    let (base, plans) = (&minting.base, minting.plans.as_ref());
+    let batch = Batch { text: &text, format, base, plans, done: &done, now: minting.now, threads };
+    let Checked { total, pending, faults } = batch.check(random::license_id)?;
+    drop(text);
+    if total == 0 {
+        let message = format!("`{}` holds no rows", path.display());
+        return Err(Failure::new(Code::Malformed, message)
+            .hint("the first line of a CSV file names the columns")
+            .into());
+    }
+    if !faults.is_empty() {
+        return Ok(refuse(&faults, total, terminal));
+    }
     if arguments.dry_run {
         for pending in &pending {
             terminal.data(format!("{}\n", batch::dry_line(pending)).as_bytes())?;
@@ -87,13 +85,13 @@ pub(crate) fn run(
         terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
         return Ok(ExitCode::SUCCESS);
     }
-    sign(arguments, minting, &pending, &done, journal, terminal)
+    sign(arguments, minting, pending, &done, journal, terminal)
 }
 
 fn sign(
     arguments: &Arguments,
     minting: &Minting,
-    pending: &[Pending],
+    pending: Vec<Pending>,
     done: &[Done],
     journal: Option<Journal>,
     terminal: &Terminal,
@@ -106,7 +104,9 @@ fn sign(
     })?;
     let threads = available_parallelism().map_or(1, usize::from);
     let signing = Signing { key: &key, secret: minting.secret.as_ref(), threads };
-    let bar = progress(pending.len(), terminal);
+    let progress = Progress::new(("minting", "licenses"), terminal);
+    let total = pending.len();
+    progress.expect(total);
     let mut journal = journal.map(|journal| journal.open(arguments.resume)).transpose()?;
     let recorder = ledger.map(|ledger| Recorder { ledger, stamp: stamp(minting.now), key: &key, minting });
     if let Some(recorder) = &recorder {
@@ -123,15 +123,15 @@ fn sign(
             recorder.iter().try_for_each(|recorder| recorder.record_lines(&lines))?;
             terminal.data(lines.as_bytes())?;
         }
-        bar.inc(count as u64);
+        progress.advance(count);
         Ok(())
     })?;
-    bar.finish_and_clear();
+    drop(progress);
     if let Some(journal) = journal {
         journal.finish()?;
     }
     let resumed = if done.is_empty() { String::new() } else { format!(", {} were there already", done.len()) };
-    terminal.note(&format!("minted {} licenses{resumed}, signed by key {}", pending.len(), key.public().id().kid()));
+    terminal.note(&format!("minted {total} licenses{resumed}, signed by key {}", key.public().id().kid()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -169,7 +169,7 @@ impl Recorder<'_> {
     }
 }
 
-fn refuse(faults: &[RowFault], total: usize, terminal: &Terminal) -> ExitCode {
+fn refuse(faults: &[RowFault], total: u64, terminal: &Terminal) -> ExitCode {
     for fault in faults.iter().take(SHOWN_FAULTS) {
         terminal.error(Some(fault.code), &format!("row {}: {}", fault.row, fault.message), &[]);
     }
@@ -178,12 +178,4 @@ fn refuse(faults: &[RowFault], total: usize, terminal: &Terminal) -> ExitCode {
     let message = format!("{} of {total} rows cannot be minted{rest}; nothing was signed", faults.len());
     terminal.error(Some(Code::Malformed), &message, &["mend the rows and run the same command again"]);
     ExitCode::from(Exit::No.status())
-}
-
-fn progress(total: usize, terminal: &Terminal) -> ProgressBar {
-    if !terminal.shows_progress() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("minting {bar:40} {pos}/{len}, {eta} left");
-    ProgressBar::new(total as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -21,7 +21,7 @@ struct Line<'a> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-#[allow(dead_code)] // parsed as a program would that goes on to use it
+#[expect(dead_code, reason = "parsed as by a program that goes on to use it")]
 struct Claims {
     license_id: String,
     tenant_id: String,
