@@ -11,7 +11,7 @@ mod read;
 mod sums;
 mod write;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub use identity::Identity;
@@ -177,13 +177,6 @@ impl Manifest {
         let key_id = verified.signers().first().copied();
         let key_id = key_id.ok_or(ManifestError::Envelope(EnvelopeError::BadSignature))?;
         Ok(VerifiedManifest { manifest, key_id, signers: verified.signers().clone() })
-    }
-
-    /// Returns the paths that differ from an earlier one by case alone, which some file systems cannot tell apart.
-    pub fn case_clashes(&self) -> Vec<(&TreePath, &TreePath)> {
-        let mut seen: HashMap<String, &TreePath> = HashMap::with_capacity(self.files.len());
-        let paths = self.files.iter().map(|file| &file.path).chain(self.links.iter().map(|link| &link.path));
-        paths.filter_map(|path| seen.insert(path.to_string().to_lowercase(), path).map(|other| (other, path))).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod csv;
 mod days;
 mod figures;
+mod format;
 pub mod html;
 pub mod json;
 mod tally;
@@ -17,6 +18,7 @@ pub mod xlsx;
 use std::fmt;
 
 pub use figures::decimal;
+pub use format::Format;
 pub use tally::Tally;
 
 use crate::code::Code;

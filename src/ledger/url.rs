@@ -38,7 +38,7 @@ impl LedgerUrl {
     }
 
     #[cfg_attr(
-        not(all(feature = "sqlite", feature = "postgres")),
+        any(all(feature = "sqlite", not(feature = "postgres")), all(feature = "postgres", not(feature = "sqlite")),),
         expect(clippy::unnecessary_wraps, reason = "an engine may be missing")
     )]
     pub(crate) fn engine(&self) -> Result<Box<dyn Engine>, LedgerError> {

@@ -20,6 +20,10 @@ pub enum Value {
 pub struct Row(std::vec::IntoIter<Value>);
 
 impl Row {
+    #[cfg_attr(
+        not(any(feature = "sqlite", feature = "postgres")),
+        expect(dead_code, reason = "only engines make rows")
+    )]
     pub(crate) fn new(values: Vec<Value>) -> Self {
         Self(values.into_iter())
     }

@@ -107,13 +107,6 @@ impl Comparison {
         self.changed.is_empty() && self.missing.is_empty() && self.moved.is_empty()
     }
 
-    /// Returns a missing and an extra path that differ by case alone, as some tools leave them behind.
-    pub fn case_twins(&self) -> Option<(&TreePath, &TreePath)> {
-        let fold = |path: &TreePath| path.to_string().to_lowercase();
-        let missing: HashMap<_, _> = self.missing.iter().map(|found| (fold(&found.path), &found.path)).collect();
-        self.extra.iter().find_map(|extra| missing.get(&fold(&extra.path)).map(|missing| (*missing, &extra.path)))
-    }
-
     fn settle(&mut self, expected: Thing, found: Found) {
         if let Thing::Unreadable(..) = &found.thing {
             self.unreadable.push(found);

@@ -147,14 +147,6 @@ fn a_path_stands_once_and_in_its_order() {
 }
 
 #[test]
-fn paths_that_differ_by_case_alone_are_told() {
-    let mut manifest = manifest();
-    manifest.files = vec![entry("A/x"), entry("a/X"), entry("b")];
-    let clashes: Vec<_> = manifest.case_clashes().iter().map(|(one, two)| format!("{one} {two}")).collect();
-    assert_eq!(clashes, ["A/x a/X"]);
-}
-
-#[test]
 fn an_identity_of_a_later_version_is_passed_over() {
     let later = forged("\"buildId\":\"0a0b\",\"type\":\"elf\"", "\"type\":\"wasm\"");
     assert_eq!(Manifest::parse(&later).unwrap().files[2].facts.identity, None);

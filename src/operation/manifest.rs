@@ -7,6 +7,7 @@ pub mod ci;
 mod folder;
 mod hash;
 mod patterns;
+mod twins;
 mod verdict;
 mod verify;
 mod walk;
@@ -14,8 +15,10 @@ mod walk;
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 pub use patterns::{PatternError, Patterns};
+pub use twins::{Twins, clashes, twins};
 pub use verdict::TreeVerdict;
 pub use verify::{Extras, Tree, signed, unverified, verify};
 
@@ -34,6 +37,16 @@ pub struct Reading<'a> {
     pub own: &'a (dyn Fn(&[u8]) -> bool + Sync),
     /// Hears how far the reading is.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// The clock that the file system takes its times from.
+    pub clock: &'a (dyn Clock + Sync),
+}
+
+/// A clock, and the patience to let it go on.
+pub trait Clock {
+    /// Tells the time.
+    fn now(&self) -> SystemTime;
+    /// Waits until this much time has passed.
+    fn wait(&self, time: Duration);
 }
 
 /// How far the reading of a tree is.

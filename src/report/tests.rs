@@ -209,10 +209,27 @@ fn the_page_fetches_and_runs_nothing() {
 }
 
 #[test]
+fn every_form_is_found_by_its_name() {
+    let report = report(PrimaryKey::MachineId);
+    let starts =
+        [("csv", "machine_id,"), ("html", "<!doctype html>"), ("json", r#"{"allTimeMetrics""#), ("xlsx", "PK")];
+    for (name, start) in starts {
+        let format = Format::parse(name).unwrap();
+        assert!(report.spell(format).unwrap().starts_with(start.as_bytes()), "{name}");
+        assert!(format.media_type().contains('/') && format.as_str() == name);
+    }
+    assert_eq!((Format::ALL.len(), Format::parse("pdf")), (starts.len(), None));
+    for key in PrimaryKey::ALL {
+        assert_eq!(PrimaryKey::parse(key.as_str()), Some(key));
+    }
+}
+
+#[test]
 fn the_same_values_make_the_same_bytes() {
     let (one, other) = (report(PrimaryKey::MachineId), report(PrimaryKey::MachineId));
-    assert_eq!(xlsx::workbook(&one).unwrap(), xlsx::workbook(&other).unwrap());
-    assert_eq!(html::page(&one), html::page(&other));
+    for format in Format::ALL {
+        assert_eq!(one.spell(format), other.spell(format));
+    }
 }
 
 #[test]

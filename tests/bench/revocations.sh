@@ -39,7 +39,7 @@ rm "$work/signed"
 
 ours=("$program" verify "$work/one.lic" --trust "$work/vendor.pub" --at 2026-06-01 --revocations "$work/list.json")
 peer=("$peers" envelope "$work/list.json" "$work/vendor.pub")
-"${ours[@]}" >"$work/answer" || { cat "$work/answer" >&2; exit 1; }
+"${ours[@]}" >"$work/answer" 2>&1 || { cat "$work/answer" >&2; exit 1; }
 read -r seconds peer_seconds ratio work_ratio < <("$peers" race "$rounds" "${ours[@]}" --- "${peer[@]}")
 printf 'mintage %.3f s   read and checked %.3f s   ratio %s (at most 3)   processor time %s\n' \
     "$seconds" "$peer_seconds" "$ratio" "$work_ratio"

@@ -1,6 +1,7 @@
 //! Envelopes that other programs verify and make, and the rotation of keys that they carry.
 #![cfg(unix)]
 
+mod confusion;
 mod remembered;
 mod rotation;
 

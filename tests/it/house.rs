@@ -183,6 +183,17 @@ fn operations_touch_no_file_clock_or_network() {
 }
 
 #[test]
+fn no_operation_reads_a_clock() {
+    for source in files("src/operation", "rs") {
+        for line in source.code() {
+            for clock in ["Instant::now", "SystemTime::now", "thread::sleep"] {
+                assert!(!line.contains(clock), "{}: {line}", source.path);
+            }
+        }
+    }
+}
+
+#[test]
 fn files_are_short_and_stand_beside_their_folder() {
     for source in ["src", "tests/it"].into_iter().flat_map(|folder| files(folder, "rs")) {
         let lines = source.text.lines().count();

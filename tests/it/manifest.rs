@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -15,6 +15,7 @@ use crate::harness::{Bench, ISSUED, Outcome, example, feed};
 
 mod exported;
 mod hostile;
+mod shown;
 mod subjects;
 mod tools;
 mod unstable;

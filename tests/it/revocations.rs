@@ -1,6 +1,10 @@
 //! `mint revocations`, and `verify` with a list and a memory.
 
 use insta::assert_snapshot;
+use mintage::Revocations;
+use mintage::dsse::{Envelope, Kind};
+use mintage::key::file::KeyFile;
+use mintage::time::Timestamp;
 
 use crate::harness::{Bench, Outcome, example};
 
@@ -122,6 +126,58 @@ fn a_list_by_a_stranger_is_refused_by_verifier_and_vendor() {
     let refused = bench.verify_with("lic-1.lic", &["--revocations", "ci.json"]);
     assert!(refused.stderr().contains("error[bad-signature]"), "{refused}");
     assert_eq!(bench.list(&["--previous", "ci.json"]).status, Some(3));
+}
+
+/// Rollback, fork, freeze, fast-forward and its recovery, another vendor's list, a list cut short: each has its code, and
+/// none that is refused leaves a trace.
+#[test]
+fn each_way_to_withhold_a_withdrawal_has_its_own_answer() {
+    let bench = scene();
+    for (id, output) in [("x", "list-2.json"), ("y", "fork.json")] {
+        let minted = bench.list(&["--previous", "list-1.json", "--revoke", id, "--next-update", "never", "-o", output]);
+        assert_eq!(minted.status, Some(0), "{minted}");
+    }
+    let end = Revocations::new(
+        i64::MAX.unsigned_abs(),
+        Timestamp::parse_rfc3339("2026-06-02T00:00:00Z").unwrap(),
+        Timestamp::NEVER,
+        Vec::new(),
+    );
+    let key = |name: &str| KeyFile::parse(&std::fs::read(example(name)).unwrap()).unwrap().open(None).unwrap();
+    let signed =
+        |payload: String, name: &str| Envelope::sign(Kind::Revocations, payload.into_bytes(), &[&key(name)]).to_json();
+    bench.write("end.json", signed(end.to_payload(), "vendor.key"));
+    let beyond = end.to_payload().replace("9223372036854775807", "18446744073709551615");
+    bench.write("beyond.json", signed(beyond, "vendor.key"));
+    bench.write("other.json", signed(end.to_payload(), "ci.key"));
+    bench.write("cut.json", &bench.read("list-2.json")[..300]);
+    let verify = |list: &str, more: &[&str]| {
+        let state = ["--state", "state.json", "--revocations", list];
+        bench.verify_with("lic-1.lic", &[&state, more].concat())
+    };
+    assert_eq!(verify("list-2.json", &[]).status, Some(0));
+    let remembered = bench.read("state.json");
+    for (case, list, error) in [
+        ("rollback", "list-1.json", "error[rolled-back]"),
+        ("fork", "fork.json", "error[forked]"),
+        ("beyond any sequence", "beyond.json", "error[malformed]"),
+        ("another vendor's", "other.json", "error[bad-signature]"),
+        ("cut short", "cut.json", "error[malformed]"),
+    ] {
+        let refused = verify(list, &[]);
+        assert!(refused.stderr().contains(error) && refused.status == Some(1), "{case}: {refused}");
+        assert_eq!(bench.read("state.json"), remembered, "{case}");
+    }
+    // A list that is frozen: the newest there is, and older than it may be.
+    let frozen = verify("list-2.json", &["--max-age", "1d"]);
+    assert!(frozen.stderr().contains("error[stale]"), "{frozen}");
+    assert_eq!(bench.read("state.json"), remembered);
+    // Fast-forward with a stolen key, and the way back: a new key begins a new series.
+    assert_eq!(verify("end.json", &[]).status, Some(0));
+    assert!(verify("list-2.json", &[]).stderr().contains("error[rolled-back]"));
+    let anew = ["mint", "revocations", "--allow-readable-key", "--next-update", "never", "-o", "anew.json", "--key"];
+    assert_eq!(bench.run(anew.iter().chain(&[&*example("ci.key")])).status, Some(0));
+    assert_eq!(verify("anew.json", &["--trust", &example("ci.pub")]).status, Some(0));
 }
 
 #[test]

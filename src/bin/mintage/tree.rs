@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 
 use mintage::operation::manifest::{self, Reading};
 
+use crate::clock;
 use crate::files::UNFINISHED;
 use crate::progress::Progress;
 use crate::render::Terminal;
@@ -71,5 +72,5 @@ pub(crate) fn reading<T>(own: &Own, terminal: &Terminal, work: impl FnOnce(Readi
         manifest::Progress::Done => shown.advance(1),
     };
     let threads = available_parallelism().map_or(1, usize::from);
-    work(Reading { threads, own: &|path| own.is(path), progress: &progress })
+    work(Reading { threads, own: &|path| own.is(path), progress: &progress, clock: &clock::System })
 }

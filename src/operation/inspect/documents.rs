@@ -2,11 +2,15 @@
 
 use super::Inspection;
 use crate::dsse::{Envelope, Kind};
-use crate::json::{self, Value};
+use crate::json::{self, Members, Value, Writer};
 use crate::keyring::document::KeyringDocument;
+use crate::manifest::{FileEntry, Manifest, Scope};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::verdict::Refusal;
+
+/// How many files of a manifest are shown.
+const SHOWN_FILES: usize = 5;
 
 /// Describes a JSON document that is no license.
 pub(super) fn inspect(text: &str, now: Timestamp) -> Inspection {
@@ -20,6 +24,9 @@ pub(super) fn inspect(text: &str, now: Timestamp) -> Inspection {
             Ok(envelope) => of_envelope(&envelope, text.len(), now),
             Err(error) => Inspection::unreadable("envelope", Refusal::new(error.code(), error)),
         };
+    }
+    if let Some(envelope) = bundled(&members) {
+        return of_envelope(&envelope, text.len(), now);
     }
     let mut inspection = Inspection::new("json");
     inspection.fact("form", format!("a JSON object, {} bytes", text.len()));
@@ -57,11 +64,58 @@ fn of_envelope(envelope: &Envelope, size: usize, now: Timestamp) -> Inspection {
             Ok(list) => inspection.revocations(&list, now),
             Err(error) => inspection.refuse(Refusal::new(error.code(), error)),
         }
+    } else if envelope.payload_type() == Kind::Manifest.payload_type() {
+        inspection.kind = "manifest";
+        match Manifest::parse(payload) {
+            Ok(manifest) => inspection.manifest(&manifest, now),
+            Err(error) => inspection.refuse(Refusal::new(error.code(), error)),
+        }
     }
     inspection
 }
 
+/// The envelope in a Sigstore bundle, if the document is one.
+fn bundled(members: &Members<'_>) -> Option<Envelope> {
+    let (_, envelope) = members.iter().find(|(name, _)| name == "dsseEnvelope")?;
+    Envelope::parse(json::canonical(envelope).as_bytes()).ok()
+}
+
 impl Inspection {
+    fn manifest(&mut self, manifest: &Manifest, now: Timestamp) {
+        self.fact("product", manifest.product.clone());
+        self.fact("version", manifest.version.clone());
+        self.moment("made", manifest.created_at, now);
+        self.fact(
+            "scope",
+            match &manifest.scope {
+                Scope::Global => "global: every license".to_owned(),
+                Scope::Licenses(ids) => format!("license {}", ids.join(", ")),
+            },
+        );
+        let source = &manifest.source;
+        let told = [&source.provider, &source.repository, &source.commit, &source.run_url];
+        let told: Vec<&str> = told.into_iter().flatten().map(String::as_str).collect();
+        self.fact("source", if told.is_empty() { "made by hand".to_owned() } else { told.join(" ") });
+        for pattern in &manifest.walk.excludes {
+            self.fact("excludes", pattern.clone());
+        }
+        let bytes = manifest.files.iter().fold(0_u64, |sum, file| sum.saturating_add(file.facts.size));
+        self.fact("files", format!("{}, {bytes} bytes", manifest.files.len()));
+        for FileEntry { path, facts } in manifest.files.iter().take(SHOWN_FILES) {
+            let identity = facts.identity.as_ref().map(|identity| format!(", {identity}")).unwrap_or_default();
+            self.fact("file", format!("{} {path}, {} bytes{identity}", facts.sha256, facts.size));
+        }
+        if manifest.files.len() > SHOWN_FILES {
+            self.fact("file", format!("and {} more", manifest.files.len() - SHOWN_FILES));
+        }
+        if !manifest.links.is_empty() {
+            self.fact("links", manifest.links.len().to_string());
+        }
+        let mut out = Writer::default();
+        manifest.write_summary(&mut out);
+        self.member("manifest", out.finish());
+    }
+
     fn keyring(&mut self, document: &KeyringDocument, now: Timestamp) {
         self.fact("sequence", document.sequence.to_string());
         self.moment("issued", document.issued_at, now);

@@ -21,7 +21,7 @@ pub(super) struct Stamp {
     pub(super) size: u64,
     modified: Option<SystemTime>,
     /// The modification time can be set back; this cannot.
-    changed: Option<SystemTime>,
+    pub(super) changed: Option<SystemTime>,
     place: (u64, u64),
 }
 
@@ -39,9 +39,7 @@ impl Stamp {
 
     /// Whether the file changed so recently that a change in this moment could leave the stamp as it is: the clock of a
     /// file system ticks slowly.
-    pub(super) fn is_fresh(&self, tick: Duration) -> bool {
-        #[expect(clippy::disallowed_methods, reason = "held against a time that the file system took from this clock")]
-        let now = SystemTime::now();
+    pub(super) fn is_fresh(&self, now: SystemTime, tick: Duration) -> bool {
         // A time in the future comes from another clock, of which nothing is known.
         self.changed.is_none_or(|changed| now.duration_since(changed).is_ok_and(|age| age < tick))
     }

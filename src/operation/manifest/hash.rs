@@ -100,8 +100,9 @@ impl Hasher<'_> {
         for _ in 0..TRIES {
             let file = folder.file(name)?;
             let before = Stamp::of(&file)?.ok_or(HashFault::NotAFile)?;
-            if before.is_fresh(TICK) {
-                thread::sleep(TICK);
+            let clock = self.reading.clock;
+            if before.is_fresh(clock.now(), TICK) {
+                clock.wait(TICK);
                 if Stamp::of(&file)? != Some(before) {
                     continue;
                 }
@@ -222,5 +223,46 @@ impl HashFault {
 impl From<io::Error> for HashFault {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Mutex;
+    use std::time::SystemTime;
+
+    use super::super::Clock;
+    use super::*;
+
+    /// A clock that stands `ahead` of the file's time, and writes down what it was asked to wait.
+    struct Still {
+        now: SystemTime,
+        waited: Mutex<Vec<Duration>>,
+    }
+
+    impl Clock for Still {
+        fn now(&self) -> SystemTime {
+            self.now
+        }
+
+        fn wait(&self, time: Duration) {
+            self.waited.lock().unwrap().push(time);
+        }
+    }
+
+    #[test]
+    fn only_a_file_that_changed_within_a_tick_is_waited_for() {
+        // Any file will do; nobody writes this one while the test runs.
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let changed = Stamp::of(&File::open(root.join("Cargo.toml")).unwrap()).unwrap().unwrap().changed.unwrap();
+        for (age, waits) in [(Duration::ZERO, 1), (TICK / 2, 1), (TICK, 0), (Duration::from_secs(9), 0)] {
+            let clock = Still { now: changed + age, waited: Mutex::default() };
+            let reading = Reading { threads: 1, own: &|_| false, progress: &|_| {}, clock: &clock };
+            let folder = Folder::open(root).unwrap();
+            let read = read_all(&folder, &[TreePath::new("Cargo.toml").unwrap()], reading);
+            assert!(read[0].is_ok());
+            assert_eq!(*clock.waited.lock().unwrap(), vec![TICK; waits], "{age:?}");
+        }
     }
 }

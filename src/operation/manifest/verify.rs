@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::hash::{self, HashFault};
+use super::twins::{Twins, clashes, twins};
 use super::verdict::TreeVerdict;
 use super::walk::{self, EntryKind};
 use super::{Patterns, Reading, TreeFault};
@@ -170,12 +171,12 @@ fn judge_files(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
     });
     by_reason(faults).into_iter().for_each(|refusal| verdict.fail("folder", refusal));
     let comparison = compare(manifest, found, ignored);
-    let clashes = manifest.case_clashes();
-    verdict.warnings.extend(
-        clashes
-            .iter()
-            .map(|(one, two)| format!("`{one}` and `{two}` differ by case alone; some systems take them for one")),
-    );
+    verdict.warnings.extend(clashes(manifest).iter().map(ToString::to_string));
+    if let Some(Twins { one, other, differ_by }) = twins(&comparison) {
+        verdict
+            .warnings
+            .push(format!("`{one}` is missing and `{other}` is extra: a tool changed the {differ_by} of names"));
+    }
     verdict.judge(comparison, tree.extras);
 }
 

@@ -1,5 +1,8 @@
 //! Manifests that a trusted key signed and that are hostile all the same: nothing is opened outside of the tree.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 /// Signs a statement with one text exchanged for another, its subject made right where it can be.
@@ -38,10 +41,19 @@ fn hostile_paths_are_refused_before_anything_is_opened() {
         "c:/secret",
         "bin/tool\\u0000",
         "\\u0000",
-    ] {
+        "\\u002e\\u002e/secret",
+        "\\u002fetc/passwd",
+    ]
+    .map(|path| format!("\"path\":\"{path}\""))
+    .into_iter()
+    // What is not UTF-8 stands in base64, and leads out no more than the rest does.
+    .chain(
+        [&b"/\xff"[..], b"../\xff", b"\xff/../../x", b"c:\xff", b"\\\xff", b"\xff/", b"\xff\0", b"../secret", b""]
+            .map(|path| format!("\"pathB64\":\"{}\"", STANDARD.encode(path))),
+    ) {
         let bench = scene();
         bench.minted(&[]);
-        forge(&bench, "\"path\":\"bin/tool\"", &format!("\"path\":\"{path}\""));
+        forge(&bench, "\"path\":\"bin/tool\"", &path);
         // A folder that cannot be read would be the reason if it were looked at.
         fs::remove_dir_all(bench.path("app")).unwrap();
         let refused = bench.verified(&[]);
@@ -127,6 +139,36 @@ fn a_folder_exchanged_for_a_link_is_not_entered() {
     assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["manifest-mismatch"]), "{refused}");
     assert!(refused.stdout().contains("MISSING     lib/core.so"), "{refused}");
     assert_eq!(bench.verified(&["--allow-extra"]).status, Some(1));
+}
+
+#[test]
+fn links_in_a_circle_and_to_themselves_are_listed_and_never_followed() {
+    let bench = scene();
+    symlink("there", bench.path("app/here")).unwrap();
+    symlink("here", bench.path("app/there")).unwrap();
+    symlink("self", bench.path("app/self")).unwrap();
+    symlink("../lib", bench.path("app/lib/again")).unwrap();
+    let refused = bench.manifest(&[]);
+    assert_eq!((refused.status, codes(&refused)), (Some(3), vec!["not-a-file"; 4]), "{refused}");
+    bench.minted(&["--symlinks", "record"]);
+    let verified = bench.verified(&[]);
+    assert!(verified.stdout().contains("7 checked"), "{verified}");
+}
+
+#[test]
+fn a_folder_that_cannot_be_read_is_named_and_no_manifest_written() {
+    let bench = scene();
+    bench.minted(&[]);
+    fs::set_permissions(bench.path("app/lib"), fs::Permissions::from_mode(0o000)).unwrap();
+    // Root reads everything; then the system has nothing to refuse.
+    if fs::read_dir(bench.path("app/lib")).is_err() {
+        let refused = bench.manifest(&["-o", "n.json"]);
+        assert_eq!((refused.status, codes(&refused)), (Some(3), vec!["file-unreadable"]), "{refused}");
+        assert!(refused.stderr().contains("the folder `lib`") && !bench.path("n.json").exists(), "{refused}");
+        let verified = bench.verified(&[]);
+        assert_ne!(verified.status, Some(0), "{verified}");
+    }
+    fs::set_permissions(bench.path("app/lib"), fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::Code;
 use mintage::operation::inspect::inspect;
+use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::time::Timestamp;
 use zeroize::Zeroizing;
 
@@ -13,8 +14,8 @@ use crate::failure::Failure;
 use crate::render::Terminal;
 use crate::{clock, files, process, prompt};
 
-/// The largest text that is inspected, in bytes.
-const MAX_BYTES: usize = 64 << 20;
+/// The largest text that is inspected, in bytes: no document may be larger.
+const MAX_BYTES: usize = MAX_REVOCATIONS_BYTES;
 
 const NOT_VERIFIED: &str = "NOT VERIFIED: this is what the text claims; nothing has been checked";
 

@@ -6,10 +6,12 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 use mintage::code::{Code, Exit};
 use mintage::dsse::{Envelope, Kind};
+use mintage::json::Writer;
 use mintage::manifest::export::sigstore_bundle;
 use mintage::manifest::{BuildSource, MAX_MANIFEST_BYTES, Manifest, Scope, Symlinks, Walk};
-use mintage::operation::manifest::{Patterns, TreeFault, build, ci};
+use mintage::operation::manifest::{Patterns, TreeFault, build, ci, clashes};
 use mintage::time::Timestamp;
+use mintage::verdict::Refusal;
 
 use crate::clock;
 use crate::failure::Failure;
@@ -100,11 +102,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let own = arguments.output.file().map(|path| Own::output(path, &arguments.folder)).unwrap_or_default();
     let manifest = match tree::reading(&own, terminal, |reading| build(&arguments.folder, blank, reading)) {
         Ok(manifest) => manifest,
-        Err(faults) => return Ok(refuse(&faults, terminal)),
+        Err(faults) => return refuse(&faults, terminal),
     };
-    for (one, two) in manifest.case_clashes() {
-        terminal.warning(&format!("`{one}` and `{two}` differ by case alone; some systems take them for one"));
-    }
+    clashes(&manifest).iter().for_each(|twins| terminal.warning(&twins.to_string()));
     let envelope = key.as_ref().map(|key| {
         let payload = manifest.to_payload().into_bytes();
         Envelope::sign(Kind::Manifest, payload, &[key])
@@ -205,7 +205,27 @@ fn announce(manifest: &Manifest, terminal: &Terminal) {
     }
 }
 
-fn refuse(faults: &[TreeFault], terminal: &Terminal) -> ExitCode {
+/// Tells people the first faults and programs all of them.
+fn refuse(faults: &[TreeFault], terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let mut hints: Vec<&str> = faults.iter().map(|fault| fault.code().hint()).collect();
+    hints.sort_unstable();
+    hints.dedup();
+    if terminal.json {
+        let message = faults.first().map(ToString::to_string).unwrap_or_default();
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("code").string(faults.first().map_or("internal", |fault| fault.code().as_str()));
+        out.name("error").string(&message);
+        out.name("hints").begin_array();
+        hints.iter().for_each(|hint| out.string(hint));
+        out.end_array();
+        out.name("message").string(&message);
+        out.name("refusals").begin_array();
+        faults.iter().for_each(|fault| Refusal::new(fault.code(), fault).write(&mut out));
+        out.end_array();
+        out.end_object();
+        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+    }
     for fault in faults.iter().take(SHOWN_FAULTS) {
         terminal.error(Some(fault.code()), &fault.to_string(), &[]);
     }
@@ -213,10 +233,7 @@ fn refuse(faults: &[TreeFault], terminal: &Terminal) -> ExitCode {
     if more > 0 {
         terminal.note(&format!("and {more} more"));
     }
-    let mut hints: Vec<&str> = faults.iter().map(|fault| fault.code().hint()).collect();
-    hints.sort_unstable();
-    hints.dedup();
     let exit = faults.iter().map(|fault| fault.code().exit()).min().unwrap_or(Exit::Unable);
     hints.iter().for_each(|hint| terminal.note(&format!("hint: {hint}")));
-    ExitCode::from(exit.status())
+    Ok(ExitCode::from(exit.status()))
 }

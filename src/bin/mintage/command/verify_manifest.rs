@@ -99,9 +99,6 @@ pub(crate) fn answer(verdict: &TreeVerdict, output: &Output, terminal: &Terminal
         people(verdict, output, terminal)?;
     }
     verdict.warnings.iter().for_each(|warning| terminal.warning(warning));
-    if let Some((missing, extra)) = verdict.comparison.as_ref().and_then(Comparison::case_twins) {
-        terminal.warning(&format!("`{missing}` is missing and `{extra}` is extra: a tool changed the case of names"));
-    }
     for refusal in &verdict.refusals {
         terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
     }
