@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use sha2::{Digest, Sha256};
 
 use super::draft::Draft;
-use super::mint::{self, MintError, Moment};
+use super::mint::{self, Form, MintError, Moment};
 use super::ordered::in_order;
 use super::plans::Plans;
 use super::rows::{Row, RowError};
@@ -77,6 +77,7 @@ pub fn check(
     rows: Vec<Result<Row, RowError>>,
     base: &Draft,
     plans: Option<&Plans>,
+    form: Form,
     done: &[Done],
     mut moment: impl FnMut() -> Moment,
 ) -> Result<Vec<Pending>, Vec<RowFault>> {
@@ -102,7 +103,8 @@ pub fn check(
             }
             continue;
         }
-        match mint::license(row.draft.over(base), plans, &moment()) {
+        let license = mint::license(row.draft.over(base), plans, &moment());
+        match license.and_then(|license| mint::check_length(&license, form).map(|()| license)) {
             Err(error) => fault(in_a_row(&error), error.to_string()),
             Ok(license) => match taken.insert(license.license_id.clone(), number) {
                 Some(other) => fault(Code::Malformed, format!("row {other} has the same `licenseId`")),
@@ -169,16 +171,6 @@ pub fn sign<E: From<MintError> + Send>(
         let (lines, count) = result?;
         sink(lines, count)
     })
-}
-
-/// Returns what a dry run shows for a license: the row, and the claims that would be signed.
-pub fn dry_line(pending: &Pending) -> String {
-    let mut out = Writer::default();
-    out.begin_object();
-    pending.license.write_readable(out.name("license"));
-    out.name("row").integer(pending.row.into());
-    out.end_object();
-    out.finish()
 }
 
 fn write_line(out: &mut Writer, pending: &Pending, token: &Token) {

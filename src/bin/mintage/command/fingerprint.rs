@@ -85,7 +85,7 @@ fn exact(value: &str, arguments: &Arguments, terminal: &Terminal) -> anyhow::Res
         let message = "an exact fingerprint has no components, product, profile or salt";
         return Err(Failure::new(Code::Usage, message).hint("leave out either --fingerprint-value or the rest").into());
     }
-    let text = machine::exact(Some(value))?.unwrap_or_default();
+    let text = machine::exact(Some(value), terminal)?.unwrap_or_default();
     let fingerprint = Fingerprint::exact(&text, "fingerprint").map_err(|_| {
         let message = format!("--fingerprint-value is `{text}`, which cannot be compared byte for byte");
         Failure::new(Code::Usage, message).hint("give 1 to 1024 bytes without control characters or outer white space")

@@ -10,11 +10,12 @@ use mintage::code::{Code, Exit};
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::ledger::Ledger;
+use mintage::license::License;
 use mintage::operation::batch::{self, Done, Pending, RowFault, Signing};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
 use mintage::operation::mint::Moment;
-use mintage::operation::rows::{self, RowFormat};
+use mintage::operation::rows::{self, RowError, RowFormat};
 use mintage::token::Token;
 
 use crate::book::stamp;
@@ -22,8 +23,8 @@ use crate::command::mint::{Arguments, Minting};
 use crate::failure::Failure;
 use crate::files;
 use crate::journal::{Journal, TornLine};
-use crate::random;
 use crate::render::Terminal;
+use crate::{machine, random};
 
 /// The largest batch, in bytes; every row is held until all have been checked.
 const MAX_BATCH_BYTES: usize = 1 << 30;
@@ -53,7 +54,10 @@ pub(crate) fn run(
         let message = format!("--id {id} would name every license of the batch");
         return Err(Failure::new(Code::Usage, message).hint("give ids in a column `licenseId`").into());
     }
-    let rows = rows::read(&files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?, format);
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let file =
+        |name: &str| machine::text_of_file(&beside.join(name)).map_err(|error| RowError::File(format!("{error:#}")));
+    let rows = rows::read(&files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?, format, &file);
     let total = rows.len();
     if total == 0 {
         let message = format!("`{}` holds no rows", path.display());
@@ -76,13 +80,15 @@ pub(crate) fn run(
     let ids = (0..total).map(|_| random::license_id()).collect::<Result<Vec<_>, _>>()?;
     let mut ids = ids.into_iter();
     let moment = || Moment { now: minting.now, fresh_id: ids.next().unwrap_or_default() };
-    let pending = match batch::check(rows, &minting.base, minting.plans.as_ref(), &done, moment) {
+    let pending = match batch::check(rows, &minting.base, minting.plans.as_ref(), minting.form(), &done, moment) {
         Ok(pending) => pending,
         Err(faults) => return Ok(refuse(&faults, total, terminal)),
     };
     if arguments.dry_run {
-        for pending in &pending {
-            terminal.data(format!("{}\n", batch::dry_line(pending)).as_bytes())?;
+        let kid = arguments.kid()?;
+        for pending in pending.iter().cloned() {
+            let license = License { kid, ..pending.license };
+            terminal.data(format!("{}\n", license.to_payload()).as_bytes())?;
         }
         terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
         return Ok(ExitCode::SUCCESS);

@@ -41,6 +41,9 @@ const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 ///
 /// Without DOC the license is MINTAGE_LICENSE (the text), else the file MINTAGE_LICENSE_FILE, else ./license.lic: the
 /// first that exists is the one judged.
+///
+/// WHEN is RFC 3339, a date (the end of that UTC day), a span from now such as 90d, 12h or 2w, or `never`. What names a
+/// file must be one: a pipe is given as `-`, or as the shell's `<(…)`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// License or manifest file, `-` for standard input, or the license itself
@@ -48,19 +51,19 @@ pub(crate) struct Arguments {
     document: Option<String>,
     #[command(flatten)]
     trust: Trust,
-    /// The tenant that runs the product
+    /// Refuse a license that is for another tenant than this
     #[arg(long)]
     tenant: Option<String>,
-    /// The product that runs
+    /// Refuse a license that is for another product than this
     #[arg(long)]
     product: Option<String>,
-    /// A feature about to be used; repeatable
+    /// Refuse a license that does not grant this feature; repeatable
     #[arg(long, value_name = "NAME")]
     feature: Vec<String>,
-    /// Current use of a limit; repeatable
+    /// Refuse a license whose limit KEY is less than the N in use; repeatable
     #[arg(long, value_name = "KEY=N", value_parser = crate::command::mint::limit)]
     usage: Vec<(String, u64)>,
-    /// When the running build was made
+    /// Refuse a license whose maintenance ended before the running build was made
     #[arg(long, value_name = "WHEN")]
     build_date: Option<String>,
     /// Judge as of another time than now
@@ -76,7 +79,7 @@ pub(crate) struct Arguments {
     /// older ones
     #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
     state: Option<PathBuf>,
-    /// JSON object of the default tier's limits
+    /// Limits of the default tier, which hold where no license in force sets them: a JSON object such as {"max_apps":3}
     #[arg(long, value_name = "FILE")]
     defaults: Option<PathBuf>,
     /// Open a sealed license with the secret in FILE
@@ -84,7 +87,7 @@ pub(crate) struct Arguments {
     unseal: Option<PathBuf>,
     #[command(flatten)]
     machine: Machine,
-    /// Verify every line of a JSONL file: a token, or {"token":TEXT}
+    /// Verify every line of a JSONL file: a token, or {"token":TEXT}; no line at all is no yes, but exit status 3
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
     #[command(flatten)]
@@ -97,7 +100,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let mut context = arguments.context()?;
     let mut state = arguments.state.as_deref().map(read_state).transpose()?;
     context.floor = state.as_ref().and_then(|state| state.latest_seen);
-    let trusted = arguments.trusted(state.as_ref(), &mut context);
+    let trusted = arguments.trusted(state.as_ref(), &mut context, terminal);
     let admission = match (&arguments.revocations, &trusted) {
         (Some(path), Ok(trusted)) => {
             let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
@@ -114,7 +117,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         terminal.note(&format!("judged as of {}, not as of now", context.now));
     }
     if let Some(batch) = &arguments.batch {
-        context.machine = arguments.machine.whole_context()?;
+        context.machine = arguments.machine.whole_context(terminal)?;
         let against = Against { keyring: &trusted?.keyring, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
@@ -123,7 +126,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let keyring = &trusted.keyring;
         let path = arguments.build.license.as_deref();
         let found = path.map(read).transpose()?;
-        let judged = found.map(|found| judge(&found, keyring, &mut context, arguments, secret.as_ref())).transpose()?;
+        let judged = found
+            .map(|found| judge(&found, keyring, &mut context, arguments, secret.as_ref(), terminal))
+            .transpose()?;
         let license = judged.map(|verification| verification.verdict);
         let product = arguments.product.as_deref();
         let (now, floor) = (context.now, context.floor);
@@ -139,11 +144,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         return verify_manifest::answer(&verdict, &arguments.output, terminal);
     }
     verify_manifest::needs_dir(arguments.document.as_deref())?;
-    let Some(found) = find_license(arguments.document.as_deref())? else {
+    let Some(found) = find_license(arguments.document.as_deref(), terminal)? else {
         return answer(&Verification { verdict: verify::absent(&context), repairs: Vec::new() }, arguments, terminal);
     };
     let trusted = trusted?;
-    let verification = judge(&found, &trusted.keyring, &mut context, arguments, secret.as_ref())?;
+    let verification = judge(&found, &trusted.keyring, &mut context, arguments, secret.as_ref(), terminal)?;
     let verdict = &verification.verdict;
     if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
         let admission = admission.as_ref().filter(|_| is_current(verdict));
@@ -159,6 +164,7 @@ fn judge(
     context: &mut Context,
     arguments: &Arguments,
     secret: Option<&SealSecret>,
+    terminal: &Terminal,
 ) -> anyhow::Result<Verification> {
     let text = match found {
         Found::Text(text) => text,
@@ -169,7 +175,7 @@ fn judge(
         }
     };
     let bound = std::str::from_utf8(text).ok().and_then(|text| verify::unverified_fingerprint(text, secret));
-    context.machine = arguments.machine.context(bound.as_ref())?;
+    context.machine = arguments.machine.context(bound.as_ref(), terminal)?;
     Ok(verify::license_bytes(text, Against { keyring, context, secret }))
 }
 
@@ -211,7 +217,7 @@ fn remember(
     if *state == before {
         return Ok(());
     }
-    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)
+    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Update)
 }
 
 /// Reads a span such as `12h`, in seconds.
@@ -231,7 +237,7 @@ enum Found {
 }
 
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
-fn find_license(document: Option<&str>) -> Result<Option<Found>, FileError> {
+fn find_license(document: Option<&str>, terminal: &Terminal) -> Result<Option<Found>, FileError> {
     match document {
         Some("-") => return read(Path::new("-")).map(Some),
         // A token begins like no file name that anyone would choose: `{"` in base64.
@@ -242,9 +248,11 @@ fn find_license(document: Option<&str>) -> Result<Option<Found>, FileError> {
         None => {}
     }
     if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+        terminal.note("the license is the text of MINTAGE_LICENSE");
         return Ok(Some(Found::Text(text.into_encoded_bytes())));
     }
     if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
+        terminal.note(&format!("the license is `{}`, by MINTAGE_LICENSE_FILE", Path::new(&path).display()));
         return read(Path::new(&path)).map(Some);
     }
     let usual = Path::new("license.lic");
@@ -264,7 +272,13 @@ fn read(path: &Path) -> Result<Found, FileError> {
 
 impl Arguments {
     /// Gathers the trusted keys; the keyring among them is time evidence, unless another time than now is asked about.
-    fn trusted(&self, state: Option<&VerifierState>, context: &mut Context) -> anyhow::Result<Established> {
+    fn trusted(
+        &self,
+        state: Option<&VerifierState>,
+        context: &mut Context,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Established> {
+        self.trust.announce(terminal);
         let trusted = self.trust.establish()?;
         trusted.admit(state, clock::now()?)?;
         if self.at.is_none() {
@@ -307,7 +321,7 @@ fn answer(verification: &Verification, arguments: &Arguments, terminal: &Termina
         terminal.note(&format!("mended: {repair}"));
     }
     if terminal.json {
-        arguments.output.write(&format!("{}\n", verdict.to_json()), terminal)?;
+        arguments.output.write(&format!("{}\n", verification.to_json()), terminal)?;
     } else {
         people(verdict, arguments, terminal)?;
     }
