@@ -12,6 +12,7 @@ mod frame;
 mod lines;
 mod parts;
 mod printable;
+mod prose;
 mod repairs;
 #[cfg(test)]
 mod round_trip;
@@ -112,6 +113,12 @@ fn best(text: &str, grammar: Grammar) -> Result<(String, Repaired), Damage> {
             break;
         }
         let result = attempt(&glyphs, grammar, tally);
+        // Another reading might see one of them only, and that would be a choice.
+        if let Err(faults) = &result
+            && faults.iter().any(|fault| fault.kind == FaultKind::SecondToken)
+        {
+            return Err(Damage::new(faults.clone()));
+        }
         if best.as_ref().is_none_or(|best| rank(&result) < rank(best)) {
             best = Some(result);
         }
@@ -128,12 +135,33 @@ fn best(text: &str, grammar: Grammar) -> Result<(String, Repaired), Damage> {
     }
 }
 
+/// Reads a text without armor: a token, or a letter with one in it.
+fn bare(glyphs: &[Glyph], grammar: Grammar, tally: Tally) -> Result<Attempt, Vec<Fault>> {
+    let read = |glyphs: &[Glyph], mut tally: Tally| {
+        let content = parts::bare(glyphs, &mut tally);
+        let settled = parts::settle(&content, Form::Bare, grammar).map(|(text, lost)| {
+            tally.padding = lost;
+            Attempt { label: String::new(), text, tally }
+        });
+        (prose::begins_a_token(&content), settled)
+    };
+    let (is_token, whole) = read(glyphs, tally);
+    if is_token && whole.is_ok() {
+        return whole;
+    }
+    match &*prose::tokens(glyphs) {
+        [] => whole,
+        [token] => read(token, Tally { prose: true, ..tally }).1,
+        [_, second, ..] => {
+            let line = second.first().map_or(1, |glyph| glyph.line());
+            Err(vec![Fault { line, armor_line: None, kind: FaultKind::SecondToken }])
+        }
+    }
+}
+
 fn attempt(glyphs: &[Glyph], grammar: Grammar, mut tally: Tally) -> Result<Attempt, Vec<Fault>> {
     let Some(frame) = Frame::find(glyphs, grammar, &mut tally) else {
-        let content = parts::bare(glyphs, &mut tally);
-        let (text, lost) = parts::settle(&content, Form::Bare, grammar)?;
-        tally.padding = lost;
-        return Ok(Attempt { label: String::new(), text, tally });
+        return bare(glyphs, grammar, tally);
     };
     let mut faults = frame.faults;
     match lines::read(frame.body, &mut tally) {

@@ -17,6 +17,7 @@ mod macos;
 mod profile;
 mod program;
 mod reading;
+mod rule;
 mod short_id;
 #[cfg(test)]
 #[cfg(unix)]
@@ -34,11 +35,12 @@ pub use linux::{Linux, Surroundings};
 pub use macos::Macos;
 pub use profile::Profile;
 pub use reading::{Machine, Privilege, ReadOptions, Reader, Reading, ReadingState};
+pub use rule::RuleError;
 pub use short_id::short_id;
 pub use windows::Windows;
 
 use crate::code::Code;
-use crate::json::{JsonError, Value, Writer, steers};
+use crate::json::{self, JsonError, Value, Writer, steers};
 
 /// Binds a document to a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +96,21 @@ impl Fingerprint {
             Value::String(text) => Self::exact(&text, name),
             Value::Object(members) => Fp1::from_members(members).map(Self::Fp1),
             other => Err(JsonError::value(name, "a string or an fp1 object", &other).into()),
+        }
+    }
+
+    /// Reads a fingerprint as files and people hold it: an `fp1` object, the JSON string of an exact one, or its text.
+    ///
+    /// # Errors
+    /// As [`from_json`](Self::from_json) and [`exact`](Self::exact).
+    pub fn parse(text: &str, name: &str) -> Result<Self, FingerprintError> {
+        let json = text.trim();
+        if json.starts_with('{') {
+            return Self::from_json(json::parse(json.as_bytes())?, name);
+        }
+        match json::parse(json.as_bytes()) {
+            Ok(Value::String(spelled)) => Self::exact(&spelled, name),
+            _ => Self::exact(text, name),
         }
     }
 
@@ -190,6 +207,10 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_a_string_or_an_object() {
+        for text in ["null", "7"] {
+            assert_eq!(Fingerprint::parse(text, "fingerprint"), Ok(Fingerprint::Exact(text.to_owned())));
+        }
+        assert_eq!(Fingerprint::parse(" \"a\"\n", "fingerprint"), Ok(Fingerprint::Exact("a".to_owned())));
         for text in ["null", "true", "7", "[]", "1.5"] {
             let error = Fingerprint::from_json(parse(text.as_bytes()).unwrap(), "fingerprint").unwrap_err();
             assert!(

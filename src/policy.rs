@@ -143,13 +143,22 @@ impl Context {
 
 /// Runs every rule and reports every refusal, not the first.
 pub fn judge(token: &VerifiedToken, context: &Context) -> Verdict {
+    judge_with(token, context, "the license is sealed and no secret was given")
+}
+
+/// Judges a license that is still sealed after a secret was tried.
+pub fn judge_closed(token: &VerifiedToken, context: &Context) -> Verdict {
+    judge_with(token, context, "the license is sealed, and the secret that was given does not open it")
+}
+
+fn judge_with(token: &VerifiedToken, context: &Context, sealed: &'static str) -> Verdict {
     let mut findings = Findings { checks: Vec::with_capacity(12), refusals: Vec::new() };
     let kid = token.key_id().kid();
     findings.pass("signature", format!("by key {kid}"));
     let license = token.shared_license();
     match license.as_deref() {
         Some(license) => judge_license(license, context, &mut findings),
-        None => findings.fail("seal", Code::Sealed, "the license is sealed and no secret was given"),
+        None => findings.fail("seal", Code::Sealed, sealed),
     }
     let state = findings.state(license.as_deref(), context.now);
     let holding = license.as_deref().filter(|_| state.license_limits_hold());

@@ -137,20 +137,20 @@ impl Verdict {
         self.license.as_ref().map(|license| license.expires_at.since(self.as_of).div_euclid(DAY))
     }
 
-    /// Returns the verdict as canonical JSON.
-    pub fn to_json(&self) -> String {
+    /// Returns the verdict as canonical JSON; `repairs` says what was mended before the document could be read.
+    pub fn to_json(&self, repairs: &[impl fmt::Display]) -> String {
         let mut out = Writer::default();
-        self.write(&mut out, None);
+        self.write(&mut out, None, repairs);
         out.finish()
     }
 
     /// Writes the verdict on one line of a batch as a line of canonical JSON, with the line's number.
-    pub fn write_line(&self, out: &mut Writer, line: u64) {
-        self.write(out, Some(line));
+    pub fn write_line(&self, out: &mut Writer, line: u64, repairs: &[impl fmt::Display]) {
+        self.write(out, Some(line), repairs);
         out.end_line();
     }
 
-    fn write(&self, out: &mut Writer, line: Option<u64>) {
+    fn write(&self, out: &mut Writer, line: Option<u64>, repairs: &[impl fmt::Display]) {
         out.begin_object();
         out.name("asOf").plain(self.as_of);
         self.write_checks(out);
@@ -179,6 +179,12 @@ impl Verdict {
             refusal.write(out);
         }
         out.end_array();
+        // A batch says it of the few lines that it is true of.
+        if line.is_none() || !repairs.is_empty() {
+            out.name("repairs").begin_array();
+            repairs.iter().for_each(|repair| out.string(&repair.to_string()));
+            out.end_array();
+        }
         out.name("state").string(self.state.as_str());
         out.name("verdict").string(if self.is_valid() { "valid" } else { "refused" });
         out.end_object();

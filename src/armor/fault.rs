@@ -78,6 +78,8 @@ pub enum FaultKind {
     Parts(usize),
     /// Another armor begins here.
     SecondArmor,
+    /// Another token begins here.
+    SecondToken,
     /// An `=` stands before the end of a part, in this column.
     StrayPadding(usize),
     /// A part has more `=` than its length allows.
@@ -161,6 +163,9 @@ impl fmt::Display for Fault {
                 write!(f, "a token has two parts with one dot between them, and this text has {count}")
             }
             FaultKind::SecondArmor => write!(f, "a second armor begins on {place}"),
+            FaultKind::SecondToken => {
+                write!(f, "a second token begins on {place}, and which of them is meant cannot be told")
+            }
             FaultKind::StrayPadding(column) => {
                 write!(f, "{place} has `=` in column {column}, before the end of its part")
             }

@@ -134,7 +134,7 @@ fn is_check(word: &[Glyph]) -> bool {
 
 /// Whether a line has other blanks than the one before its check.
 fn has_more_blanks(line: &[Glyph]) -> bool {
-    let is_blank = |glyph: &Glyph| matches!(glyph.char, ' ' | '\t');
+    let is_blank = |glyph: &Glyph| glyph.is_plain_blank();
     let outer = [line.first(), line.last()].into_iter().flatten().any(is_blank);
     words(line).next().is_some() && (outer || line.iter().filter(|glyph| is_blank(glyph)).count() > 1)
 }

@@ -40,9 +40,8 @@ pub(super) fn bare(glyphs: &[Glyph], tally: &mut Tally) -> Vec<Glyph> {
         tally.enclosure |= !last.is_space();
         text = rest;
     }
-    let has_blanks = |line: &&[Glyph]| {
-        line.iter().any(|glyph| matches!(glyph.char, ' ' | '\t')) && !line.iter().all(|glyph| glyph.is_space())
-    };
+    let has_blanks =
+        |line: &&[Glyph]| line.iter().any(|glyph| glyph.is_plain_blank()) && !line.iter().all(|glyph| glyph.is_space());
     tally.blanks = glyphs.split(|glyph| glyph.char == '\n').filter(has_blanks).count();
     let lines = count_lines(text);
     tally.joined = if lines > 1 { lines } else { 0 };

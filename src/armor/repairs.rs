@@ -32,6 +32,8 @@ pub enum Repair {
     NoBreakSpaces(usize),
     /// Lost padding was restored from the length.
     Padding,
+    /// Text before or after the token was left out.
+    Prose,
     /// `=3D` and soft line breaks were decoded.
     QuotedPrintable,
     /// `> ` was removed from this many lines.
@@ -59,6 +61,7 @@ impl fmt::Display for Repair {
             Self::Markers => f.write_str("restored the BEGIN and END lines"),
             Self::NoBreakSpaces(count) => counted(f, "removed", count, "no-break space"),
             Self::Padding => f.write_str("restored lost `=` padding"),
+            Self::Prose => f.write_str("removed text around the token"),
             Self::QuotedPrintable => f.write_str("decoded quoted-printable"),
             Self::Quotes(lines) => counted(f, "removed `> ` quotes from", lines, "line"),
             Self::ZeroWidth(count) => counted(f, "removed", count, "zero-width character"),
@@ -82,6 +85,7 @@ pub(super) struct Tally {
     pub(super) markers: bool,
     pub(super) no_break_spaces: usize,
     pub(super) padding: usize,
+    pub(super) prose: bool,
     pub(super) quoted_printable: bool,
     pub(super) quotes: usize,
     pub(super) zero_width: usize,
@@ -102,6 +106,7 @@ impl Tally {
             when(self.quoted_printable, Repair::QuotedPrintable),
             some(self.empty_lines, Repair::EmptyLines),
             when(self.around, Repair::Around),
+            when(self.prose, Repair::Prose),
             when(self.markers, Repair::Markers),
             some(self.blanks, Repair::Blanks),
             when(self.enclosure, Repair::Enclosure),

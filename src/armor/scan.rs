@@ -16,6 +16,11 @@ impl Glyph {
         self.char.is_whitespace() && self.char != '\n'
     }
 
+    /// Whether this is a blank that is not counted by its kind.
+    pub(super) fn is_plain_blank(self) -> bool {
+        self.is_blank() && !is_no_break_space(self.char)
+    }
+
     /// Whether this is a blank or a line end.
     pub(super) fn is_space(self) -> bool {
         self.char.is_whitespace()
@@ -47,6 +52,10 @@ pub(super) fn is_invisible(char: char) -> bool {
     matches!(char, '\u{ad}' | '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}')
 }
 
+fn is_no_break_space(char: char) -> bool {
+    matches!(char, '\u{a0}' | '\u{202f}')
+}
+
 /// Reads the text: every line end is `\n`, nothing invisible is left, JSON escapes are decoded, no line is quoted.
 pub(super) fn read(text: &str, tally: &mut Tally) -> Vec<Glyph> {
     let glyphs = characters(text, tally);
@@ -76,7 +85,7 @@ fn characters(text: &str, tally: &mut Tally) -> Vec<Glyph> {
             tally.line_ends += 1;
             char = '\n';
         }
-        tally.no_break_spaces += usize::from(matches!(char, '\u{a0}' | '\u{202f}'));
+        tally.no_break_spaces += usize::from(is_no_break_space(char));
         if is_invisible(char) {
             tally.zero_width += 1;
         } else {

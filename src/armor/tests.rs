@@ -68,6 +68,8 @@ fn says_what_was_mended() {
         (format!("\u{feff}{token}"), "removed a byte order mark"),
         (format!("\"{token}\"\n"), "removed quotation marks or brackets around the text"),
         (format!("<\u{201c}{token}\u{201d}>"), "removed quotation marks or brackets around the text"),
+        (token.replacen('.', ".\u{2028}", 1), "removed blanks from 1 line"),
+        (token.replacen('.', ".\u{3000}\u{2029}", 1), "removed blanks from 1 line"),
         (armor.replace('\n', "\r\n"), "changed 9 CRLF or CR line ends"),
         (format!("Hello,\n{armor}-- \nBye\n"), "removed text around the armor"),
         (format!("Copy it from -----BEGIN MINTAGE LICENSE----- on:\n{armor}"), "removed text around the armor"),
@@ -90,6 +92,45 @@ fn says_what_was_mended() {
         let said: Vec<String> = repaired.repairs.iter().map(ToString::to_string).collect();
         assert_eq!((repaired.text, said.join(", ").as_str()), (token.clone(), repairs));
     }
+}
+
+/// A token whose payload is an object, of 120 bytes and so without padding.
+fn license() -> String {
+    let encode = |bytes: &[u8]| ::base64::Engine::encode(&::base64::engine::general_purpose::STANDARD, bytes);
+    format!("{}.{}", encode(format!("{{\"a\":\"{}\"}}", "x".repeat(112)).as_bytes()), encode(&[0xa7; 64]))
+}
+
+#[test]
+fn finds_the_one_token_in_a_letter() {
+    let token = license();
+    let wrapped =
+        token.as_bytes().chunks(70).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>().join("\n");
+    let around = "removed text around the token";
+    for (text, said) in [
+        (format!("Hello,\n\n{token}\n\n-- \nAcme Inc.\n"), format!("removed 2 empty lines, {around}")),
+        (format!("Hi Bob\n{token}\nRegards"), around.to_owned()),
+        (format!("Your license is {token}."), around.to_owned()),
+        (format!("license={token}; keep it"), around.to_owned()),
+        (format!("Hello Jo\n{}\nRegards", token.trim_end_matches('=')), format!("{around}, restored lost `=` padding")),
+        (format!("Hello,\n{wrapped}\nRegards\nJo\n"), format!("{around}, joined 4 wrapped lines")),
+        (
+            format!("> Hello,\r\n> {token}\r\n> Regards\r\n"),
+            format!("changed 3 CRLF or CR line ends, removed `> ` quotes from 3 lines, {around}"),
+        ),
+    ] {
+        let repaired = repair(&text).unwrap_or_else(|damage| panic!("{text}: {damage}"));
+        let repairs: Vec<String> = repaired.repairs.iter().map(ToString::to_string).collect();
+        assert_eq!((repaired.text, repairs.join(", ")), (token.clone(), said), "{text}");
+    }
+    for text in [format!("Hello,\n{token}\n\n{token}\n"), format!("old: {token}\nnew: {token}")] {
+        assert!(faults(&text).concat().contains("a second token begins on line"), "{text}");
+    }
+    // A part of one is none.
+    for text in [format!("Hello,\n{}\nRegards", &token[..200]), format!("Hello,\n{}\nRegards,", &token[4..])] {
+        assert!(repair(&text).is_err(), "{text}");
+    }
+    // However many seem to begin, reading ends soon.
+    assert!(repair(&"eyJ\n".repeat(32 << 10)).is_err());
 }
 
 #[test]

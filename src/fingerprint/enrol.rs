@@ -2,11 +2,12 @@
 
 use std::fmt;
 
-use super::component::{INSTANCE, Kdf, MAC, PRODUCT_UUID, is_suppliable, lookup};
-use super::digest::{Digester, MOST_VALUES};
+use super::component::{INSTANCE, Kdf, MAC, is_suppliable, lookup};
+use super::digest::Digester;
 use super::fp1::{Component, Fp1, MOST_COMPONENTS, is_product};
 use super::profile::Profile;
 use super::reading::{Reading, ReadingState};
+use super::rule::{Rule, most_digests, tells_copies};
 use crate::code::Code;
 
 /// Says how to enrol a machine.
@@ -72,8 +73,7 @@ pub(super) fn enrol_by(readings: &[Reading], enrolment: &Enrolment, table: Table
     let digester = Digester { salt: &enrolment.salt, product: &enrolment.product };
     let mut components: Vec<_> = readings.iter().filter_map(|reading| component(reading, &digester, table)).collect();
     components.sort_by(|left, right| left.name.cmp(&right.name));
-    let has = |name: &str| components.iter().any(|component| component.name == name);
-    if enrolment.profile == Profile::Vm && !components.is_empty() && !has(MAC) && !has(INSTANCE) {
+    if enrolment.profile == Profile::Vm && !components.is_empty() && !tells_copies(&components) {
         return Err(EnrolError::VmWithoutIdentity(found(readings)));
     }
     match &*components {
@@ -83,13 +83,7 @@ pub(super) fn enrol_by(readings: &[Reading], enrolment: &Enrolment, table: Table
         }
         _ => {}
     }
-    let total = components.iter().map(|component| component.weight).sum();
-    let (threshold, veto) = match enrolment.profile {
-        Profile::Host => (total / 2 + 1, Vec::new()),
-        Profile::Vm => {
-            (total, [INSTANCE, PRODUCT_UUID].into_iter().filter(|name| has(name)).map(str::to_owned).collect())
-        }
-    };
+    let Rule { threshold, total, veto } = Rule::of(enrolment.profile, &components);
     Ok(Fp1 {
         product: enrolment.product.clone(),
         salt: enrolment.salt,
@@ -129,7 +123,8 @@ fn component(reading: &Reading, digester: &Digester<'_>, table: Table) -> Option
     let ReadingState::Ok(values) = &reading.state else {
         return None;
     };
-    let values = values.iter().take(MOST_VALUES);
+    // They are sorted, so that the same are taken whenever nothing has changed.
+    let values = values.iter().take(most_digests(&reading.name));
     let mut digests: Vec<_> = values.map(|value| digester.digest(&reading.name, kdf, value)).collect();
     digests.sort_unstable();
     digests.dedup();

@@ -5,7 +5,7 @@ use super::call::{BODIES, Call, Reply};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, may, must};
 use crate::operation::mint::{self, Minted, Moment};
-use crate::operation::rows;
+use crate::operation::rows::{self, RowError};
 
 pub(super) static REQUEST: Schema = Schema {
     name: "MintRequest",
@@ -52,7 +52,8 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     let signer = call.roles.signer.as_ref();
     let signer =
         signer.ok_or_else(|| Problem::not_served("this server was started without --key, so it mints nothing"))?;
-    let draft = rows::draft(&call.body).map_err(|error| Problem::new(error.code(), &error))?;
+    let no_file = |path: &str| Err(RowError::File(format!("`@{path}`: no file of this server can be named")));
+    let draft = rows::draft(&call.body, &no_file).map_err(|error| Problem::new(error.code(), &error))?;
     let moment = Moment { now: call.now, fresh_id: app.fresh_id()? };
     let fault = |error: mint::MintError| {
         Problem::new(error.code(), &error).hint(match &error {

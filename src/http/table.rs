@@ -123,6 +123,7 @@ pub(super) static VERDICT: Schema = Schema {
         must("kind", Holds::Text, "What the document is"),
         must("license", Holds::Any, "The claims, once their signature is proved"),
         must("refusals", Holds::List(&Holds::Object(&REFUSAL)), "Every reason for a no; none means yes"),
+        must("repairs", Holds::List(&Holds::Text), "What was mended before the document could be read"),
         must("state", Holds::OneOf(&["ABSENT", "ACTIVE", "EXPIRED", "GRACE", "INVALID"]), "What it is to its holder"),
         must("verdict", Holds::OneOf(&["refused", "valid"]), "The answer"),
     ],

@@ -42,10 +42,10 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
         return Err(Problem::new(Code::NoTrustedKey, "this server was given no trusted public key"));
     }
     let against = Against { keyring: &call.roles.keyring, context: &context, secret: None };
-    let verdict = license_bytes(&document, against).verdict;
+    let verification = license_bytes(&document, against);
     let over = |limit: &&EffectiveLimit| context.usage.get(&limit.key).is_some_and(|used| *used > limit.value);
-    verdict.effective_limits.iter().filter(over).for_each(|limit| app.metrics.capped(&limit.key));
-    Ok(Reply::json(verdict.to_json()))
+    verification.verdict.effective_limits.iter().filter(over).for_each(|limit| app.metrics.capped(&limit.key));
+    Ok(Reply::json(verification.to_json()))
 }
 
 fn set(context: &mut Context, name: &str, value: Value<'_>, now: Timestamp) -> Result<(), Problem> {

@@ -6,10 +6,10 @@ use std::iter;
 use sha2::{Digest, Sha256};
 
 use super::draft::Draft;
-use super::mint::{self, MintError, Moment};
+use super::mint::{self, Form, MintError, Moment};
 use super::ordered::in_order;
 use super::plans::Plans;
-use super::rows::{self, RawRow, Row, RowError, RowFormat, Rows};
+use super::rows::{self, RawRow, ReadFile, Row, RowError, RowFormat, Rows};
 use crate::code::Code;
 use crate::id::Hex;
 use crate::json::{JsonError, Writer, parse};
@@ -72,16 +72,19 @@ pub struct Signing<'a> {
 }
 
 /// A batch whose rows are to be checked.
-#[derive(Debug)]
 pub struct Batch<'a> {
     /// The rows.
     pub text: &'a [u8],
     /// How they are written.
     pub format: RowFormat,
+    /// Reads the text of a file that a row names as `@FILE`.
+    pub file: ReadFile<'a>,
     /// What a row that leaves something out takes instead.
     pub base: &'a Draft,
     /// The vendor's plans.
     pub plans: Option<&'a Plans>,
+    /// The form of the tokens, which must not grow too long.
+    pub form: Form,
     /// Rows that were minted already; they are left out, after a check that they are still the same.
     pub done: &'a [Done],
     /// The time of issue of rows that name none.
@@ -115,7 +118,7 @@ impl Batch<'_> {
         let Rows { head, rest } = rows::split(self.text, self.format);
         let check = |chunk: Vec<(u64, RawRow<'_>)>| -> Result<Vec<_>, E> {
             let check = |(number, row): (u64, RawRow<'_>)| {
-                let row = row.read(&head);
+                let row = row.read(&head, self.file);
                 self.check_row(number, row, done.get(&number).copied(), &defaults, &fresh_id)
             };
             chunk.into_iter().map(check).collect()
@@ -170,7 +173,8 @@ impl Batch<'_> {
         }
         let draft = row.draft.over(self.base);
         let fresh_id = if draft.license_id.is_none() { fresh_id()? } else { String::new() };
-        match mint::license(draft, self.plans, &Moment { now: self.now, fresh_id }) {
+        let license = mint::license(draft, self.plans, &Moment { now: self.now, fresh_id });
+        match license.and_then(|license| mint::check_length(&license, self.form).map(|()| license)) {
             Ok(license) => Ok(Ok(Some(Pending { row: number, digest, license }))),
             Err(error) => fault(in_a_row(&error), error.to_string()),
         }
@@ -235,16 +239,6 @@ pub fn sign<E: From<MintError> + Send>(
         let (lines, count) = result?;
         sink(lines, count)
     })
-}
-
-/// Returns what a dry run shows for a license: the row, and the claims that would be signed.
-pub fn dry_line(pending: &Pending) -> String {
-    let mut out = Writer::default();
-    out.begin_object();
-    pending.license.write_readable(out.name("license"));
-    out.name("row").integer(pending.row.into());
-    out.end_object();
-    out.finish()
 }
 
 fn begin_line(out: &mut Writer, row: u64, digest: &str, license: &License) {

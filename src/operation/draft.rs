@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Weak};
 use crate::license::Activation;
 use crate::time::{TimeError, Timestamp};
 
@@ -39,6 +39,8 @@ pub struct Draft {
     pub activation: Option<Activation>,
     /// The machine it is bound to.
     pub fingerprint: Option<Fingerprint>,
+    /// Whether that machine may be known by a single component.
+    pub weak: Weak,
     /// End of maintenance.
     pub maintenance_until: Option<When>,
     /// Carried, not judged.
@@ -85,6 +87,9 @@ impl Draft {
         }
         inherit!(license_id tenant_id issued_at expires_at grace_period_days not_before label product tier features
             max_activations seats activation fingerprint maintenance_until critical plan);
+        if base.weak == Weak::Allow {
+            self.weak = Weak::Allow;
+        }
         for (key, value) in &base.limits {
             self.limits.entry(key.clone()).or_insert(*value);
         }

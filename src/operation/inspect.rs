@@ -4,6 +4,8 @@ mod claims;
 mod documents;
 mod keys;
 
+pub use documents::MAX_DOCUMENT_BYTES;
+
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 

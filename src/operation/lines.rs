@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 
 use super::ordered::in_order;
 use super::verify::{Against, read, refused, settle};
+use crate::armor::Repair;
 use crate::code::Code;
 use crate::json::{self, JsonError, Value, Writer};
 use crate::token::UnverifiedToken;
@@ -27,6 +28,8 @@ pub struct Summary {
     pub valid: u64,
     /// Lines answered no.
     pub refused: u64,
+    /// Lines that could be read only once what mail had done to them was mended.
+    pub mended: u64,
     /// How often each code was the first reason.
     pub by_code: BTreeMap<Code, u64>,
 }
@@ -56,9 +59,15 @@ pub fn verify_lines(
 }
 
 impl Summary {
+    /// Returns how many lines were judged.
+    pub fn judged(&self) -> u64 {
+        self.valid + self.refused
+    }
+
     fn add(&mut self, other: &Self) {
         self.valid += other.valid;
         self.refused += other.refused;
+        self.mended += other.mended;
         for (code, count) in &other.by_code {
             *self.by_code.entry(*code).or_default() += count;
         }
@@ -81,12 +90,13 @@ fn verify_block(block: &Block, against: Against<'_>) -> Answers {
     let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
     let (mut tokens, mut slots) = (Vec::new(), Vec::new());
     for (line, number) in lines {
-        let outcome = read_line(line).map(|token| tokens.push(token));
-        slots.push((number, outcome.err()));
+        let mut repairs = Vec::new();
+        let outcome = read_line(line, &mut repairs).map(|token| tokens.push(token));
+        slots.push((number, outcome.err(), repairs));
     }
     let mut verified = UnverifiedToken::verify_many(tokens, against.keyring).into_iter();
     let (mut out, mut summary) = (Writer::with_capacity(slots.len() * VERDICT_BYTES), Summary::default());
-    for (number, refusal) in slots {
+    for (number, refusal, repairs) in slots {
         let verdict = match (refusal, &mut verified) {
             (Some(refusal), _) => refused(refusal, against),
             (None, verified) => match verified.next() {
@@ -102,12 +112,13 @@ fn verify_block(block: &Block, against: Against<'_>) -> Answers {
                 *summary.by_code.entry(refusal.code).or_default() += 1;
             }
         }
-        verdict.write_line(&mut out, number);
+        summary.mended += u64::from(!repairs.is_empty());
+        verdict.write_line(&mut out, number, &repairs);
     }
     Answers { text: out.finish(), summary }
 }
 
-fn read_line(line: &[u8]) -> Result<UnverifiedToken, Refusal> {
+fn read_line(line: &[u8], repairs: &mut Vec<Repair>) -> Result<UnverifiedToken, Refusal> {
     let malformed = |error: &JsonError| Refusal::new(error.code(), error);
     if line.len() > MAX_LINE_BYTES {
         return Err(Refusal::new(Code::Malformed, format_args!("the line is longer than {MAX_LINE_BYTES} bytes")));
@@ -127,7 +138,7 @@ fn read_line(line: &[u8]) -> Result<UnverifiedToken, Refusal> {
             Err(_) => return Err(Refusal::new(Code::DamagedText, "the line is not UTF-8")),
         }
     };
-    read(&text, &mut Vec::new())
+    read(&text, repairs)
 }
 
 /// Cuts a stream into blocks of whole lines. Of a line that is too long only enough is kept to refuse it.
@@ -206,7 +217,7 @@ mod tests {
         let mut lines = kept.split(|byte| *byte == b'\n');
         let first = lines.next().unwrap();
         assert!(first.len() > MAX_LINE_BYTES && first.len() < 2 * MAX_LINE_BYTES);
-        assert!(read_line(first).unwrap_err().message.contains("longer than"));
+        assert!(read_line(first, &mut Vec::new()).unwrap_err().message.contains("longer than"));
         assert_eq!(lines.next(), Some(&b"next"[..]));
     }
 }

@@ -5,12 +5,13 @@ use std::fmt;
 use super::draft::{Draft, When};
 use super::plans::{PlanError, Plans};
 use crate::code::Code;
+use crate::fingerprint::{Fingerprint, RuleError, Weak};
 use crate::id::KeyId;
 use crate::json::{self, Writer, steers};
 use crate::key::SecretKey;
 use crate::ledger::license_key::LicenseKey;
 use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, tier_features};
-use crate::seal::{SealError, SealSecret, SealedLicense};
+use crate::seal::{SealError, SealSecret, SealedLicense, sealed_length};
 use crate::time::{TimeError, Timestamp};
 use crate::token::Token;
 
@@ -22,6 +23,9 @@ const CERTAINLY_SHORT: usize = 4_096;
 
 /// What signing adds to a payload: `"kid":"…",`.
 const KID_BYTES: usize = 25;
+
+/// What follows the payload in a token: a dot and 64 bytes in base64.
+const SIGNATURE_BYTES: usize = 89;
 
 /// What minting takes from outside: the time, and an id for a license that was given none.
 #[derive(Clone, Debug)]
@@ -75,16 +79,29 @@ impl Minted {
     }
 }
 
+/// How a license becomes a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Its claims as they are.
+    Open,
+    /// Its claims sealed, which takes more room.
+    Sealed,
+}
+
 /// Says why a draft is no license.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MintError {
     /// The license would end before it begins; names both times.
     EndsFirst(Timestamp, Timestamp),
+    /// The fingerprint is not one that enrolment makes.
+    Fingerprint(RuleError),
     /// More days of grace than allowed.
     Grace(u64),
-    /// A claim that every license has is missing.
-    Missing(&'static str),
+    /// Claims that every license has are missing.
+    Missing(Vec<&'static str>),
+    /// A plan was named, and no plans were given.
+    NoPlans,
     /// The plans do not allow it.
     Plan(PlanError),
     /// The license cannot be sealed.
@@ -104,16 +121,20 @@ pub enum MintError {
 pub fn license(draft: Draft, plans: Option<&Plans>, moment: &Moment) -> Result<License, MintError> {
     let draft = match plans {
         Some(plans) => plans.apply(draft).map_err(MintError::Plan)?,
-        None if draft.plan.is_some() => return Err(MintError::Missing("plans")),
+        None if draft.plan.is_some() => return Err(MintError::NoPlans),
         None => draft,
+    };
+    let required = [("tenantId", draft.tenant_id.is_none()), ("exp", draft.expires_at.is_none())];
+    let missing: Vec<_> = required.into_iter().filter_map(|(name, is_missing)| is_missing.then_some(name)).collect();
+    let (Some(tenant_id), Some(expires_at)) = (draft.tenant_id, draft.expires_at) else {
+        return Err(MintError::Missing(missing));
     };
     let at = |when: &Option<When>, name, from| match when {
         Some(when) => when.resolve(from).map(Some).map_err(|error| MintError::Time(name, error)),
         None => Ok(None),
     };
     let issued_at = at(&draft.issued_at, "iat", moment.now)?.unwrap_or(moment.now);
-    let expires_at = at(&draft.expires_at, "exp", issued_at)?.ok_or(MintError::Missing("exp"))?;
-    let tenant_id = draft.tenant_id.ok_or(MintError::Missing("tenantId"))?;
+    let expires_at = expires_at.resolve(issued_at).map_err(|error| MintError::Time("exp", error))?;
     let license_id = draft.license_id.unwrap_or_else(|| moment.fresh_id.clone());
     let mut license = License::new(license_id, tenant_id, issued_at, expires_at);
     license.not_before = at(&draft.not_before, "nbf", issued_at)?;
@@ -131,7 +152,27 @@ pub fn license(draft: Draft, plans: Option<&Plans>, moment: &Moment) -> Result<L
     license.meta = draft.meta;
     license.critical = draft.critical.unwrap_or_default();
     check(&license)?;
+    held_to_rule(license.fingerprint.as_ref(), draft.weak)?;
     Ok(license)
+}
+
+/// Checks that verifiers would read the token of a license, before it is signed.
+///
+/// # Errors
+/// `TooLong`.
+pub fn check_length(license: &License, form: Form) -> Result<(), MintError> {
+    if texts_of(license) <= CERTAINLY_SHORT {
+        return Ok(());
+    }
+    let claims = license.to_payload().len() + if license.kid.is_some() { 0 } else { KID_BYTES };
+    let payload = match form {
+        Form::Open => claims,
+        Form::Sealed => sealed_length(claims),
+    };
+    match payload.div_ceil(3) * 4 + SIGNATURE_BYTES {
+        length if length > MAX_TOKEN_BYTES => Err(MintError::TooLong(length)),
+        _ => Ok(()),
+    }
 }
 
 /// Signs a license.
@@ -175,6 +216,14 @@ fn grace(days: Option<u64>) -> Result<u16, MintError> {
     u16::try_from(days).ok().filter(|days| *days <= MAX_GRACE_DAYS).ok_or(MintError::Grace(days))
 }
 
+/// Holds a customer's document to the rule of its profile; a verifier goes by what the signed license carries.
+fn held_to_rule(fingerprint: Option<&Fingerprint>, weak: Weak) -> Result<(), MintError> {
+    match fingerprint {
+        Some(Fingerprint::Fp1(fp1)) => fp1.check_rule(weak).map_err(MintError::Fingerprint),
+        _ => Ok(()),
+    }
+}
+
 /// Checks that a license is one that a verifier will read.
 ///
 /// # Errors
@@ -197,13 +246,7 @@ pub fn check(license: &License) -> Result<(), MintError> {
     let all = [("licenseId", license.license_id.as_str()), ("tenantId", license.tenant_id.as_str())];
     let mut texts = all.into_iter().chain(optional).chain(features).chain(limits).chain(meta);
     texts.try_for_each(|(name, text)| check_text(name, text))?;
-    if texts_of(license) > CERTAINLY_SHORT {
-        // Two parts of base64, the `kid` that signing adds among the first.
-        let length = (license.to_payload().len() + KID_BYTES).div_ceil(3) * 4 + 89;
-        if length > MAX_TOKEN_BYTES {
-            return Err(MintError::TooLong(length));
-        }
-    }
+    check_length(license, Form::Open)?;
     if license.critical.is_empty() {
         return Ok(());
     }
@@ -246,6 +289,7 @@ impl MintError {
     /// Returns the code this fault is reported under.
     pub fn code(&self) -> Code {
         match self {
+            Self::Fingerprint(_) => Code::WeakFingerprint,
             Self::Plan(error) => error.code(),
             Self::Seal(_) => Code::BadKey,
             _ => Code::Usage,
@@ -259,11 +303,15 @@ impl fmt::Display for MintError {
             Self::EndsFirst(start, end) => {
                 write!(f, "the license would begin at {start} and end before that, at {end}")
             }
+            Self::Fingerprint(error) => error.fmt(f),
             Self::Grace(days) => {
                 write!(f, "{days} days of grace were asked for, and at most {MAX_GRACE_DAYS} are allowed")
             }
-            Self::Missing("plans") => f.write_str("a plan was named, and no file of plans"),
-            Self::Missing(name) => write!(f, "the license needs `{name}`"),
+            Self::Missing(names) => {
+                let names: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                write!(f, "the license needs {}", names.join(" and "))
+            }
+            Self::NoPlans => f.write_str("a plan was named, and no file of plans"),
             Self::Plan(error) => error.fmt(f),
             Self::Seal(error) => error.fmt(f),
             Self::Text(name, fault) => write!(f, "`{name}` {fault}"),
@@ -306,6 +354,24 @@ mod tests {
         assert_eq!(plain.features, Some(vec!["api.validate".to_owned()]));
         draft.features = Some(vec!["reports".to_owned()]);
         assert_eq!(license(draft, None, &moment()).unwrap().features, Some(vec!["reports".to_owned()]));
+    }
+
+    #[test]
+    fn the_length_of_a_token_is_known_before_it_is_signed() {
+        let (key, secret) = (SecretKey::from_seed(&[1; 32]), SealSecret::new(vec![7; 32]).unwrap());
+        let mut draft = draft();
+        for values in 0..60 {
+            draft.meta.insert(format!("k{values}"), "v".repeat(1_000 + values));
+            let Ok(license) = license(draft.clone(), None, &moment()) else { break };
+            let tokens = [
+                (Form::Open, token(license.clone(), &key)),
+                (Form::Sealed, sealed_token(license.clone(), &key, &secret, &[3; 12])),
+            ];
+            for (form, token) in tokens {
+                assert_eq!(check_length(&license, form), token.map(drop), "{form:?} {values}");
+            }
+        }
+        assert!(draft.meta.len() > 45 && draft.meta.len() < 60);
     }
 
     #[test]

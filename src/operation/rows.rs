@@ -1,5 +1,6 @@
 //! The rows of `mint --batch`: CSV or JSONL becomes drafts, columns named as the claims.
 
+use std::borrow::Cow;
 use std::{fmt, iter};
 
 use csv::StringRecord;
@@ -9,7 +10,7 @@ use super::draft::{Draft, When};
 use crate::code::Code;
 use crate::fingerprint::{Fingerprint, FingerprintError};
 use crate::id::Hex;
-use crate::json::{self, JsonError, Value};
+use crate::json::{self, JsonError, Value, Writer};
 use crate::license::Activation;
 use crate::time::{TimeError, Timestamp};
 
@@ -28,7 +29,7 @@ pub enum RowFormat {
 pub struct Row {
     /// The claims asked for.
     pub draft: Draft,
-    /// The first 16 hex digits of SHA-256 over the row's text.
+    /// The first 16 hex digits of SHA-256 over the row's text, and over the fingerprint it names.
     pub digest: String,
 }
 
@@ -40,6 +41,8 @@ pub enum RowError {
     Column(String),
     /// The record is not CSV, or has another number of fields than the head.
     Csv(String),
+    /// A file that the row names cannot be read; says which and why.
+    File(String),
     /// The fingerprint is refused.
     Fingerprint(FingerprintError),
     /// The line is not the JSON that is expected.
@@ -52,6 +55,9 @@ pub enum RowError {
 
 const TIMES: [&str; 6] = ["exp", "expiresAt", "iat", "issuedAt", "maintenanceUntil", "nbf"];
 const COUNTS: [&str; 3] = ["gracePeriodDays", "maxActivations", "seats"];
+
+/// Reads the text of a file that a row names as `@FILE`.
+pub type ReadFile<'a> = &'a (dyn Fn(&str) -> Result<String, RowError> + Sync);
 
 /// Rows that have been told apart and not read yet.
 pub(super) struct Rows<'a> {
@@ -68,9 +74,9 @@ pub(super) enum RawRow<'a> {
 }
 
 /// Reads every row; a row at fault does not hide the others.
-pub fn read(text: &[u8], format: RowFormat) -> Vec<Result<Row, RowError>> {
+pub fn read(text: &[u8], format: RowFormat, file: ReadFile<'_>) -> Vec<Result<Row, RowError>> {
     let Rows { head, rest } = split(text, format);
-    rest.map(|row| row.read(&head)).collect()
+    rest.map(|row| row.read(&head, file)).collect()
 }
 
 /// Tells the rows of a text apart.
@@ -104,18 +110,18 @@ fn split_csv(text: &[u8]) -> Rows<'_> {
 
 impl RawRow<'_> {
     /// Reads what the row asks for.
-    pub(super) fn read(self, head: &StringRecord) -> Result<Row, RowError> {
+    pub(super) fn read(self, head: &StringRecord, file: ReadFile<'_>) -> Result<Row, RowError> {
         match self {
             Self::Fault(error) => Err(error),
-            Self::Line(line) => Ok(Row { draft: draft(line)?, digest: digest([line]) }),
+            Self::Line(line) => Ok(Row::new(draft(line, file)?, [line])),
             Self::Record(record) => {
                 let mut draft = Draft::default();
                 for (column, field) in head.iter().zip(&record) {
                     let value = if field.is_empty() { None } else { Some(typed(column, field)?) };
                     // An empty field says nothing, but its column must be one that exists.
-                    set(&mut draft, column, value)?;
+                    set(&mut draft, column, value, file)?;
                 }
-                Ok(Row { draft, digest: digest(record.iter().map(str::as_bytes)) })
+                Ok(Row::new(draft, record.iter().map(str::as_bytes)))
             }
         }
     }
@@ -125,16 +131,16 @@ impl RawRow<'_> {
 ///
 /// # Errors
 /// [`RowError`] names the first member at fault.
-pub fn draft(line: &[u8]) -> Result<Draft, RowError> {
+pub fn draft(line: &[u8], file: ReadFile<'_>) -> Result<Draft, RowError> {
     let mut draft = Draft::default();
     for (name, value) in json::parse(line)?.into_object("row")? {
         match (name.as_ref(), value) {
             (name @ ("limits" | "meta"), value) => {
                 for (key, value) in value.into_object(name)? {
-                    set(&mut draft, &format!("{name}.{key}"), Some(value))?;
+                    set(&mut draft, &format!("{name}.{key}"), Some(value), file)?;
                 }
             }
-            (name, value) => set(&mut draft, name, Some(value))?,
+            (name, value) => set(&mut draft, name, Some(value), file)?,
         }
     }
     Ok(draft)
@@ -156,7 +162,7 @@ fn typed<'a>(column: &str, field: &'a str) -> Result<Value<'a>, RowError> {
 }
 
 /// Puts a member into a draft; without a value only its name is checked.
-fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>) -> Result<(), RowError> {
+fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>, file: ReadFile<'_>) -> Result<(), RowError> {
     let twice = || RowError::Json(JsonError::Duplicate(name.to_owned()));
     macro_rules! put {
         ($member:ident, $read:expr) => {
@@ -168,7 +174,7 @@ fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>) -> Result<(), Ro
             }
         };
     }
-    let text = |value: Value<'_>| value.into_string(name).map(std::borrow::Cow::into_owned);
+    let text = |value: Value<'_>| value.into_string(name).map(Cow::into_owned);
     let count = |value: Value<'_>| value.into_count(name);
     let strings = |value: Value<'_>| -> Result<Vec<String>, JsonError> {
         value.into_array(name)?.into_iter().map(text).collect()
@@ -190,7 +196,7 @@ fn set(draft: &mut Draft, name: &str, value: Option<Value<'_>>) -> Result<(), Ro
         "nbf" => put!(not_before, |value| when(name, value)),
         "maintenanceUntil" => put!(maintenance_until, |value| when(name, value)),
         "activation" => put!(activation, |value| activation(name, value)),
-        "fingerprint" => put!(fingerprint, |value| Fingerprint::from_json(value, name)),
+        "fingerprint" => put!(fingerprint, |value| fingerprint(name, value, file)),
         other => match (other.split_once('.'), value) {
             (Some(("limits", key)), Some(value)) => {
                 if draft.limits.insert(key.to_owned(), value.into_count(name)?).is_some() {
@@ -220,11 +226,35 @@ fn when(name: &str, value: Value<'_>) -> Result<When, RowError> {
     }
 }
 
+/// Reads a fingerprint as `--fingerprint` takes it: an exact text, an `fp1` object, or `@FILE` with either.
+fn fingerprint(name: &str, value: Value<'_>, file: ReadFile<'_>) -> Result<Fingerprint, RowError> {
+    let Value::String(text) = &value else {
+        return Ok(Fingerprint::from_json(value, name)?);
+    };
+    let text = match text.strip_prefix('@') {
+        Some(path) => Cow::Owned(file(path)?),
+        None => Cow::Borrowed(&**text),
+    };
+    Ok(Fingerprint::parse(&text, name)?)
+}
+
 fn activation(name: &str, value: Value<'_>) -> Result<Activation, JsonError> {
     match value {
         Value::String(text) if text == "none" => Ok(Activation::None),
         Value::String(text) if text == "proof" => Ok(Activation::Proof),
         other => Err(JsonError::value(name, "`none` or `proof`", &other)),
+    }
+}
+
+impl Row {
+    fn new<'a>(draft: Draft, text: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        let mut digest = digest(text);
+        if let Some(fingerprint) = &draft.fingerprint {
+            let mut out = Writer::default();
+            fingerprint.write(&mut out);
+            digest = self::digest([digest.as_bytes(), out.finish().as_bytes()]);
+        }
+        Self { draft, digest }
     }
 }
 
@@ -241,6 +271,7 @@ impl RowError {
     /// Returns the code this fault is reported under.
     pub fn code(&self) -> Code {
         match self {
+            Self::File(_) => Code::FileUnreadable,
             Self::Fingerprint(error) => error.code(),
             Self::Json(error) => error.code(),
             _ => Code::Malformed,
@@ -276,7 +307,7 @@ impl fmt::Display for RowError {
                     name.escape_debug()
                 )
             }
-            Self::Csv(reason) => f.write_str(reason),
+            Self::Csv(reason) | Self::File(reason) => f.write_str(reason),
             Self::Fingerprint(error) => error.fmt(f),
             Self::Json(error) => error.fmt(f),
             Self::Number(column, field) => {
@@ -293,29 +324,33 @@ impl std::error::Error for RowError {}
 mod tests {
     use super::*;
 
+    fn rows(text: &[u8], format: RowFormat) -> Vec<Result<Row, RowError>> {
+        read(text, format, &|path| Err(RowError::File(path.to_owned())))
+    }
+
     #[test]
     fn csv_and_jsonl_ask_for_the_same() {
         let csv = "tenantId,exp,limits.max_apps,features,gracePeriodDays,meta.order,label\nacme,2027-01-01,25,reports; audit,14,A-1,\"Acme, Inc.\"\n";
         let jsonl = r#"{"tenantId":"acme","exp":"2027-01-01","limits":{"max_apps":25},"features":["reports","audit"],"gracePeriodDays":14,"meta.order":"A-1","label":"Acme, Inc."}"#;
-        let csv = read(csv.as_bytes(), RowFormat::Csv).remove(0).unwrap();
-        let jsonl = read(jsonl.as_bytes(), RowFormat::Jsonl).remove(0).unwrap();
+        let csv = rows(csv.as_bytes(), RowFormat::Csv).remove(0).unwrap();
+        let jsonl = rows(jsonl.as_bytes(), RowFormat::Jsonl).remove(0).unwrap();
         assert_eq!(csv.draft, jsonl.draft);
         assert_eq!(csv.draft.limits["max_apps"], 25);
     }
 
     #[test]
     fn a_row_at_fault_does_not_hide_the_others() {
-        let rows = read(b"tenantId,exp,seats\na,90d,1\nb,soon,1\nc,90d,many\nd,90d\ne,1893456000,\n", RowFormat::Csv);
-        let faults: Vec<_> = rows.iter().map(Result::is_err).collect();
+        let read = rows(b"tenantId,exp,seats\na,90d,1\nb,soon,1\nc,90d,many\nd,90d\ne,1893456000,\n", RowFormat::Csv);
+        let faults: Vec<_> = read.iter().map(Result::is_err).collect();
         assert_eq!(faults, [false, true, true, true, false]);
-        assert_eq!(rows[2], Err(RowError::Number("seats".to_owned(), "many".to_owned())));
+        assert_eq!(read[2], Err(RowError::Number("seats".to_owned(), "many".to_owned())));
     }
 
     #[test]
     fn an_unknown_column_is_refused_even_when_empty() {
-        let rows = read(b"tenantId,tennant\na,\n", RowFormat::Csv);
-        assert_eq!(rows, [Err(RowError::Column("tennant".to_owned()))]);
-        let rows = read(br#"{"tenantId":5}"#, RowFormat::Jsonl);
-        assert!(matches!(rows[0], Err(RowError::Json(_))));
+        let read = rows(b"tenantId,tennant\na,\n", RowFormat::Csv);
+        assert_eq!(read, [Err(RowError::Column("tennant".to_owned()))]);
+        let read = rows(br#"{"tenantId":5}"#, RowFormat::Jsonl);
+        assert!(matches!(read[0], Err(RowError::Json(_))));
     }
 }

@@ -5,8 +5,8 @@ use crate::code::Code;
 use crate::fingerprint::Fingerprint;
 use crate::keyring::Keyring;
 use crate::license::MAX_TOKEN_BYTES;
-use crate::policy::{Context, judge};
-use crate::seal::SealSecret;
+use crate::policy::{Context, judge, judge_closed};
+use crate::seal::{SealError, SealSecret};
 use crate::split;
 use crate::token::{Body, Token, TokenError, UnverifiedToken, VerifiedToken};
 use crate::verdict::{Refusal, State, Verdict};
@@ -36,6 +36,13 @@ pub struct Verification {
     pub verdict: Verdict,
     /// What mail had done to the text.
     pub repairs: Vec<Repair>,
+}
+
+impl Verification {
+    /// Returns the answer as canonical JSON.
+    pub fn to_json(&self) -> String {
+        self.verdict.to_json(&self.repairs)
+    }
 }
 
 /// Verifies the text of a license as pasted or read from a file.
@@ -93,7 +100,11 @@ fn is_of_a_token(byte: u8) -> bool {
 /// Turns what a keyring said of a token into a verdict.
 pub(super) fn settle(verified: Result<VerifiedToken, TokenError>, against: Against<'_>) -> Verdict {
     let opened = match (verified, against.secret) {
-        (Ok(token), Some(secret)) => token.unseal(secret, against.keyring),
+        (Ok(token), Some(secret)) => match token.clone().unseal(secret, against.keyring) {
+            // Who signed it is proved all the same.
+            Err(TokenError::Seal(SealError::WrongSecret)) => return judge_closed(&token, against.context),
+            opened => opened,
+        },
         (verified, _) => verified,
     };
     match opened {

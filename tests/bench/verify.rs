@@ -78,7 +78,7 @@ fn tokens(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("token");
     group.bench_function("parse", |bencher| bencher.iter(|| Token::parse(black_box(token.as_str())).unwrap()));
     group.bench_function("judge", |bencher| bencher.iter(|| judge(black_box(&verified), &context)));
-    group.bench_function("verdict JSON", |bencher| bencher.iter(|| black_box(&verdict).to_json()));
+    group.bench_function("verdict JSON", |bencher| bencher.iter(|| black_box(&verdict).to_json(&[] as &[&str])));
     group.bench_function("license JSON read", |bencher| {
         bencher.iter(|| {
             let members = json::parse(black_box(payload.as_bytes())).unwrap().into_object("payload").unwrap();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use mintage::Verdict;
+use mintage::armor::Repair;
 use mintage::json::Writer;
 use tempfile::TempDir;
 
@@ -102,9 +103,9 @@ pub(crate) fn feed(mut command: Command, stdin: &[u8]) -> Outcome {
 }
 
 /// Spells a verdict as `verify --batch` does.
-pub(crate) fn json_line(verdict: &Verdict, line: u64) -> String {
+pub(crate) fn json_line(verdict: &Verdict, line: u64, repairs: &[Repair]) -> String {
     let mut out = Writer::default();
-    verdict.write_line(&mut out, line);
+    verdict.write_line(&mut out, line, repairs);
     out.finish()
 }
 

@@ -1,10 +1,11 @@
 //! `mintage mint`.
 
+mod bound;
 mod claims;
 mod plans;
 
 pub(crate) use claims::decode;
-use insta::assert_snapshot;
+use insta::{allow_duplicates, assert_snapshot};
 
 use crate::harness::{Bench, ISSUED, Outcome, example};
 use crate::verify::{NOW, TERM, bench, is_canonical, words};
@@ -80,6 +81,38 @@ fn a_dry_run_needs_no_key_and_signs_nothing() {
     assert_eq!(outcome.status, Some(0), "{outcome}");
     assert_snapshot!(outcome.stdout(), @r#"{"exp":1798761599,"gracePeriodDays":0,"iat":1767225600,"licenseId":"lic-1","limits":{},"tenantId":"acme"}"#);
     assert!(!bench.path("acme.lic").exists());
+}
+
+#[test]
+fn a_dry_run_shows_the_very_bytes_that_would_be_signed() {
+    let bench = bench();
+    let line = [&TERM[..], &["-q", "--limit", "max_apps=3"]].concat();
+    let (dry, minted) = (bench.minting(&[&line[..], &["--dry-run"]].concat()), bench.minting(&line));
+    let payload = decode(minted.stdout().split('.').next().unwrap());
+    assert_eq!(dry.stdout().trim_end().as_bytes(), payload, "{dry}");
+    bench.write("rows.jsonl", r#"{"licenseId":"lic-1","tenantId":"acme","exp":"2026-12-31","limits":{"max_apps":3}}"#);
+    let batch = bench.mint_batch(&["-q", "--batch", "rows.jsonl", "--dry-run"]);
+    assert_eq!(batch.stdout(), dry.stdout(), "one form for one license and for many");
+    let keyless =
+        bench.run(["mint", "-q", "--issued-at", ISSUED, "--batch", "rows.jsonl", "--dry-run"]).stdout().to_owned();
+    assert_eq!(keyless, dry.stdout().replace(r#""kid":"ec192ae06d2b6cb0","#, ""));
+}
+
+#[test]
+fn all_that_is_missing_is_named_at_once() {
+    let bench = bench();
+    assert_snapshot!(bench.run(["mint"]), @"
+    ------- stderr -------
+    mintage: error[usage]: the license needs `tenantId` and `exp`
+    mintage: hint: write `mintage mint --key vendor.key --tenant acme --expires 90d`
+    [exit status: 2]
+    ");
+    assert_snapshot!(bench.run(["mint", "--tenant", "acme"]), @"
+    ------- stderr -------
+    mintage: error[usage]: the license needs `exp`
+    mintage: hint: say when with --expires: 2027-01-31, 90d or never
+    [exit status: 2]
+    ");
 }
 
 #[test]
@@ -175,12 +208,16 @@ fn keys_that_cannot_be_used_are_named() {
     mintage: hint: name one with --key
     [exit status: 2]
     ");
-    assert_snapshot!(mint(&["--key", "vendor.pub", "--allow-readable-key"]), @"
-    ------- stderr -------
-    mintage: error[bad-key]: key file `vendor.pub`: this is a public key where a private one belongs, and an Ed25519 key is needed
-    mintage: hint: make one with `mintage keygen`, or check that the whole file or text was given
-    [exit status: 3]
-    ");
+    for more in [&[][..], &["--allow-readable-key"]] {
+        allow_duplicates! {
+            assert_snapshot!(mint(&[&["--key", "vendor.pub"][..], more].concat()), @"
+            ------- stderr -------
+            mintage: error[bad-key]: key file `vendor.pub`: this is a public key, and a private one signs
+            mintage: hint: name the private half, NAME.key where this is NAME.pub
+            [exit status: 3]
+            ");
+        }
+    }
     assert_snapshot!(mint(&["--key", "gone.key"]), @"
     ------- stderr -------
     mintage: error[file-unreadable]: `gone.key` could not be read: No such file or directory (os error 2)
@@ -245,4 +282,19 @@ fn a_token_that_nobody_would_read_is_not_signed() {
     let outcome = bench.minting(&[&TERM[..], &["-q"], &metas].concat());
     assert!(outcome.status == Some(2) && outcome.stdout().is_empty(), "{outcome}");
     assert_eq!(bench.verify(&["-q", &bench.license(&metas[..80])]).status, Some(0), "{NOW}");
+    // A seal takes a third more, and that is known before a key is opened or a row is signed.
+    bench.write("secret", [7; 40]);
+    let sealed = ["mint", "-q", "--key", "gone.key", "--seal", "secret", "--issued-at", ISSUED];
+    let outcome = bench.run([&sealed[..], &TERM, &metas[..80]].concat());
+    assert!(outcome.status == Some(2) && outcome.stderr().contains("the token would be"), "{outcome}");
+    let values: Vec<String> = values[..40]
+        .iter()
+        .map(|value| value.split_once('=').map(|(key, value)| format!("\"{key}\":\"{value}\"")).unwrap())
+        .collect();
+    let long = format!("{{\"tenantId\":\"b\",\"exp\":\"never\",\"meta\":{{{}}}}}", values.join(","));
+    bench.write("rows.jsonl", format!("{{\"tenantId\":\"a\",\"exp\":\"never\"}}\n{long}\n"));
+    let batch = bench.mint_batch(&["-q", "--batch", "rows.jsonl", "--seal", "secret", "-o", "out.jsonl"]);
+    assert!(batch.status == Some(1) && batch.stderr().contains("row 2: the token would be"), "{batch}");
+    assert!(!bench.path("out.jsonl.partial").exists() && !bench.path("out.jsonl").exists());
+    assert_eq!(bench.mint_batch(&["-q", "--batch", "rows.jsonl"]).status, Some(0));
 }

@@ -19,11 +19,11 @@ use mintage::manifest::{BuildSource, Manifest, Scope, Symlinks, VerifiedManifest
 use mintage::operation::lines::verify_lines;
 use mintage::operation::proof;
 use mintage::operation::verify::{self, Against};
-use mintage::policy::{Context, MachineContext, RevocationsContext, judge};
+use mintage::policy::{Context, MachineContext, RevocationsContext, judge, judge_closed};
 use mintage::revocations::{LicenseHash, Revocation, Revocations};
-use mintage::seal::SealSecret;
+use mintage::seal::{SealError, SealSecret};
 use mintage::time::Timestamp;
-use mintage::token::Token;
+use mintage::token::{Token, TokenError, VerifiedToken};
 use mintage::verdict::{Refusal, State, Verdict};
 
 use crate::harness::{example, json_line};
@@ -291,12 +291,15 @@ impl Vector {
         }
         let parsed = Token::parse(&self.text);
         let is_whole = parsed.is_ok();
-        let verified = parsed.and_then(|token| token.verify(&keyring)).and_then(|token| match &secret {
-            Some(secret) => token.unseal(secret, &keyring),
-            None => Ok(token),
-        });
-        let verdict = match verified {
-            Ok(token) => judge(&token, &context),
+        let opened = |token: VerifiedToken| match &secret {
+            Some(secret) => match token.clone().unseal(secret, &keyring) {
+                Err(TokenError::Seal(SealError::WrongSecret)) => Ok(judge_closed(&token, &context)),
+                opened => opened.map(|token| judge(&token, &context)),
+            },
+            None => Ok(judge(&token, &context)),
+        };
+        let verdict = match parsed.and_then(|token| token.verify(&keyring)).and_then(opened) {
+            Ok(verdict) => verdict,
             Err(error) => {
                 let refusal = Refusal::new(error.code(), error);
                 Verdict::refused(State::Invalid, refusal, context.now, &context.defaults)
@@ -305,10 +308,10 @@ impl Vector {
         if is_whole {
             let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
             let mended = verify::license(&self.text, against);
-            assert_eq!((mended.verdict.to_json(), mended.repairs.len()), (verdict.to_json(), 0));
+            assert_eq!((mended.to_json(), mended.repairs.len()), (verdict.to_json(&mended.repairs), 0));
             let mut line = Vec::new();
             verify_lines(self.text.as_bytes(), &mut line, against, 1).unwrap();
-            assert_eq!(String::from_utf8(line).unwrap(), json_line(&verdict, 1));
+            assert_eq!(String::from_utf8(line).unwrap(), json_line(&verdict, 1, &[]));
         }
         assert!(verdict.refusals.len() < 2, "one file, one fault: {:?}", verdict.refusals);
         let expect = verdict.refusals.first().map_or("valid".to_owned(), |refusal| refusal.code.to_string());

@@ -1,7 +1,9 @@
 //! `mintage verify`.
 
 mod asked;
+mod clock;
 mod found;
+mod told;
 mod trusted;
 
 use insta::assert_snapshot;
@@ -75,7 +77,7 @@ fn programs_read_one_canonical_value() {
     bench.write("defaults.json", r#"{"max_apps":3,"max_users":3}"#);
     let outcome = bench.verify(&["-q", "--json", "--defaults", "defaults.json", "--feature", "audit", &token]);
     assert_snapshot!(outcome, @r#"
-    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"by key ec192ae06d2b6cb0","name":"signature","outcome":"pass"},{"detail":"issued at 2026-01-01T00:00:00Z","name":"clock","outcome":"pass"},{"detail":"until 2026-12-31T23:59:59Z, 183 days left","name":"window","outcome":"pass"},{"detail":"none was named","name":"tenant","outcome":"skip"},{"detail":"none was named","name":"product","outcome":"skip"},{"detail":"the license is bound to none","name":"machine","outcome":"skip"},{"detail":"no proof is demanded","name":"activation","outcome":"skip"},{"detail":"feature `audit` is not granted; the license grants reports","name":"features","outcome":"fail"},{"detail":"the license covers every build","name":"maintenance","outcome":"skip"},{"detail":"none was given","name":"usage","outcome":"skip"}],"daysRemaining":183,"effectiveLimits":[{"key":"max_apps","source":"license","value":25},{"key":"max_users","source":"default","value":3}],"keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","kind":"license","license":{"expiresAt":"2026-12-31T23:59:59Z","features":["reports"],"gracePeriodDays":0,"issuedAt":"2026-01-01T00:00:00Z","kid":"ec192ae06d2b6cb0","licenseId":"lic-1","limits":{"max_apps":25},"meta":{"order":"A-1"},"notBefore":"2026-01-02T00:00:00Z","tenantId":"acme"},"refusals":[{"code":"not-entitled","hint":"ask for a license that names it","message":"feature `audit` is not granted; the license grants reports"}],"state":"ACTIVE","verdict":"refused"}
+    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"by key ec192ae06d2b6cb0","name":"signature","outcome":"pass"},{"detail":"issued at 2026-01-01T00:00:00Z","name":"clock","outcome":"pass"},{"detail":"until 2026-12-31T23:59:59Z, 183 days left","name":"window","outcome":"pass"},{"detail":"none was named","name":"tenant","outcome":"skip"},{"detail":"none was named","name":"product","outcome":"skip"},{"detail":"the license is bound to none","name":"machine","outcome":"skip"},{"detail":"no proof is demanded","name":"activation","outcome":"skip"},{"detail":"feature `audit` is not granted; the license grants reports","name":"features","outcome":"fail"},{"detail":"the license covers every build","name":"maintenance","outcome":"skip"},{"detail":"none was given","name":"usage","outcome":"skip"}],"daysRemaining":183,"effectiveLimits":[{"key":"max_apps","source":"license","value":25},{"key":"max_users","source":"default","value":3}],"keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","kind":"license","license":{"expiresAt":"2026-12-31T23:59:59Z","features":["reports"],"gracePeriodDays":0,"issuedAt":"2026-01-01T00:00:00Z","kid":"ec192ae06d2b6cb0","licenseId":"lic-1","limits":{"max_apps":25},"meta":{"order":"A-1"},"notBefore":"2026-01-02T00:00:00Z","tenantId":"acme"},"refusals":[{"code":"not-entitled","hint":"ask for a license that names it","message":"feature `audit` is not granted; the license grants reports"}],"repairs":[],"state":"ACTIVE","verdict":"refused"}
     ------- stderr -------
     mintage: error[not-entitled]: feature `audit` is not granted; the license grants reports
     mintage: hint: ask for a license that names it
@@ -237,16 +239,18 @@ fn a_sealed_license_is_judged_with_its_secret_alone() {
     ------- stderr -------
     mintage: judged as of 2026-07-01T00:00:00Z, not as of now
     mintage: error[sealed]: the license is sealed and no secret was given
-    mintage: hint: name the secret with --unseal
+    mintage: hint: name the issuer's secret for it with --unseal
     [exit status: 3]
     ");
     assert_eq!(bench.verify(&["--unseal", "secret", &token]).status, Some(0));
     assert_snapshot!(bench.verify(&["-q", "--unseal", "other", &token]), @"
-    fail  document     the secret does not open the sealed license
+    pass  signature    by key ec192ae06d2b6cb0
+    fail  seal         the license is sealed, and the secret that was given does not open it
+    skip  usage        the limits are sealed
     refused, INVALID, as of 2026-07-01T00:00:00Z
     ------- stderr -------
-    mintage: error[sealed]: the secret does not open the sealed license
-    mintage: hint: name the secret with --unseal
+    mintage: error[sealed]: the license is sealed, and the secret that was given does not open it
+    mintage: hint: name the issuer's secret for it with --unseal
     [exit status: 3]
     ");
     assert_snapshot!(bench.verify(&["-q", "--unseal", "short", &token]), @"

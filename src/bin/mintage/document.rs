@@ -1,7 +1,6 @@
 //! The document that a command is given: where it is looked for, and how much of it is read.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use mintage::code::Code;
@@ -11,6 +10,7 @@ use mintage::revocations::MAX_REVOCATIONS_BYTES;
 
 use crate::failure::Failure;
 use crate::files::{self, FileError};
+use crate::render::Terminal;
 
 /// What stands where a license is looked for.
 pub(crate) enum Found {
@@ -30,7 +30,7 @@ impl Found {
 }
 
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
-pub(crate) fn find_license(document: Option<&str>) -> Result<Option<Found>, FileError> {
+pub(crate) fn find_license(document: Option<&str>, terminal: &Terminal) -> Result<Option<Found>, FileError> {
     match document {
         Some("-") => return read(Path::new("-")).map(Some),
         // A token begins like no file name that anyone would choose: `{"` in base64.
@@ -41,9 +41,11 @@ pub(crate) fn find_license(document: Option<&str>) -> Result<Option<Found>, File
         None => {}
     }
     if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+        terminal.note("the license is the text of MINTAGE_LICENSE");
         return Ok(Some(Found::Text(text.into_encoded_bytes())));
     }
     if let Some(path) = std::env::var_os("MINTAGE_LICENSE_FILE").filter(|path| !path.is_empty()) {
+        terminal.note(&format!("the license is `{}`, by MINTAGE_LICENSE_FILE", Path::new(&path).display()));
         return read(Path::new(&path)).map(Some);
     }
     let usual = Path::new("license.lic");
@@ -55,30 +57,16 @@ pub(crate) fn find_license(document: Option<&str>) -> Result<Option<Found>, File
 
 /// Reads a document of a kind that is not known yet: no more than a license may have, unless it begins as another kind does.
 pub(crate) fn read(path: &Path) -> Result<Found, FileError> {
-    let read = if path == Path::new("-") {
-        read_from(io::stdin().lock(), "standard input")
-    } else {
-        let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
-        read_from(file, &files::quoted(path))
+    let limit = |head: &[u8]| {
+        let begins = |mark: &[u8]| head.windows(mark.len()).any(|part| part == mark);
+        let is_other = head.trim_ascii_start().starts_with(b"{") || begins(b"-----BEGIN MINTAGE");
+        if is_other { MAX_REVOCATIONS_BYTES } else { MAX_TEXT_BYTES }
     };
-    match read {
+    match files::read_by_head(path, MAX_TEXT_BYTES, limit) {
         Ok(text) => Ok(Found::Text(text)),
         Err(error) if error.code() == Code::Malformed => Ok(Found::TooLarge(error)),
         Err(error) => Err(error),
     }
-}
-
-fn read_from(mut source: impl Read, name: &str) -> Result<Vec<u8>, FileError> {
-    let text = files::bounded(source.by_ref().take(MAX_TEXT_BYTES as u64 + 1), MAX_TEXT_BYTES + 1, || name.to_owned())?;
-    if text.len() <= MAX_TEXT_BYTES {
-        return Ok(text);
-    }
-    let begins = |mark: &[u8]| text.windows(mark.len()).any(|part| part == mark);
-    let is_larger = text.trim_ascii_start().starts_with(b"{") || begins(b"-----BEGIN MINTAGE");
-    if !is_larger {
-        return Err(FileError::too_large(name, MAX_TEXT_BYTES));
-    }
-    files::bounded(text.chain(source), MAX_REVOCATIONS_BYTES, || name.to_owned())
 }
 
 /// Opens what was found as a document; `None` for what is to be read, or refused, as a license.

@@ -68,7 +68,7 @@ impl Enrol {
             let hint = "leave out either --fingerprint-value or the rest";
             return Err(Failure::new(Code::Usage, message).hint(hint).into());
         }
-        let text = machine::exact(Some(value))?.unwrap_or_default();
+        let text = machine::exact(Some(value), terminal)?.unwrap_or_default();
         let fingerprint = Fingerprint::exact(&text, "fingerprint").map_err(|_| {
             let message = format!("--fingerprint-value is `{text}`, which cannot be compared byte for byte");
             let hint = "give 1 to 1024 bytes without control characters or outer white space";

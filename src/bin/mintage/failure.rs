@@ -1,5 +1,6 @@
 //! Turns every error into a code, a sentence, hints and an exit status; nothing else prints errors.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::io::Write;
 use std::process::ExitCode;
@@ -62,15 +63,20 @@ pub(crate) fn report(error: &anyhow::Error, terminal: &Terminal) -> ExitCode {
     let message = format!("{error:#}");
     let hints: Vec<&str> = hint.iter().map(String::as_str).collect();
     if terminal.json {
-        // The same failure is told on standard error, whatever becomes of this.
-        let _ = terminal.data(format!("{}\n", problem::json(code, &message, &hints)).as_bytes());
+        print_json(code, &message, &hints);
     }
     terminal.error(code, &message, &hints);
     ExitCode::from(exit.status())
 }
 
+/// Prints a failure as one JSON value on standard output.
+fn print_json(code: Option<Code>, message: &str, hints: &[&str]) {
+    // The same failure is told on standard error, whatever becomes of this.
+    let _ = writeln!(std::io::stdout().lock(), "{}", problem::json(code, message, hints));
+}
+
 /// Reports arguments that were not understood, or prints the help or version that was asked for.
-pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+pub(crate) fn usage(error: &clap::Error, arguments: impl Iterator<Item = OsString>) -> ExitCode {
     if !error.use_stderr() {
         return match error.print() {
             Ok(()) => ExitCode::SUCCESS,
@@ -83,11 +89,27 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     }
     let text = error.render().to_string();
     let text = text.strip_prefix("error: ").map_or(text.clone(), |rest| format!("mintage: error[usage]: {rest}"));
+    // They could not be read, so `--json` is looked for where it may stand.
+    if arguments.skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json") {
+        let (message, hints) = sentences(&text);
+        print_json(Some(Code::Usage), &message, &hints.iter().map(String::as_str).collect::<Vec<_>>());
+    }
     // The text quotes arguments, which may hold anything.
     let lines: Vec<String> = text.lines().map(shown).collect();
     // A closed standard error leaves nobody to tell.
     let _ = writeln!(std::io::stderr().lock(), "{}", lines.join("\n"));
     ExitCode::from(Exit::Usage.status())
+}
+
+/// Takes clap's paragraphs apart: what was wrong, and what to do about it.
+fn sentences(text: &str) -> (String, Vec<String>) {
+    let text = text.strip_prefix("mintage: error[usage]: ").unwrap_or(text);
+    let joined = |lines: &str| lines.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut paragraphs = text.split("\n\n");
+    let message = joined(paragraphs.next().unwrap_or_default());
+    let tips = text.lines().filter_map(|line| line.trim().strip_prefix("tip: ")).map(str::to_owned);
+    let more = paragraphs.filter(|paragraph| paragraph.starts_with("Usage: ")).map(joined);
+    (message, tips.chain(more).chain([Code::Usage.hint().to_owned()]).collect())
 }
 
 /// Finds the code of an error by the library's own errors in its chain.
@@ -111,7 +133,11 @@ fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
                 }
             )*};
         }
-        by_code!(AuditError EnrolError FileError FingerprintError KeyError KeyringError MintError PlanError);
+        if let Some(error) = cause.downcast_ref::<FileError>() {
+            let hint = error.hint().unwrap_or_else(|| error.code().hint());
+            return (Some(error.code()), error.code().exit(), Some(hint.to_owned()));
+        }
+        by_code!(AuditError EnrolError FingerprintError KeyError KeyringError MintError PlanError);
         // A keyring that cannot be believed leaves nothing to judge with.
         if let Some(error) = cause.downcast_ref::<TrustError>() {
             return (Some(error.code()), Exit::Unable, Some(error.code().hint().to_owned()));

@@ -1,18 +1,19 @@
 //! Reading with a bound, and writing all or nothing.
 
+mod read;
+
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::mem;
 use std::path::{Path, PathBuf};
 
 use mintage::code::Code;
 use tempfile::{Builder, NamedTempFile, TempPath};
 
+pub(crate) use read::{SECRET_BYTES, named, open, read, read_by_head, read_lines, read_private, read_setting};
+
 /// Marks files that are being written; one left behind by a killed run is swept by the next.
 pub(crate) const UNFINISHED: &str = ".mintage-unfinished";
-
-/// The largest file that holds a secret, in bytes.
-pub(crate) const SECRET_BYTES: usize = 64 << 10;
 
 /// Says why a file could not be read or written.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(crate) struct FileError {
 enum Fault {
     Exists,
     Exposed,
+    Input,
+    NotAFile,
     Read,
     TooLarge,
     Write,
@@ -35,7 +38,10 @@ enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overwrite {
     Forbid,
+    /// Replace it, unless this run has read it: what is read with one name is not meant to be lost under another.
     Replace,
+    /// Replace it, read or not.
+    Update,
 }
 
 /// Who may read a file that is written.
@@ -52,78 +58,6 @@ pub(crate) enum Mode {
 pub(crate) enum Exposure {
     Accept,
     Refuse,
-}
-
-/// Reads a file, or standard input for `-`, of at most `limit` bytes; a longer one is refused without reading on.
-pub(crate) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
-    if path == Path::new("-") {
-        return bounded(io::stdin().lock(), limit, || "standard input".to_owned());
-    }
-    let file = File::open(path).map_err(|error| FileError::reading(path, error))?;
-    bounded(file, limit, || quoted(path))
-}
-
-/// Reads what a document is judged or made with, as opposed to the document itself: too large a file is no answer then, but
-/// one more that could not be used.
-pub(crate) fn read_setting(path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
-    read(path, limit).map_err(|error| match error.fault {
-        Fault::TooLarge => FileError { fault: Fault::Read, ..error },
-        _ => error,
-    })
-}
-
-/// Reads a file of lines, or standard input for `-`; a file or a line that is longer than its limit is refused without
-/// reading on.
-pub(crate) fn read_lines(path: &Path, limit: usize, line_limit: usize) -> Result<Vec<u8>, FileError> {
-    let source: Box<dyn Read> = if path == Path::new("-") {
-        Box::new(io::stdin().lock())
-    } else {
-        Box::new(File::open(path).map_err(|error| FileError::reading(path, error))?)
-    };
-    let (mut source, mut data, mut line) = (source, Vec::new(), 0);
-    loop {
-        let start = data.len();
-        let read = source.by_ref().take(line_limit as u64).read_to_end(&mut data);
-        if read.map_err(|error| FileError::reading(path, error))? == 0 {
-            return Ok(data);
-        }
-        line = match data[start..].iter().rposition(|byte| *byte == b'\n') {
-            Some(end) => data.len() - start - end - 1,
-            None => line + data.len() - start,
-        };
-        let (what, most) = if line > line_limit { ("a line of ", line_limit) } else { ("", limit) };
-        if line > line_limit || data.len() > limit {
-            let what = format!("{what}{} is larger than the {most} bytes that are read", quoted(path));
-            return Err(FileError { what, fault: Fault::TooLarge, source: None });
-        }
-    }
-}
-
-/// Reads a private key file: a regular file that others cannot read.
-pub(crate) fn read_private(path: &Path, limit: usize, exposure: Exposure) -> Result<Vec<u8>, FileError> {
-    let mut options = fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // A FIFO without a writer would hold us here for ever.
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let file = options.open(path).map_err(|error| FileError::reading(path, error))?;
-    let facts = file.metadata().map_err(|error| FileError::reading(path, error))?;
-    if !facts.is_file() {
-        return Err(FileError::reading(path, io::Error::other("it is not a regular file")));
-    }
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = facts.permissions().mode() & 0o777;
-        if mode & 0o077 != 0 && exposure == Exposure::Refuse {
-            let what = format!("the private key `{}` has mode {mode:04o}", path.display());
-            return Err(FileError { what, fault: Fault::Exposed, source: None });
-        }
-    }
-    bounded(file, limit, || quoted(path))
 }
 
 /// Writes a file whole: aside first, synced, then renamed into place, so that a failure leaves what was there before.
@@ -190,11 +124,11 @@ impl Unfinished {
         check_target(&target, overwrite)?;
         let previous = match overwrite {
             Overwrite::Forbid => Previous::None,
-            Overwrite::Replace => Previous::set_aside(&target).map_err(fail)?,
+            Overwrite::Replace | Overwrite::Update => Previous::set_aside(&target).map_err(fail)?,
         };
         let placed = match overwrite {
             Overwrite::Forbid => aside.persist_noclobber(&target),
-            Overwrite::Replace => aside.persist(&target),
+            Overwrite::Replace | Overwrite::Update => aside.persist(&target),
         };
         match placed {
             Ok(_) => {}
@@ -283,6 +217,10 @@ pub(crate) fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), File
         Ok(facts) if facts.is_symlink() => Err(FileError::writing(path, io::Error::other("it is a symbolic link"))),
         Ok(facts) if !facts.is_file() => Err(FileError::writing(path, io::Error::other("it is not a regular file"))),
         Ok(_) if overwrite == Overwrite::Forbid => Err(FileError::exists(path)),
+        Ok(_) if overwrite == Overwrite::Replace && read::was_read(path) => {
+            let what = format!("{} is what this command has read, and would be lost", quoted(path));
+            Err(FileError { what, fault: Fault::Input, source: None })
+        }
         Ok(_) => Ok(()),
     }
 }
@@ -316,18 +254,6 @@ pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-pub(crate) fn bounded(source: impl Read, limit: usize, name: impl Fn() -> String) -> Result<Vec<u8>, FileError> {
-    // A secret fits from the start: growing would leave copies of it in memory that nobody wipes.
-    let mut data = Vec::with_capacity(limit.min(SECRET_BYTES) + 1);
-    let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    source.take(bound).read_to_end(&mut data).map_err(|error| FileError {
-        what: format!("{} could not be read", name()),
-        fault: Fault::Read,
-        source: Some(error),
-    })?;
-    if data.len() > limit { Err(FileError::too_large(&name(), limit)) } else { Ok(data) }
-}
-
 pub(crate) fn quoted(path: &Path) -> String {
     format!("`{}`", path.display())
 }
@@ -347,13 +273,22 @@ impl FileError {
         Self { what: format!("{} could not be written", quoted(path)), fault: Fault::Write, source: Some(error) }
     }
 
-    pub(crate) fn too_large(name: &str, limit: usize) -> Self {
-        let what = format!("{name} is larger than the {limit} bytes that are read");
-        Self { what, fault: Fault::TooLarge, source: None }
-    }
-
     fn exists(path: &Path) -> Self {
         Self { what: format!("{} exists", quoted(path)), fault: Fault::Exists, source: None }
+    }
+
+    /// Whether a private key was refused because others can read it.
+    pub(crate) fn is_exposed(&self) -> bool {
+        self.fault == Fault::Exposed
+    }
+
+    /// Returns the hint where another than the code's helps.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        match self.fault {
+            Fault::Input => Some("write to another name"),
+            Fault::NotAFile => Some("name a file; what comes through a pipe is read as `-`"),
+            _ => None,
+        }
     }
 
     /// Whether the file was larger than what is read of its kind.
@@ -363,8 +298,9 @@ impl FileError {
 
     pub(crate) fn code(&self) -> Code {
         match self.fault {
-            Fault::Exists => Code::FileExists,
+            Fault::Exists | Fault::Input => Code::FileExists,
             Fault::Exposed => Code::KeyExposed,
+            Fault::NotAFile => Code::NotAFile,
             Fault::Read => Code::FileUnreadable,
             Fault::TooLarge => Code::Malformed,
             Fault::Write => Code::FileUnwritable,

@@ -35,6 +35,9 @@ pub(crate) struct OpenJournal {
     names: Journal,
     file: File,
     unsynced: usize,
+    /// Bytes of whole lines.
+    whole: u64,
+    finished: bool,
 }
 
 impl Journal {
@@ -94,6 +97,8 @@ impl Journal {
     /// Opens the journal for what comes next.
     pub(crate) fn open(self, resume: bool) -> anyhow::Result<OpenJournal> {
         let fail = |error| FileError::writing(&self.partial, error);
+        // Once more, now that the key is known too: what would be refused at the end is refused before a row is signed.
+        files::check_target(&self.output, self.overwrite)?;
         let mut options = OpenOptions::new();
         options.write(true);
         #[cfg(unix)]
@@ -112,8 +117,8 @@ impl Journal {
             // Only now is it known that nobody is writing.
             file.set_len(0).map_err(fail)?;
         }
-        file.seek(SeekFrom::End(0)).map_err(fail)?;
-        Ok(OpenJournal { names: self, file, unsynced: 0 })
+        let whole = file.seek(SeekFrom::End(0)).map_err(fail)?;
+        Ok(OpenJournal { names: self, file, unsynced: 0, whole, finished: false })
     }
 
     /// Keeps a second run from the journal of one that is alive, wherever locks are known.
@@ -129,7 +134,20 @@ impl Journal {
 impl OpenJournal {
     pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), FileError> {
         let fail = |error| FileError::writing(&self.names.partial, error);
-        self.file.write_all(lines).map_err(fail)?;
+        let mut written = 0;
+        while written < lines.len() {
+            match self.file.write(&lines[written..]) {
+                Ok(0) => return Err(fail(io::ErrorKind::WriteZero.into())),
+                Ok(count) => written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let whole = lines[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+                    self.whole += whole as u64;
+                    return Err(fail(error));
+                }
+            }
+        }
+        self.whole += lines.len() as u64;
         self.unsynced += lines.len();
         if self.unsynced >= SYNC_BYTES {
             self.file.sync_data().map_err(fail)?;
@@ -139,7 +157,7 @@ impl OpenJournal {
     }
 
     /// Puts the whole result in place.
-    pub(crate) fn finish(self) -> Result<(), FileError> {
+    pub(crate) fn finish(mut self) -> Result<(), FileError> {
         let Journal { output, partial, overwrite } = &self.names;
         let fail = |error| FileError::writing(output, error);
         self.file.sync_all().map_err(fail)?;
@@ -154,6 +172,17 @@ impl OpenJournal {
                 return Err(fail(failed.error));
             }
         }
+        self.finished = true;
         files::sync_folder(output)
+    }
+}
+
+impl Drop for OpenJournal {
+    /// Leaves only what there is to go on with.
+    fn drop(&mut self) {
+        if !self.finished && self.whole == 0 {
+            // The failure that led here is being reported already.
+            let _ = fs::remove_file(&self.names.partial);
+        }
     }
 }

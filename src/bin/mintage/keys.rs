@@ -17,12 +17,13 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::files::{self, Exposure, FileError};
+use crate::render::Terminal;
 use crate::{process, prompt};
 
 /// Names a private key.
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
-    /// Private key file
+    /// Private key file that signs, such as NAME.key
     #[arg(long, visible_alias = "private-key", value_name = "FILE")]
     pub(crate) key: Option<PathBuf>,
     /// Read the key's passphrase from the first line of FILE (`-` for standard input)
@@ -49,10 +50,18 @@ impl Signer {
         };
         process::keep_secrets();
         let exposure = if self.allow_readable_key { Exposure::Accept } else { Exposure::Refuse };
-        let data = files::read_private(path, files::SECRET_BYTES, exposure).map_err(too_large_for_a_key)?;
-        let data = Zeroizing::new(data);
         let about = || format!("key file `{}`", path.display());
-        let file = KeyFile::parse(&data).with_context(about)?;
+        let data = files::read_private(path, files::SECRET_BYTES, exposure).or_else(|error| {
+            if !error.is_exposed() {
+                return Err(too_large_for_a_key(error));
+            }
+            // Who names a public key must not be told to hide it.
+            let data = Zeroizing::new(files::read_private(path, files::SECRET_BYTES, Exposure::Accept)?);
+            KeyFile::parse(&data).map_err(|fault| not_private(fault, &data, about()))?;
+            Err(error.into())
+        })?;
+        let data = Zeroizing::new(data);
+        let file = KeyFile::parse(&data).map_err(|fault| not_private(fault, &data, about()))?;
         let passphrase =
             if file.is_encrypted() { Some(prompt::passphrase(self.passphrase_file.as_ref(), path)?) } else { None };
         file.open(passphrase.as_ref()).with_context(about)
@@ -67,6 +76,13 @@ struct Named {
 }
 
 impl Trust {
+    /// Says so when the environment decides what is trusted.
+    pub(crate) fn announce(&self, terminal: &Terminal) {
+        if self.trust.is_empty() && std::env::var_os("MINTAGE_TRUST").is_some_and(|value| !value.is_empty()) {
+            terminal.note("what is trusted is named by MINTAGE_TRUST");
+        }
+    }
+
     /// Gathers the trusted keys, for a command that remembers nothing.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         Ok(self.establish()?.keyring)
@@ -154,6 +170,15 @@ impl Named {
         }
         Ok(())
     }
+}
+
+/// Points whoever names a public key at the private one.
+fn not_private(fault: KeyError, data: &[u8], about: String) -> anyhow::Error {
+    if PublicKey::from_file_bytes(data).is_err() {
+        return anyhow::Error::from(fault).context(about);
+    }
+    let message = format!("{about}: this is a public key, and a private one signs");
+    Failure::new(Code::BadKey, message).hint("name the private half, NAME.key where this is NAME.pub").into()
 }
 
 /// A file that cannot be a key answers no question about a license.

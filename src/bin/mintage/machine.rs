@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mintage::code::Code;
 use mintage::fingerprint::{
-    Fingerprint, FingerprintError, Linux, Machine as Reading, Privilege, Profile, ReadOptions, Reader, this_machine,
+    Fingerprint, Linux, Machine as Reading, Privilege, Profile, ReadOptions, Reader, this_machine,
 };
 use mintage::json::{self, Value};
 use mintage::policy::MachineContext;
 
 use crate::failure::Failure;
 use crate::files;
+use crate::render::Terminal;
 
 /// The largest file that names a fingerprint or a component, in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -56,11 +57,11 @@ pub(crate) struct Here<'a> {
 
 impl Here<'_> {
     /// Reads what documents bound to these fingerprints are compared with.
-    pub(crate) fn context(self, bound: &[&Fingerprint]) -> anyhow::Result<MachineContext> {
+    pub(crate) fn context(self, bound: &[&Fingerprint], terminal: &Terminal) -> anyhow::Result<MachineContext> {
         match bound {
             _ if self.any => Ok(MachineContext::Any),
             [] => Ok(MachineContext::Unknown),
-            bound => self.source.machine(bound, self.exact).map(MachineContext::This),
+            bound => self.source.machine(bound, self.exact, terminal).map(MachineContext::This),
         }
     }
 }
@@ -72,23 +73,28 @@ impl Machine {
     }
 
     /// Reads what any license could be compared with.
-    pub(crate) fn whole_context(&self) -> anyhow::Result<MachineContext> {
+    pub(crate) fn whole_context(&self, terminal: &Terminal) -> anyhow::Result<MachineContext> {
         if self.any_machine {
             return Ok(MachineContext::Any);
         }
         let read = |profile| self.source.read(ReadOptions { profile, ..ReadOptions::default() });
         let (readings, vm_readings) = (read(Profile::Host)?, Some(read(Profile::Vm)?));
-        let exact = exact(self.fingerprint.as_deref())?;
+        let exact = exact(self.fingerprint.as_deref(), terminal)?;
         Ok(MachineContext::This(Reading { exact, readings, vm_readings, ..Reading::default() }))
     }
 }
 
 impl Source {
     /// Reads what fingerprints are compared with; `value` is this machine's exact one, as an argument gives it.
-    pub(crate) fn machine(&self, bound: &[&Fingerprint], value: Option<&str>) -> anyhow::Result<Reading> {
+    pub(crate) fn machine(
+        &self,
+        bound: &[&Fingerprint],
+        value: Option<&str>,
+        terminal: &Terminal,
+    ) -> anyhow::Result<Reading> {
         let mut machine = Reading::default();
         if bound.iter().any(|bound| matches!(bound, Fingerprint::Exact(_))) {
-            machine.exact = exact(value)?;
+            machine.exact = exact(value, terminal)?;
         }
         let options = |wanted: Profile| {
             let options = bound.iter().filter(|bound| matches!(bound, Fingerprint::Fp1(_)));
@@ -145,13 +151,16 @@ impl Source {
 
 /// Finds this machine's exact fingerprint: the argument, else a variable. A value of nothing, as an unset variable of a
 /// script leaves it, is none.
-pub(crate) fn exact(argument: Option<&str>) -> anyhow::Result<Option<String>> {
+pub(crate) fn exact(argument: Option<&str>, terminal: &Terminal) -> anyhow::Result<Option<String>> {
     let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
     let found = if let Some(value) = argument {
         text(value)?
     } else if let Some(value) = variable("MINTAGE_FINGERPRINT") {
+        terminal.note("this machine's fingerprint is the text of MINTAGE_FINGERPRINT");
         value.into_string().map_err(|_| Failure::new(Code::Malformed, "MINTAGE_FINGERPRINT is not UTF-8"))?
     } else if let Some(path) = variable("MINTAGE_FINGERPRINT_FILE") {
+        let name = Path::new(&path).display();
+        terminal.note(&format!("this machine's fingerprint is that of `{name}`, by MINTAGE_FINGERPRINT_FILE"));
         text_of_file(Path::new(&path))?
     } else {
         return Ok(None);
@@ -184,15 +193,7 @@ pub(crate) fn text_of_file(path: &Path) -> anyhow::Result<String> {
 
 /// Reads the fingerprint that a license is to be bound to: an exact text, an `fp1` object, or @FILE with either.
 pub(crate) fn binding(value: &str) -> anyhow::Result<Fingerprint> {
-    let text = text(value)?;
-    let bound = if text.trim_start().starts_with('{') {
-        json::parse(text.trim().as_bytes())
-            .map_err(FingerprintError::from)
-            .and_then(|value| Fingerprint::from_json(value, "fingerprint"))
-    } else {
-        Fingerprint::exact(&spelled(text), "fingerprint")
-    };
-    bound.map_err(|error| {
+    Fingerprint::parse(&text(value)?, "fingerprint").map_err(|error| {
         let hint = "give an exact text, or @FILE with what `mintage fingerprint` printed";
         Failure::new(Code::Usage, format_args!("--fingerprint: {error}")).hint(hint).into()
     })

@@ -32,7 +32,7 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let cli = match args::parse(std::env::args_os()) {
         Ok(cli) => cli,
-        Err(error) => return failure::usage(&error),
+        Err(error) => return failure::usage(&error, std::env::args_os()),
     };
     let terminal = render::Terminal::new(&cli.global);
     command::run(cli, &terminal).unwrap_or_else(|error| failure::report(&error, &terminal))

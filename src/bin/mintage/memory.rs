@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::files::{self, FileError, Mode, Overwrite};
 use crate::instance::Instance;
 use crate::machine::Here;
+use crate::render::Terminal;
 
 /// Reads what was remembered; a file that is not there yet remembers nothing.
 pub(crate) fn read_state(path: &Path) -> anyhow::Result<VerifierState> {
@@ -58,7 +59,7 @@ pub(crate) fn remember(
     if *state == before {
         return Ok(());
     }
-    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)
+    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Update)
 }
 
 /// Starts the memory anew, as the issuer allows: the unlock must be signed, for this machine, and answer a request that waits
@@ -70,6 +71,7 @@ pub(crate) fn unlock(
     now: Timestamp,
     here: Here<'_>,
     instance: &Instance,
+    terminal: &Terminal,
 ) -> anyhow::Result<VerifierState> {
     let envelope = read_envelope(unlock, Kind::Unlock, 2 * MAX_UNLOCK_BYTES)?;
     let refuse = |code: Code, message: String| Failure::new(code, format!("unlock `{}`: {message}", unlock.display()));
@@ -81,7 +83,7 @@ pub(crate) fn unlock(
         )
         .into());
     }
-    if let mintage::policy::MachineContext::This(machine) = here.context(&[&verified.fingerprint])? {
+    if let mintage::policy::MachineContext::This(machine) = here.context(&[&verified.fingerprint], terminal)? {
         let comparison = verified.fingerprint.compare(&machine);
         if let Some(code) = comparison.code() {
             return Err(refuse(code, comparison.detail).into());
@@ -97,7 +99,7 @@ pub(crate) fn unlock(
         Err(_) => VerifierState::default(),
     };
     state.latest_seen = Some(verified.issued_at);
-    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)?;
+    files::write(path, format!("{}\n", state.to_json()).as_bytes(), Mode::Private, Overwrite::Update)?;
     instance.answered(&request.instance_key)?;
     Ok(state)
 }

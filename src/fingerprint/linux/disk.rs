@@ -19,7 +19,8 @@ const MOST_MOUNTINFO: u64 = 4 << 20;
 /// No root file system lies on more.
 const MOST_DISKS: usize = 64;
 
-/// Reads the names of the disks behind `/`: several when they are joined, any one of which then matches.
+/// Reads the names of the disks behind `/`: several when they are joined, of which one is enrolled
+/// and any then matches it.
 pub(super) fn serials(root: &Sysroot<'_>) -> Reading {
     let mount = match mount(root) {
         Ok(mount) => mount,

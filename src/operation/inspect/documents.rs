@@ -1,16 +1,38 @@
 //! JSON documents: envelopes with what they hold, and any other object by its members.
 
 use super::Inspection;
+use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
 use crate::json::{self, Members, Value, Writer};
-use crate::keyring::document::KeyringDocument;
-use crate::manifest::{FileEntry, Manifest, Scope};
-use crate::revocations::Revocations;
+use crate::keyring::document::{KeyringDocument, MAX_KEYRING_BYTES};
+use crate::manifest::{FileEntry, MAX_MANIFEST_BYTES, Manifest, Scope};
+use crate::revocations::{MAX_REVOCATIONS_BYTES, Revocations};
 use crate::time::Timestamp;
 use crate::verdict::Refusal;
 
 /// How many files of a manifest are shown.
 const SHOWN_FILES: usize = 5;
+
+/// The largest document of any kind that begins as JSON does, in bytes.
+pub const MAX_DOCUMENT_BYTES: usize =
+    if MAX_MANIFEST_BYTES > MAX_REVOCATIONS_BYTES { MAX_MANIFEST_BYTES } else { MAX_REVOCATIONS_BYTES };
+
+/// Returns the largest size that a kind of envelope may have, in bytes.
+fn limit(payload_type: &str) -> usize {
+    if payload_type == Kind::Manifest.payload_type() {
+        MAX_MANIFEST_BYTES
+    } else if payload_type == Kind::Revocations.payload_type() {
+        MAX_REVOCATIONS_BYTES
+    } else {
+        MAX_KEYRING_BYTES
+    }
+}
+
+/// Refuses a document that no reader of its kind would read.
+fn too_large(kind: &'static str, size: usize, limit: usize) -> Option<Inspection> {
+    let message = format!("the {kind} is {size} bytes long, and at most {limit} are read of its kind");
+    (size > limit).then(|| Inspection::unreadable(kind, Refusal::new(Code::Malformed, message)))
+}
 
 /// Describes a JSON document that is no license.
 pub(super) fn inspect(text: &str, now: Timestamp) -> Inspection {
@@ -21,12 +43,19 @@ pub(super) fn inspect(text: &str, now: Timestamp) -> Inspection {
     };
     if members.iter().any(|(name, _)| name == "payloadType") {
         return match Envelope::parse(text.as_bytes()) {
-            Ok(envelope) => of_envelope(&envelope, text.len(), now),
+            Ok(envelope) => match too_large("envelope", text.len(), limit(envelope.payload_type())) {
+                Some(refused) => refused,
+                None => of_envelope(&envelope, text.len(), now),
+            },
             Err(error) => Inspection::unreadable("envelope", Refusal::new(error.code(), error)),
         };
     }
     if let Some(envelope) = bundled(&members) {
         return of_envelope(&envelope, text.len(), now);
+    }
+    // A request is the largest of what is not signed.
+    if let Some(refused) = too_large("json", text.len(), MAX_KEYRING_BYTES) {
+        return refused;
     }
     let mut inspection = Inspection::new("json");
     inspection.fact("form", format!("a JSON object, {} bytes", text.len()));

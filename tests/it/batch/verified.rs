@@ -1,9 +1,9 @@
 //! `verify --batch`.
 
-use insta::assert_snapshot;
+use insta::{allow_duplicates, assert_snapshot};
 use mintage::keyring::Keyring;
 use mintage::operation::lines::verify_lines;
-use mintage::operation::verify::{Against, license};
+use mintage::operation::verify::{Against, Verification, license};
 use mintage::policy::Context;
 use mintage::time::Timestamp;
 
@@ -58,9 +58,43 @@ fn a_batch_without_a_refusal_is_a_yes() {
     let outcome = batch(&bench, &["lines.jsonl", "--tenant", "acme"]);
     assert!(outcome.status == Some(0) && outcome.stdout().lines().count() == 3, "{outcome}");
     assert_eq!(batch(&bench, &["lines.jsonl", "--tenant", "globex"]).status, Some(1));
-    bench.write("none.jsonl", "");
-    assert_eq!(batch(&bench, &["none.jsonl"]).status, Some(0));
     assert_eq!(bench.run(["verify", "--batch", "lines.jsonl"]).status, Some(3));
+}
+
+#[test]
+fn a_batch_of_nothing_is_no_yes() {
+    let bench = bench();
+    for text in ["", "\n \n\r\n"] {
+        bench.write("none.jsonl", text);
+        allow_duplicates! {
+            assert_snapshot!(batch(&bench, &["none.jsonl", "-q", "-o", "out.jsonl"]), @r#"
+            ------- stderr -------
+            mintage: error[no-license]: `none.jsonl` holds no line to judge
+            mintage: hint: give a token, or {"token":TEXT}, on every line
+            [exit status: 3]
+            "#);
+        }
+        assert!(!bench.path("out.jsonl").exists());
+    }
+}
+
+#[test]
+fn lines_that_were_mended_are_counted_and_named() {
+    let bench = bench();
+    let token = bench.license(&[]);
+    let lines = [token.clone(), format!("> {token}"), token.replacen('.', ".\u{2028}", 1), "nonsense".to_owned()];
+    bench.write("lines.jsonl", lines.join("\n"));
+    let outcome = batch(&bench, &["lines.jsonl"]);
+    assert_snapshot!(outcome.stderr(), @"
+    mintage: judged as of 2026-07-01T00:00:00Z, not as of now
+    mintage: 4 lines judged: 3 valid, 1 refused (damaged-text 1), 2 mended first
+    ");
+    let repairs: Vec<&str> = outcome
+        .stdout()
+        .lines()
+        .map(|line| line.split_once(r#""repairs":["#).map_or("none", |(_, rest)| rest.split(']').next().unwrap()))
+        .collect();
+    assert_eq!(repairs, ["none", r#""removed `> ` quotes from 1 line""#, r#""removed blanks from 1 line""#, "none"]);
 }
 
 #[test]
@@ -131,8 +165,8 @@ fn a_line_is_judged_as_a_document_would_be() {
         assert_eq!(out.lines().count(), texts.len());
         let mut valid = 0;
         for ((line, text), number) in out.lines().zip(&texts).zip(1..) {
-            let verdict = license(text, against).verdict;
-            assert_eq!(line.to_owned() + "\n", json_line(&verdict, number), "{text}");
+            let Verification { verdict, repairs } = license(text, against);
+            assert_eq!(line.to_owned() + "\n", json_line(&verdict, number, &repairs), "{text}");
             valid += u64::from(verdict.is_valid());
         }
         assert_eq!((summary.valid, summary.valid + summary.refused), (valid, texts.len() as u64));
@@ -152,7 +186,8 @@ fn a_line_is_judged_as_the_command_would() {
             .run_with(["verify", "-q", "--json", "--trust", "vendor.pub", "--at", NOW, "-"].iter().chain(&asked), text);
         is_canonical(&single);
         let line = line.replace(&format!(r#""line":{number},"#), "");
-        assert_eq!(single.stdout().trim_end(), line, "{text}");
+        // Of the lines only those that were mended say so.
+        assert_eq!(single.stdout().trim_end().replace(r#""repairs":[],"#, ""), line, "{text}");
     }
     assert_eq!(lines.stdout().lines().count(), texts.len());
 }

@@ -39,16 +39,16 @@ fn an_endless_document_is_refused_in_little_memory() {
     let endless = 2 << 30;
     for (arguments, status, bound) in [
         (&["verify", "-", "--trust", "vendor.pub"][..], 1, 32 * MIB),
-        (&["verify", "/dev/zero", "--trust", "vendor.pub"], 1, 32 * MIB),
-        (&["verify", "eyJ9.AAAA", "--trust", "/dev/zero"], 3, 32 * MIB),
+        (&["verify", "/dev/stdin", "--trust", "vendor.pub"], 1, 32 * MIB),
+        (&["verify", "eyJ9.AAAA", "--trust", "/dev/stdin"], 3, 32 * MIB),
         (
             &["mint", "--key", "vendor.key", "--passphrase-file", "/dev/zero", "--tenant", "a", "--expires", "1d"],
             0,
             32 * MIB,
         ),
         (&["keygen", "--passphrase-file", "-"], 3, 32 * MIB),
-        (&["inspect", "-"], 1, 128 * MIB),
-        (&["inspect", "/dev/zero"], 1, 128 * MIB),
+        (&["inspect", "-"], 1, 32 * MIB),
+        (&["inspect", "/dev/stdin"], 1, 32 * MIB),
     ] {
         let Some((outcome, peak)) = measured(&bench, endless, arguments) else {
             return;
@@ -77,4 +77,28 @@ fn a_batch_of_nothing_but_zeros_mints_nothing() {
     let mint = ["mint", "--key", "vendor.key", "--tenant", "acme", "--expires", "never", "--batch", "-"];
     let outcome = bench.run_with(mint, vec![0; 8 << 20]);
     assert_eq!((outcome.status, outcome.stdout()), (Some(1), ""), "{outcome}");
+}
+
+#[test]
+fn what_is_inspected_is_held_to_the_limit_of_its_kind() {
+    let bench = scene();
+    let envelope = |kind: &str, payload: usize| {
+        let (payload, signature) = ("A".repeat(payload / 4 * 4), format!("{}==", "A".repeat(86)));
+        format!(
+            r#"{{"payload":"{payload}","payloadType":"application/vnd.mintage.{kind}+json","signatures":[{{"keyid":"","sig":"{signature}"}}]}}"#
+        )
+    };
+    let mib = 1 << 20;
+    for (text, bound) in [
+        ("A".repeat(200 << 10), "131072 bytes that are read"),
+        (format!("{{\"a\":\"{}\"}}", "b".repeat(2 * mib)), "at most 1048576 are read of its kind"),
+        (envelope("keyring", 2 * mib), "at most 1048576 are read of its kind"),
+        (envelope("proof", 2 * mib), "at most 1048576 are read of its kind"),
+    ] {
+        bench.write("large", &text);
+        let outcome = bench.run(["inspect", "large"]);
+        assert!(outcome.status == Some(1) && outcome.stderr().contains(bound), "{outcome}");
+    }
+    bench.write("large", envelope("revocations", 2 * mib));
+    assert!(!bench.run(["inspect", "large"]).stderr().contains("are read"));
 }

@@ -140,7 +140,7 @@ fn a_license_is_compared_without_a_key_and_after_mail() {
     assert_snapshot!(machine.fingerprint(&["--against", &sealed]), @"
     ------- stderr -------
     mintage: error[sealed]: the license is sealed, so which machine it is bound to cannot be seen
-    mintage: hint: name the secret with --unseal
+    mintage: hint: name the issuer's secret for it with --unseal
     [exit status: 3]
     ");
     assert_snapshot!(

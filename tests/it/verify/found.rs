@@ -26,7 +26,7 @@ fn nothing_configured_is_a_no() {
     ");
     let json = bench.run(VERIFY.iter().chain(&["--json"]));
     assert_snapshot!(json, @r#"
-    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"no license was named, and none is configured","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"no-license","hint":"name a file, or set MINTAGE_LICENSE or MINTAGE_LICENSE_FILE","message":"no license was named, and none is configured"}],"state":"ABSENT","verdict":"refused"}
+    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"no license was named, and none is configured","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"no-license","hint":"name a file, or set MINTAGE_LICENSE or MINTAGE_LICENSE_FILE","message":"no license was named, and none is configured"}],"repairs":[],"state":"ABSENT","verdict":"refused"}
     ------- stderr -------
     mintage: error[no-license]: no license was named, and none is configured
     mintage: hint: name a file, or set MINTAGE_LICENSE or MINTAGE_LICENSE_FILE
@@ -127,7 +127,7 @@ fn bytes_that_are_no_text_get_a_verdict() {
     bench.write("utf16.lic", utf_16);
     let outcome = bench.run(VERIFY.iter().chain(&["--json", "utf16.lic"]));
     assert_snapshot!(outcome, @r#"
-    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"damaged-text","hint":"copy it again, whole, or ask for it as a file or with --armor","message":"the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)"}],"state":"INVALID","verdict":"refused"}
+    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"damaged-text","hint":"copy it again, whole, or ask for it as a file or with --armor","message":"the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)"}],"repairs":[],"state":"INVALID","verdict":"refused"}
     ------- stderr -------
     mintage: error[damaged-text]: the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)
     mintage: hint: copy it again, whole, or ask for it as a file or with --armor

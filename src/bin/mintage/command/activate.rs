@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use mintage::armor::Repair;
 use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
 use mintage::operation::document::{self, armored};
@@ -21,6 +22,9 @@ use crate::machine::Here;
 use crate::output::Output;
 use crate::render::Terminal;
 use crate::request::{self, Activation};
+
+/// What is installed came whole.
+const NO_REPAIRS: &[Repair] = &[];
 
 /// Activate a license on this machine, with no network
 ///
@@ -90,6 +94,7 @@ fn install(envelope: &Envelope, target: &Path, arguments: &Arguments, terminal: 
         secret: None,
         here: Here { source: &arguments.enrol.source, exact: arguments.enrol.fingerprint_value.as_deref(), any: false },
         instance: &arguments.activation.instance,
+        terminal,
     };
     let verdict = verify_proof::judge(envelope, running)?;
     if let Some(proof) = verdict.proof.as_ref().filter(|_| verdict.is_valid()) {
@@ -104,7 +109,7 @@ fn install(envelope: &Envelope, target: &Path, arguments: &Arguments, terminal: 
         let (id, end) = (&proof.license_id, proof.expires_at);
         terminal.note(&format!("license {id} is activated on this machine until {end}, by proof {}", proof.proof_id));
         if terminal.json {
-            terminal.data(format!("{}\n", verdict.to_json()).as_bytes())?;
+            terminal.data(format!("{}\n", verdict.to_json(NO_REPAIRS)).as_bytes())?;
         }
         return Ok(ExitCode::SUCCESS);
     }

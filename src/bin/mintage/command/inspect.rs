@@ -5,17 +5,16 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mintage::code::Code;
-use mintage::operation::inspect::inspect;
-use mintage::revocations::MAX_REVOCATIONS_BYTES;
+use mintage::operation::inspect::{MAX_DOCUMENT_BYTES, inspect};
+use mintage::operation::verify::MAX_TEXT_BYTES;
+use mintage::split;
 use mintage::time::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::files::FileError;
 use crate::render::Terminal;
 use crate::{clock, files, process, prompt};
-
-/// The largest text that is inspected, in bytes: no document may be larger.
-const MAX_BYTES: usize = MAX_REVOCATIONS_BYTES;
 
 const NOT_VERIFIED: &str = "NOT VERIFIED: this is what the text claims; nothing has been checked";
 
@@ -24,7 +23,7 @@ const NOT_VERIFIED: &str = "NOT VERIFIED: this is what the text claims; nothing 
 /// Works with no key, on damaged text too. Nothing is verified, and the output says so first and last.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// File, `-` for standard input, or the token or public key itself; standard input if left out
+    /// File, or the token or public key itself; standard input for `-`, and if left out
     #[arg(value_name = "DOC")]
     document: Option<String>,
     /// Open an encrypted private key with the first line of FILE, to tell its public half
@@ -38,9 +37,9 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     process::keep_secrets();
     let data = Zeroizing::new(match arguments.document.as_deref() {
-        None | Some("-") => files::read(Path::new("-"), MAX_BYTES)?,
+        None | Some("-") => read(Path::new("-"))?,
         Some(document) if !Path::new(document).exists() && looks_like_text(document) => document.as_bytes().to_vec(),
-        Some(path) => files::read(Path::new(path), MAX_BYTES)?,
+        Some(path) => read(Path::new(path))?,
     });
     if data.trim_ascii().is_empty() {
         return Err(Failure::new(Code::Malformed, "there is nothing to inspect")
@@ -70,6 +69,20 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             Ok(ExitCode::from(refusal.code.exit().status()))
         }
     }
+}
+
+/// Reads as much as any kind of document that begins so may have; JSON tells its kind only once all of it is read.
+fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    files::read_by_head(path, MAX_TEXT_BYTES, |head| {
+        let head = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(head);
+        // In parts a document takes more room, and may have prose between them.
+        let is_split = || split::is_split(&String::from_utf8_lossy(head));
+        match head.trim_ascii_start() {
+            [b'{', ..] => MAX_DOCUMENT_BYTES,
+            _ if is_split() => 4 * split::MAX_BYTES,
+            _ => MAX_TEXT_BYTES,
+        }
+    })
 }
 
 /// A text long enough to be a token or key, and without what a path would have.

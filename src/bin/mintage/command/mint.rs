@@ -8,13 +8,15 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use mintage::armor;
 use mintage::code::Code;
+use mintage::fingerprint::{RuleError, Weak};
+use mintage::id::Kid;
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::ledger::license_key::LicenseKey;
 use mintage::license::{Activation, License, MAX_TOKEN_BYTES};
 use mintage::operation::draft::{Draft, When};
 use mintage::operation::ledger::issue::{self, Record};
-use mintage::operation::mint::{self, Minted, Moment};
+use mintage::operation::mint::{self, Form, Minted, Moment};
 use mintage::operation::plans::Plans;
 use mintage::operation::verify;
 use mintage::policy::Context;
@@ -38,6 +40,8 @@ const MAX_BYTES: usize = 1 << 20;
 ///
 /// Prints the token, one line. WHEN is RFC 3339, a date (the end of that UTC day), a span such as 90d, 12h or 2w counted
 /// from the time of issue, or `never`. `--max-foo-bar N` is short for `--limit max_foo_bar=N`.
+///
+/// Example: `mintage mint --key vendor.key --tenant acme --expires 90d --max-apps 25 --feature reports -o acme.lic`
 #[derive(Args, Debug)]
 #[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub(crate) struct Arguments {
@@ -64,7 +68,7 @@ pub(crate) struct Arguments {
     /// Mint a license for every row of a CSV or JSONL file (`-` for JSONL on standard input), columns named as the claims
     #[arg(long, value_name = "FILE", conflicts_with = "qr")]
     pub(crate) batch: Option<PathBuf>,
-    /// Show what would be signed, and sign nothing
+    /// Print the payloads that would be signed, or sealed first, and sign nothing; their `kid` is there once --key is named
     #[arg(long, conflicts_with = "qr")]
     pub(crate) dry_run: bool,
     /// Go on with an interrupted batch, minting no row twice
@@ -94,7 +98,7 @@ enum Document {
 /// The claims of the license, or the defaults of a batch.
 #[derive(Args, Debug)]
 struct Claims {
-    /// Whom the license is for
+    /// Whom the license is for: a customer's name or id, which verifiers compare
     #[arg(long, value_name = "TENANT")]
     tenant: Option<String>,
     /// The last second of validity
@@ -103,13 +107,13 @@ struct Claims {
     /// License id; a random UUID if left out
     #[arg(long)]
     id: Option<String>,
-    /// A name for people
+    /// A name that people are shown, and nobody compares
     #[arg(long)]
     label: Option<String>,
-    /// The product
+    /// The product that the license is for, which verifiers compare
     #[arg(long)]
     product: Option<String>,
-    /// The tier: Free, Licensed and Enterprise bring their features
+    /// The tier, any name; Free, Licensed and Enterprise bring their features unless --feature names others
     #[arg(long)]
     tier: Option<String>,
     /// A number that the license caps; repeatable
@@ -124,19 +128,22 @@ struct Claims {
     /// The first second of validity
     #[arg(long, value_name = "WHEN")]
     not_before: Option<String>,
-    /// Machines that may be bound
+    /// How many machines may be bound; any number if left out
     #[arg(long, value_name = "N")]
     max_activations: Option<u64>,
-    /// Concurrent uses
+    /// How many may use it at the same time; any number if left out
     #[arg(long, value_name = "N")]
     seats: Option<u64>,
     /// Whether the license needs an activation proof beside it
     #[arg(long, value_name = "KIND", value_parser = ["none", "proof"])]
     activation: Option<String>,
-    /// Bind to a machine: an exact text, an fp1 object, or @FILE with either
+    /// Bind to a machine: an exact text, or @FILE with what `mintage fingerprint` printed there
     #[arg(long, value_name = "VALUE")]
     fingerprint: Option<String>,
-    /// Builds dated later are not covered
+    /// Accept a fingerprint that rests on a single component, which whoever copies it passes for
+    #[arg(long)]
+    allow_weak: bool,
+    /// Builds made later are not covered
     #[arg(long, value_name = "WHEN")]
     maintenance_until: Option<String>,
     /// Something to carry along, not judged; repeatable
@@ -156,6 +163,19 @@ pub(crate) struct Minting {
     pub(crate) plans: Option<Plans>,
     pub(crate) secret: Option<SealSecret>,
     pub(crate) now: Timestamp,
+}
+
+impl Minting {
+    pub(crate) fn form(&self) -> Form {
+        if self.secret.is_some() { Form::Sealed } else { Form::Open }
+    }
+}
+
+impl Arguments {
+    /// Returns the short id of the key that would sign; `None` when a dry run names no key.
+    pub(crate) fn kid(&self) -> anyhow::Result<Option<Kid>> {
+        self.signer.key.as_ref().map(|_| Ok(self.signer.open()?.public().id().kid())).transpose()
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -181,9 +201,12 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 
 fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let moment = Moment { now: minting.now, fresh_id: random::license_id()? };
+    let form = minting.form();
     let mut license = mint::license(minting.base, minting.plans.as_ref(), &moment).map_err(explain)?;
+    mint::check_length(&license, form).map_err(explain)?;
     announce(&license, minting.now, terminal);
     if arguments.dry_run {
+        license.kid = arguments.kid()?;
         return dry_run(&license, terminal);
     }
     if let Some(path) = arguments.output.file() {
@@ -256,8 +279,8 @@ fn announce(license: &License, now: Timestamp, terminal: &Terminal) {
     match issued == now {
         _ if expires == Timestamp::NEVER => terminal.note("never expires"),
         _ if expires < now => terminal.warning(&format!("expires {expires}, which is past")),
-        true => terminal.note(&format!("expires {expires}, in {days} days")),
-        false => terminal.note(&format!("expires {expires}, {days} days after issue")),
+        true => terminal.note(&format!("expires {expires}, in {}", days_of(days))),
+        false => terminal.note(&format!("expires {expires}, {} after issue", days_of(days))),
     }
     let others = [
         ("issued", Some(license.issued_at).filter(|issued| *issued != now)),
@@ -267,6 +290,10 @@ fn announce(license: &License, now: Timestamp, terminal: &Terminal) {
     for (name, moment) in others {
         moment.iter().for_each(|moment| terminal.note(&format!("{name} {moment}")));
     }
+}
+
+fn days_of(days: i64) -> String {
+    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
 }
 
 fn dry_run(license: &License, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -298,8 +325,14 @@ fn check(text: &str, keyring: &Keyring, license: &License, secret: Option<&SealS
 /// Points a claim at the flag that gives it.
 fn explain(error: mint::MintError) -> anyhow::Error {
     let flag = match &error {
-        mint::MintError::Missing("tenantId") => "name the tenant with --tenant",
-        mint::MintError::Missing("exp") => "say when with --expires: 2027-01-31, 90d or never",
+        mint::MintError::Missing(names) => match names[..] {
+            ["tenantId"] => "name the tenant with --tenant",
+            ["exp"] => "say when with --expires: 2027-01-31, 90d or never",
+            _ => "write `mintage mint --key vendor.key --tenant acme --expires 90d`",
+        },
+        mint::MintError::Fingerprint(RuleError::Weak(_)) => {
+            "ask for a fingerprint of more (--privileged, --component), or accept this one with --allow-weak"
+        }
         mint::MintError::Time(..) => "write 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h, 2w or never",
         _ => return error.into(),
     };
@@ -328,6 +361,7 @@ impl Claims {
                 _ => Activation::None,
             }),
             fingerprint: self.fingerprint.as_deref().map(machine::binding).transpose()?,
+            weak: if self.allow_weak { Weak::Allow } else { Weak::Refuse },
             maintenance_until: when(&self.maintenance_until),
             meta: unique("--meta", &self.meta)?,
             critical: None,

@@ -9,10 +9,11 @@ use mintage::code::{Code, Exit};
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::ledger::Ledger;
+use mintage::license::License;
 use mintage::operation::batch::{self, Batch, Checked, Done, Pending, RowFault, Signing};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
-use mintage::operation::rows::RowFormat;
+use mintage::operation::rows::{RowError, RowFormat};
 use mintage::token::Token;
 
 use crate::book::stamp;
@@ -21,8 +22,8 @@ use crate::failure::Failure;
 use crate::files;
 use crate::journal::{Journal, TornLine};
 use crate::progress::Progress;
-use crate::random;
 use crate::render::Terminal;
+use crate::{machine, random};
 
 /// The largest batch, in bytes; every row is held until all have been checked.
 const MAX_BATCH_BYTES: usize = 1 << 30;
@@ -53,6 +54,9 @@ pub(crate) fn run(
         return Err(Failure::new(Code::Usage, message).hint("give ids in a column `licenseId`").into());
     }
     let text = files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?;
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let file =
+        |name: &str| machine::text_of_file(&beside.join(name)).map_err(|error| RowError::File(format!("{error:#}")));
     let journal = arguments.output.file().map(|output| Journal::of(output, arguments.output.overwrite()));
     let done = match &journal {
         Some(journal) if arguments.resume => {
@@ -65,8 +69,8 @@ pub(crate) fn run(
         _ => Vec::new(),
     };
     let threads = available_parallelism().map_or(1, usize::from);
-    let (base, plans) = (&minting.base, minting.plans.as_ref());
-    let batch = Batch { text: &text, format, base, plans, done: &done, now: minting.now, threads };
+    let (base, plans, form) = (&minting.base, minting.plans.as_ref(), minting.form());
+    let batch = Batch { text: &text, format, file: &file, base, plans, form, done: &done, now: minting.now, threads };
     let Checked { total, pending, faults } = batch.check(random::license_id)?;
     drop(text);
     if total == 0 {
@@ -79,8 +83,10 @@ pub(crate) fn run(
         return Ok(refuse(&faults, total, terminal));
     }
     if arguments.dry_run {
-        for pending in &pending {
-            terminal.data(format!("{}\n", batch::dry_line(pending)).as_bytes())?;
+        let kid = arguments.kid()?;
+        for pending in pending.iter().cloned() {
+            let license = License { kid, ..pending.license };
+            terminal.data(format!("{}\n", license.to_payload()).as_bytes())?;
         }
         terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
         return Ok(ExitCode::SUCCESS);

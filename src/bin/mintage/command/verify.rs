@@ -48,6 +48,9 @@ const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 ///
 /// Without DOC the license is MINTAGE_LICENSE (the text), else the file MINTAGE_LICENSE_FILE, else ./license.lic: the
 /// first that exists is the one judged.
+///
+/// WHEN is RFC 3339, a date (the end of that UTC day), a span from now such as 90d, 12h or 2w, or `never`. What names a
+/// file must be one: a pipe is given as `-`, or as the shell's `<(…)`.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The document's file, `-` for standard input, or the license itself
@@ -55,19 +58,19 @@ pub(crate) struct Arguments {
     document: Option<String>,
     #[command(flatten)]
     trust: Trust,
-    /// The tenant that runs the product
+    /// Refuse a license that is for another tenant than this
     #[arg(long)]
     tenant: Option<String>,
-    /// The product that runs
+    /// Refuse a license that is for another product than this
     #[arg(long)]
     product: Option<String>,
-    /// A feature about to be used; repeatable
+    /// Refuse a license that does not grant this feature; repeatable
     #[arg(long, value_name = "NAME")]
     feature: Vec<String>,
-    /// Current use of a limit; repeatable
+    /// Refuse a license whose limit KEY is less than the N in use; repeatable
     #[arg(long, value_name = "KEY=N", value_parser = crate::command::mint::limit)]
     usage: Vec<(String, u64)>,
-    /// When the running build was made
+    /// Refuse a license whose maintenance ended before the running build was made
     #[arg(long, value_name = "WHEN")]
     build_date: Option<String>,
     /// Judge as of another time than now
@@ -83,7 +86,7 @@ pub(crate) struct Arguments {
     /// older ones
     #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
     state: Option<PathBuf>,
-    /// JSON object of the default tier's limits
+    /// Limits of the default tier, which hold where no license in force sets them: a JSON object such as {"max_apps":3}
     #[arg(long, value_name = "FILE")]
     defaults: Option<PathBuf>,
     /// Open a sealed license with the secret in FILE
@@ -96,7 +99,7 @@ pub(crate) struct Arguments {
     machine: Machine,
     #[command(flatten)]
     activated: Activated,
-    /// Verify every line of a JSONL file: a token, or {"token":TEXT}
+    /// Verify every line of a JSONL file: a token, or {"token":TEXT}; no line at all is no yes, but exit status 3
     #[arg(long, value_name = "FILE")]
     batch: Option<PathBuf>,
     #[command(flatten)]
@@ -107,6 +110,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut context = arguments.context()?;
+    arguments.trust.announce(terminal);
     let established = arguments.trust.establish();
     let mut state = arguments.memory(&established, context.now, terminal)?;
     context.floor = state.as_ref().and_then(|state| state.latest_seen);
@@ -127,7 +131,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         terminal.note(&format!("judged as of {}, not as of now", context.now));
     }
     if let Some(batch) = &arguments.batch {
-        context.machine = arguments.machine.whole_context()?;
+        context.machine = arguments.machine.whole_context(terminal)?;
         let against = Against { keyring: &trusted?.keyring, context: &context, secret: secret.as_ref() };
         return verify_batch::run(batch, against, &arguments.output, terminal);
     }
@@ -136,7 +140,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let keyring = &trusted.keyring;
         let path = arguments.build.license.as_deref();
         let found = path.map(document::read).transpose()?;
-        let judged = found.map(|found| judge(&found, keyring, &mut context, arguments, secret.as_ref())).transpose()?;
+        let judged = found
+            .map(|found| judge(&found, keyring, &mut context, arguments, secret.as_ref(), terminal))
+            .transpose()?;
         let license = judged.map(|verification| verification.verdict);
         let product = arguments.product.as_deref();
         let (now, floor) = (context.now, context.floor);
@@ -152,7 +158,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         return verify_manifest::answer(&verdict, &arguments.output, terminal);
     }
     verify_manifest::needs_dir(arguments.document.as_deref())?;
-    let Some(found) = document::find_license(arguments.document.as_deref())? else {
+    let Some(found) = document::find_license(arguments.document.as_deref(), terminal)? else {
         return answer(&verify::absent(&context), &[], &arguments.output, terminal);
     };
     let trusted = trusted?;
@@ -160,7 +166,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     arguments.activated.add_to(&mut context, keyring)?;
     let Verification { verdict, repairs } = match document::open(&found)? {
         Some(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
-            let running = arguments.running(keyring, &context, secret.as_ref());
+            let running = arguments.running(keyring, &context, secret.as_ref(), terminal);
             let verdict = match arguments.build.license.as_deref() {
                 None => verify_proof::judge(&envelope, running)?,
                 Some(path) => judge_beside(&document::read(path)?, &envelope, running)?,
@@ -174,10 +180,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         }
         Some(Opened { document: Document::Request(_), .. }) => return Err(verify_proof::unjudged("request")),
         _ => match arguments.activated.proof.as_deref() {
-            None => judge(&found, keyring, &mut context, arguments, secret.as_ref())?,
+            None => judge(&found, keyring, &mut context, arguments, secret.as_ref(), terminal)?,
             Some(path) => {
                 let proof = verify_proof::read_proof(path)?;
-                let verdict = judge_beside(&found, &proof, arguments.running(keyring, &context, secret.as_ref()))?;
+                let verdict =
+                    judge_beside(&found, &proof, arguments.running(keyring, &context, secret.as_ref(), terminal))?;
                 Verification { verdict, repairs: Vec::new() }
             }
         },
@@ -210,6 +217,7 @@ fn judge(
     context: &mut Context,
     arguments: &Arguments,
     secret: Option<&SealSecret>,
+    terminal: &Terminal,
 ) -> anyhow::Result<Verification> {
     let text = match found {
         Found::Text(text) => text,
@@ -218,7 +226,7 @@ fn judge(
         }
     };
     let bound = std::str::from_utf8(text).ok().and_then(|text| verify::unverified_fingerprint(text, secret));
-    context.machine = arguments.machine.here().context(bound.iter().collect::<Vec<_>>().as_slice())?;
+    context.machine = arguments.machine.here().context(bound.iter().collect::<Vec<_>>().as_slice(), terminal)?;
     Ok(verify::license_bytes(text, Against { keyring, context, secret }))
 }
 
@@ -243,7 +251,7 @@ impl Arguments {
         match (&self.unlock, trusted) {
             (Some(unlock), Ok(trusted)) => {
                 let (here, instance) = (self.machine.here(), &self.activated.instance);
-                let state = memory::unlock(path, unlock, &trusted.keyring, now, here, instance)?;
+                let state = memory::unlock(path, unlock, &trusted.keyring, now, here, instance, terminal)?;
                 terminal.note("the memory starts anew, as the issuer allows");
                 Ok(Some(state))
             }
@@ -256,8 +264,9 @@ impl Arguments {
         keyring: &'a Keyring,
         context: &'a Context,
         secret: Option<&'a SealSecret>,
+        terminal: &'a Terminal,
     ) -> Running<'a> {
-        Running { keyring, context, secret, here: self.machine.here(), instance: &self.activated.instance }
+        Running { keyring, context, secret, here: self.machine.here(), instance: &self.activated.instance, terminal }
     }
 
     /// Holds the trusted keys against what is remembered; the keyring among them is time evidence, unless another time than
@@ -313,7 +322,7 @@ pub(crate) fn answer(
         terminal.note(&format!("mended: {repair}"));
     }
     if terminal.json {
-        output.write(&format!("{}\n", verdict.to_json()), terminal)?;
+        output.write(&format!("{}\n", verdict.to_json(repairs)), terminal)?;
     } else {
         people(verdict, output, terminal)?;
     }

@@ -58,6 +58,7 @@ pub(crate) struct Running<'a> {
     pub(crate) secret: Option<&'a SealSecret>,
     pub(crate) here: Here<'a>,
     pub(crate) instance: &'a Instance,
+    pub(crate) terminal: &'a Terminal,
 }
 
 impl Activated {
@@ -110,7 +111,7 @@ fn about_machine(
     let license = std::str::from_utf8(license.unwrap_or(claimed.license.as_bytes())).unwrap_or_default();
     let of_license = unverified_fingerprint(license, running.secret);
     let bound: Vec<_> = of_license.iter().chain([&claimed.fingerprint]).collect();
-    context.machine = running.here.context(&bound)?;
+    context.machine = running.here.context(&bound, running.terminal)?;
     // Whoever asks about the document alone, such as its issuer, may have activated and released machines of his own.
     let here = !matches!(context.machine, MachineContext::Any);
     let released_at = if here { running.instance.released_at(&claimed.instance_key)? } else { None };

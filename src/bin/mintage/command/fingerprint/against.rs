@@ -18,7 +18,9 @@ pub(super) fn run(document: &str, arguments: &Arguments, terminal: &Terminal) ->
     let binding =
         binding(&text(document)?, secret.as_ref()).map_err(|refusal| Failure::new(refusal.code, refusal.message))?;
     let machine = match &binding.fingerprint {
-        Some(bound) => arguments.enrol.source.machine(&[bound], arguments.enrol.fingerprint_value.as_deref())?,
+        Some(bound) => {
+            arguments.enrol.source.machine(&[bound], arguments.enrol.fingerprint_value.as_deref(), terminal)?
+        }
         None => Machine::default(),
     };
     answer(&Diagnosis::new(binding, &machine), arguments, terminal)
