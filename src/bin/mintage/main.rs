@@ -2,6 +2,7 @@
 
 mod args;
 mod book;
+mod claims;
 mod clock;
 mod command;
 mod document;

@@ -13,7 +13,8 @@ use mintage::time::Timestamp;
 use mintage::token::{Body, Token};
 
 use crate::book::{Book, stamp};
-use crate::command::mint::{limit, secret, unique};
+use crate::claims::{limit, unique};
+use crate::command::mint::secret;
 use crate::failure::Failure;
 use crate::keys::Signer;
 use crate::output::Output;

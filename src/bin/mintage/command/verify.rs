@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME")]
     feature: Vec<String>,
     /// Refuse a license whose limit KEY is less than the N in use; repeatable
-    #[arg(long, value_name = "KEY=N", value_parser = crate::command::mint::limit)]
+    #[arg(long, value_name = "KEY=N", value_parser = crate::claims::limit)]
     usage: Vec<(String, u64)>,
     /// Refuse a license whose maintenance ended before the running build was made
     #[arg(long, value_name = "WHEN")]
@@ -291,7 +291,7 @@ impl Arguments {
         context.tenant.clone_from(&self.tenant);
         context.product.clone_from(&self.product);
         context.features.clone_from(&self.feature);
-        context.usage = crate::command::mint::unique("--usage", &self.usage)?;
+        context.usage = crate::claims::unique("--usage", &self.usage)?;
         context.build_date = self.build_date.as_deref().map(|date| Timestamp::parse_when(date, now)).transpose()?;
         if let Some(path) = &self.defaults {
             context.defaults = defaults(path)?;
