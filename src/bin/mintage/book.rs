@@ -15,7 +15,7 @@ use crate::render::Terminal;
 pub(crate) struct Book {
     /// The ledger: sqlite:PATH, made on first use, or postgres://USER@HOST/DATABASE
     #[arg(long, value_name = "URL", env = "MINTAGE_LEDGER", hide_env_values = true)]
-    ledger: Option<String>,
+    pub(crate) ledger: Option<String>,
 }
 
 impl Book {
