@@ -4,6 +4,8 @@ mod audited;
 mod broken;
 mod cluster;
 mod commands;
+mod crashes;
+mod life;
 mod races;
 mod story;
 
