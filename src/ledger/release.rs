@@ -83,7 +83,7 @@ pub struct Beat {
 /// until it has shown the new nonce; anything older is a replay.
 ///
 /// # Errors
-/// `Refused` with `unknown-license`, `license-mismatch`, `wrong-machine`, `proof-required` after a release, `nonce-mismatch`,
+/// `Refused` with `unknown-license`, `license-mismatch`, `wrong-machine`, `released`, `nonce-mismatch`,
 /// `suspended` or `expired`; `Unavailable`.
 pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<Beat, LedgerError> {
     // Two requests with one nonce must not both rotate it.
@@ -102,7 +102,7 @@ pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<
         return refused(Code::WrongMachine, format!("activation {proof} is of another machine"));
     }
     if let Some(at) = activation.released_at {
-        return refused(Code::ProofRequired, format!("activation {proof} was released at {at}"));
+        return refused(Code::Released, format!("activation {proof} was released at {at}"));
     }
     let row = transaction.find(sql::LAST_NONCE, &values![proof])?;
     let mut row = row.ok_or_else(|| LedgerError::corrupted("an activation is gone"))?;

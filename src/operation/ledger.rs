@@ -1,5 +1,6 @@
 //! What is done with the vendor's book. Each act writes its audit entry in the same transaction.
 
+pub mod activate;
 pub mod approve;
 pub mod audit;
 pub mod caps;

@@ -6,6 +6,7 @@ mod cluster;
 mod commands;
 mod crashes;
 mod life;
+mod proofs;
 mod races;
 mod story;
 

@@ -1,9 +1,46 @@
 //! `ledger release`: a machine gives its activation back, or the vendor takes it.
 
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::Stamp;
+use crate::code::Code;
+use crate::dsse::{Envelope, Kind};
+use crate::key::PublicKey;
+use crate::keyring::Keyring;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::release::{self, Release};
 use crate::ledger::{Ledger, LedgerError};
+use crate::release::{Release as SignedRelease, ReleaseError};
+
+/// Says why what a machine signed is no release of an activation of this ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SignedError {
+    /// The ledger could not be asked, or knows no such activation.
+    Ledger(LedgerError),
+    /// The document is not to be believed.
+    Release(ReleaseError),
+    /// The activation names no key that could have signed.
+    Unsigned(String),
+}
+
+/// Reads a release that the machine of an activation signed, with the key that the ledger holds of it.
+///
+/// # Errors
+/// [`SignedError`].
+pub fn signed(ledger: &Ledger, envelope: &Envelope) -> Result<SignedRelease, SignedError> {
+    let claimed = SignedRelease::parse(envelope.unverified_payload()).map_err(SignedError::Release)?;
+    let activation = find(ledger, &claimed.proof_id).map_err(SignedError::Ledger)?;
+    let bytes = activation.instance_key.and_then(|key| STANDARD.decode(key).ok()).and_then(|key| key.try_into().ok());
+    let key = bytes.and_then(|bytes| PublicKey::from_bytes(&bytes).ok());
+    let key = key.ok_or_else(|| SignedError::Unsigned(claimed.proof_id.clone()))?;
+    let refused = |error| SignedError::Release(ReleaseError::Envelope(error));
+    envelope.verify(Kind::Release, &Keyring::from(key), None, 1).map_err(refused)?;
+    Ok(claimed)
+}
 
 /// What became of an activation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,3 +77,26 @@ pub fn release(
         Ok(Released { activation, unchanged: !changed })
     })
 }
+
+impl SignedError {
+    /// Returns the code this is reported under.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Ledger(error) => error.code(),
+            Self::Release(error) => error.code(),
+            Self::Unsigned(_) => Code::BadSignature,
+        }
+    }
+}
+
+impl fmt::Display for SignedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ledger(error) => error.fmt(f),
+            Self::Release(error) => write!(f, "the release is not to be believed: {error}"),
+            Self::Unsigned(id) => write!(f, "activation {id} has no key that could have signed its release"),
+        }
+    }
+}
+
+impl std::error::Error for SignedError {}

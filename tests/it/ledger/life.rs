@@ -86,7 +86,7 @@ fn machines(ledger: &Ledger) {
         release::release(ledger, &by_ann(seconds), "proof-lic-1-m1-1", reason, None).unwrap()
     };
     assert_eq!((freed(10).unchanged, freed(11).unchanged), (false, true));
-    assert_eq!(wrong(|_| ()), Code::ProofRequired);
+    assert_eq!(wrong(|_| ()), Code::Released);
     let second = ledger.activate(activate("lic-1", "m2", 12)).unwrap();
     assert!(!second.repeated);
     assert_eq!(ledger.activate(activate("lic-1", "m1", 13)).unwrap_err().code(), Code::ActivationsExhausted);
