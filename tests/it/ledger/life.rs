@@ -76,9 +76,9 @@ fn machines(ledger: &Ledger) {
         change(&mut beat);
         heartbeat::heartbeat(ledger, beat).unwrap_err().code()
     };
-    assert_eq!(wrong(|beat| beat.license_id = "lic-2".to_owned()), Code::LicenseMismatch);
-    assert_eq!(wrong(|beat| beat.fingerprint = "m2".to_owned()), Code::WrongMachine);
-    assert_eq!(wrong(|beat| beat.proof_id = "none".to_owned()), Code::UnknownLicense);
+    assert_eq!(wrong(|beat| "lic-2".clone_into(&mut beat.license_id)), Code::LicenseMismatch);
+    assert_eq!(wrong(|beat| "m2".clone_into(&mut beat.fingerprint)), Code::WrongMachine);
+    assert_eq!(wrong(|beat| "none".clone_into(&mut beat.proof_id)), Code::UnknownLicense);
     assert_eq!(wrong(|beat| beat.now = at(1_001)), Code::Expired);
     // Released, the machine beats no more, and another takes its place.
     let freed = |seconds| {
