@@ -87,6 +87,7 @@ codes! {
     KeyRetired "key-retired" No 200 "the signing key was not in use when the document was issued" "ask the issuer for a copy signed by a current key"
     KeyRevoked "key-revoked" No 200 "the signing key was revoked" "ask the issuer for a copy signed by a current key"
     KeyTooCostly "key-too-costly" Unable 400 "opening the key file would take more work or memory than mintage allows" "re-encrypt it: `openssl pkcs8 -topk8 -scrypt`, or PBKDF2 with at most 10,000,000 rounds"
+    LeaseEnded "lease-ended" No 409 "the seat was given back, or was not renewed in time" "claim a seat again"
     LedgerUnavailable "ledger-unavailable" Unable 503 "the ledger could not be asked: it is unreachable, locked, read-only, corrupted or of a newer schema" "check the address, the rights and that its file or server is there"
     LicenseExists "license-exists" No 409 "the ledger already holds a license of this id" "choose another --id, or renew the license that is there"
     LicenseMismatch "license-mismatch" No 200 "two documents speak of different licenses" "use the documents that belong together"

@@ -6,16 +6,20 @@
 
 mod app;
 mod auth;
+mod book;
 mod call;
 mod dispatch;
 mod health;
 mod host;
 mod inspect;
+mod installed;
+mod issue;
 mod keys;
 mod limit;
 mod metrics;
 mod mint;
 mod openapi;
+mod page;
 mod problem;
 mod route;
 mod schema;
@@ -23,6 +27,7 @@ pub mod server;
 mod strict;
 mod table;
 pub mod tls;
+mod validate;
 mod verify;
 
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 //! each succeeds or is refused alone. Times, ids and random bytes are given by the caller.
 
 pub mod activation;
+pub mod approval;
 pub mod audit;
 mod connection;
 mod error;
@@ -13,9 +14,13 @@ pub mod license_key;
 mod migration;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub mod release;
+pub mod seat;
+pub mod session;
 mod sql;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+pub mod tenant;
 mod transaction;
 pub mod transfer;
 pub mod url;
@@ -91,8 +96,15 @@ impl Ledger {
     /// What the closure answers; `Unavailable`.
     pub fn read<T>(&self, look: impl FnOnce(&mut Transaction<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
         let idle = self.readers.lock().ok().and_then(|mut readers| readers.pop());
-        let mut connection = idle.map_or_else(|| self.engine.connect(), Ok)?;
-        connection.begin(Mode::Read)?;
+        let begun = idle.and_then(|mut connection| connection.begin(Mode::Read).is_ok().then_some(connection));
+        let mut connection = if let Some(connection) = begun {
+            connection
+        } else {
+            // None was idle, or it broke while it was.
+            let mut connection = self.engine.connect()?;
+            connection.begin(Mode::Read)?;
+            connection
+        };
         let answer = look(&mut Transaction::new(connection.as_mut()));
         // What could not end its transaction is dropped, not used again.
         let ended = connection.rollback();

@@ -26,8 +26,16 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 7] =
-        [Self::Keyring, Self::Manifest, Self::Proof, Self::Release, Self::Revocations, Self::Unlock, Self::Usage];
+    pub const ALL: [Self; 8] = [
+        Self::Checkpoint,
+        Self::Keyring,
+        Self::Manifest,
+        Self::Proof,
+        Self::Release,
+        Self::Revocations,
+        Self::Unlock,
+        Self::Usage,
+    ];
 
     /// Returns the payload type that stands in the envelope.
     pub fn payload_type(self) -> &'static str {

@@ -2,18 +2,26 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use super::auth::Secrets;
 use super::host::Hosts;
+use super::installed;
 use super::limit::Guesses;
 use super::metrics::Metrics;
 use super::problem::Problem;
+use crate::code::Code;
 use crate::key::SecretKey;
 use crate::keyring::Keyring;
+use crate::ledger::Ledger;
+use crate::operation::ledger::{Stamp, change};
 use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
 use crate::time::Timestamp;
+use crate::verdict::State;
 
 /// Where a server takes time and randomness from.
 pub struct World {
@@ -34,6 +42,8 @@ pub struct Roles {
     pub signer: Option<Arc<SecretKey>>,
     /// The vendor's plans.
     pub plans: Option<Plans>,
+    /// The vendor's book.
+    pub ledger: Option<Arc<Ledger>>,
     /// Keys of the admin.
     pub admin: Secrets,
     /// Keys that reports are given for beside the admin's.
@@ -56,7 +66,9 @@ pub struct Roles {
 pub struct App {
     world: World,
     roles: RwLock<Arc<Roles>>,
-    pub(super) guesses: Guesses,
+    guesses: Guesses,
+    /// Seconds since the epoch; negative before the first time.
+    validated_at: AtomicI64,
     pub(super) metrics: Metrics,
 }
 
@@ -64,7 +76,8 @@ impl App {
     /// Starts with what a server was given.
     pub fn new(world: World, roles: Roles) -> Self {
         let roles = RwLock::new(Arc::new(roles));
-        Self { world, roles, guesses: Guesses::default(), metrics: Metrics::default() }
+        let validated_at = AtomicI64::new(-1);
+        Self { world, roles, guesses: Guesses::default(), validated_at, metrics: Metrics::default() }
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.
@@ -77,15 +90,66 @@ impl App {
         Arc::clone(&self.roles.read().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Lets a peer try a key, unless too many of its were wrong.
+    pub(super) fn may_guess(&self, peer: IpAddr) -> Result<(), Problem> {
+        let Some(seconds) = self.guesses.must_wait(peer, Instant::now()) else { return Ok(()) };
+        let mut problem = Problem::new(Code::TooManyRequests, "too many wrong keys came from this address");
+        problem.retry_after = Some(seconds);
+        Err(problem)
+    }
+
+    /// Remembers a wrong key.
+    pub(super) fn guessed_wrong(&self, peer: IpAddr) {
+        self.guesses.was_wrong(peer, Instant::now());
+    }
+
+    /// Judges the license of this installation anew, and remembers that it did; says in the log what came of it.
+    pub fn revalidate(&self) {
+        let (roles, Ok(now)) = (self.roles(), self.now()) else { return };
+        if roles.license.is_none() {
+            return;
+        }
+        let verdict = installed::verdict(&roles, now);
+        let (state, why) = (verdict.state.as_str(), verdict.refusals.first().map(|refusal| refusal.message.as_str()));
+        if verdict.state == State::Invalid {
+            tracing::error!(state, why, "the license of this installation was validated");
+        } else {
+            self.validated_at.store(now.seconds(), Ordering::Relaxed);
+            tracing::info!(state, why, "the license of this installation was validated");
+        }
+    }
+
+    /// Marks in the ledger what has expired. Several servers on one ledger may do so at once.
+    pub fn sweep(&self) {
+        let (roles, Ok(now)) = (self.roles(), self.now()) else { return };
+        let Some(ledger) = &roles.ledger else { return };
+        match change::sweep(ledger, &Stamp { actor: "server".to_owned(), now }) {
+            Ok(count) => tracing::info!(count, "licenses of the ledger have expired"),
+            Err(error) => tracing::error!(%error, "the ledger could not be swept"),
+        }
+    }
+
+    /// Returns when the license of this installation was last validated.
+    pub(super) fn validated_at(&self) -> Option<Timestamp> {
+        let seconds = self.validated_at.load(Ordering::Relaxed);
+        Timestamp::from_seconds(seconds).ok()
+    }
+
     /// Reads the clock.
     pub(super) fn now(&self) -> Result<Timestamp, Problem> {
         (self.world.now)().ok_or_else(|| Problem::internal("the clock of this machine cannot be used"))
     }
 
-    /// Draws a random id.
-    pub(super) fn fresh_id(&self) -> Result<String, Problem> {
+    /// Draws random bytes, at most 16.
+    pub(super) fn fresh_bytes<const N: usize>(&self) -> Result<[u8; N], Problem> {
         let bytes = (self.world.fresh)();
         let bytes = bytes.ok_or_else(|| Problem::internal("the operating system gives no randomness"))?;
+        bytes.get(..N).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| Problem::internal("too few random bytes"))
+    }
+
+    /// Draws a random id.
+    pub(super) fn fresh_id(&self) -> Result<String, Problem> {
+        let bytes = self.fresh_bytes()?;
         Ok(uuid::Builder::from_random_bytes(bytes).into_uuid().to_string())
     }
 }
@@ -100,6 +164,7 @@ impl Roles {
             ("inspect", None),
             ("verify", off(!self.keyring.keys().is_empty(), "there is neither --trust nor --key")),
             ("mint, as the vendor", no_key.or(no_admin)),
+            ("the book, as the vendor", off(self.ledger.is_some(), "there is no --ledger").or(no_admin)),
             ("the public key", no_key),
             ("the keyring", off(self.keyring_document.is_some(), "there is no --keyring")),
             ("revocations", off(self.revocations_document.is_some(), "there is no --revocations")),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::app::Roles;
 use super::problem::Problem;
-use super::schema::Schema;
+use super::schema::{Holds, Member, Schema};
 use crate::code::Code;
 use crate::json::{self, Members, Value};
 use crate::time::Timestamp;
@@ -20,7 +20,12 @@ use crate::time::Timestamp;
 pub(super) struct Call {
     pub(super) roles: Arc<Roles>,
     pub(super) now: Timestamp,
+    pub(super) peer: IpAddr,
     pub(super) headers: HeaderMap,
+    /// What stands for `{id}` in the path.
+    pub(super) id: String,
+    /// What stands behind the `?`, decoded.
+    pub(super) query: Vec<(String, String)>,
     pub(super) body: Bytes,
 }
 
@@ -56,6 +61,11 @@ impl Call {
         Ok(schema.check(value)?)
     }
 
+    /// Returns what was asked for behind the `?`.
+    pub(super) fn asked(&self, name: &str) -> Option<&str> {
+        self.query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
     /// Whether the body says that it is JSON.
     pub(super) fn says_json(&self) -> bool {
         let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -85,6 +95,47 @@ impl Call {
             _ => Err(Problem::new(Code::Malformed, "the body must hold one of `document` and `token`").hint(BODIES)),
         }
     }
+}
+
+/// Reads what stands behind the `?`, and checks what the route knows of it.
+///
+/// # Errors
+/// `malformed` for a value of another type.
+pub(super) fn query(text: Option<&str>, known: &[Member]) -> Result<Vec<(String, String)>, Problem> {
+    let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
+    let pairs: Vec<_> = pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (decoded(name), decoded(value)))
+        .collect();
+    for (name, value) in &pairs {
+        if let Some(member) = known.iter().find(|member| member.name == name) {
+            let number = value.parse::<u64>().ok().map(|number| Value::Integer(number.into()));
+            let text = || Value::String(value.as_str().into());
+            let value = if let Holds::Count = member.holds { number.unwrap_or_else(text) } else { text() };
+            member.holds.check(name, &value)?;
+        }
+    }
+    Ok(pairs)
+}
+
+/// Undoes the encoding of a query; what is no encoding stays as it is.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        match (first, digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = &after[2..];
+                continue;
+            }
+            (b'+', _) => bytes.push(b' '),
+            (byte, _) => bytes.push(*byte),
+        }
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl Reply {

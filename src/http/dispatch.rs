@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
 use axum::http::HeaderMap;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::middleware::Next;
@@ -15,7 +15,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 
 use super::app::App;
 use super::auth::{admin_key, header_text};
-use super::call::{Call, Peer, Reply, RequestId};
+use super::call::{Call, Peer, Reply, RequestId, query};
 use super::problem::Problem;
 use super::route::{Caller, MAX_BODY_BYTES, Route};
 use crate::code::Code;
@@ -85,13 +85,18 @@ pub(super) async fn answer(app: Arc<App>, route: &'static Route, request: Reques
 
 async fn serve(app: Arc<App>, route: &'static Route, request: Request) -> Result<Reply, Problem> {
     let peer = peer(&request);
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     if route.caller == Caller::Admin {
         admit(&app, peer, &parts.headers)?;
     }
     let body = read(body, &parts.headers, route.max_body).await?;
-    let call = Call { roles: app.roles(), now: app.now()?, headers: parts.headers, body };
-    if call.body.len() <= QUICK_BODY_BYTES {
+    let id = match RawPathParams::from_request_parts(&mut parts, &()).await {
+        Ok(parameters) => parameters.iter().next().map_or_else(String::new, |(_, value)| value.to_owned()),
+        Err(error) => return Err(Problem::new(Code::Malformed, error).hint("encode the path as UTF-8")),
+    };
+    let query = query(parts.uri.query(), route.query)?;
+    let call = Call { roles: app.roles(), now: app.now()?, peer, headers: parts.headers, id, query, body };
+    if !route.blocks && call.body.len() <= QUICK_BODY_BYTES {
         return run(&app, route, &call);
     }
     let work = tokio::task::spawn_blocking(move || run(&app, route, &call));
@@ -111,16 +116,11 @@ fn admit(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
         let message = "this server was started without --admin-key-file, so it serves no admin";
         return Err(Problem::not_served(message));
     }
-    let now = Instant::now();
-    if let Some(seconds) = app.guesses.must_wait(peer, now) {
-        let mut problem = Problem::new(Code::TooManyRequests, "too many wrong keys came from this address");
-        problem.retry_after = Some(seconds);
-        return Err(problem);
-    }
+    app.may_guess(peer)?;
     match admin_key(headers) {
         Some(key) if roles.admin.admit(key) => Ok(()),
         Some(_) => {
-            app.guesses.was_wrong(peer, now);
+            app.guessed_wrong(peer);
             Err(Problem::new(Code::Unauthorized, "the admin key is wrong"))
         }
         None => Err(Problem::new(Code::Unauthorized, "the request carries no admin key")),

@@ -1,9 +1,11 @@
 //! `POST /mint`.
 
 use super::app::App;
-use super::call::{BODIES, Call, Reply};
+use super::call::{Call, Reply};
+use super::issue::{of_mint, signer};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, may, must};
+use crate::operation::ledger::issue;
 use crate::operation::mint::{self, Minted, Moment};
 use crate::operation::rows::{self, RowError};
 
@@ -49,19 +51,17 @@ pub(super) static RESPONSE: Schema = Schema {
 
 pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     call.object(&REQUEST)?;
-    let signer = call.roles.signer.as_ref();
-    let signer =
-        signer.ok_or_else(|| Problem::not_served("this server was started without --key, so it mints nothing"))?;
+    let signer = signer(call)?;
     let no_file = |path: &str| Err(RowError::File(format!("`@{path}`: no file of this server can be named")));
     let draft = rows::draft(&call.body, &no_file).map_err(|error| Problem::new(error.code(), &error))?;
     let moment = Moment { now: call.now, fresh_id: app.fresh_id()? };
-    let fault = |error: mint::MintError| {
-        Problem::new(error.code(), &error).hint(match &error {
-            mint::MintError::Missing(_) => BODIES,
-            _ => error.code().hint(),
-        })
-    };
-    let license = mint::license(draft, call.roles.plans.as_ref(), &moment).map_err(fault)?;
-    let minted = Minted::sign(license, signer).map_err(fault)?;
+    let license = mint::license(draft, call.roles.plans.as_ref(), &moment).map_err(|error| of_mint(&error))?;
+    let minted = Minted::sign(license, signer).map_err(|error| of_mint(&error))?;
+    if let Some(ledger) = &call.roles.ledger {
+        // Before anybody is handed it: what is out there and not in the book could never be withdrawn.
+        let Minted { license, token, key_id } = minted.clone();
+        let minted = issue::Record { license, token: token.to_string(), key_id, license_key: None };
+        issue::record(ledger, &call.stamp(), vec![minted])?;
+    }
     Ok(Reply::json(minted.to_json()))
 }

@@ -62,6 +62,7 @@ pub fn describe() -> String {
 fn write_route(out: &mut Writer, route: &Route) {
     out.begin_object();
     out.name("operationId").string(&operation_id(route));
+    write_parameters(out, route);
     if let Some(schema) = match route.takes {
         Takes::Nothing => None,
         Takes::Json(schema) | Takes::Document(schema) => Some(schema),
@@ -80,6 +81,9 @@ fn write_route(out: &mut Writer, route: &Route) {
     let mut statuses: Vec<u16> = [200].into_iter().chain(ANY_ROUTE).chain(route.refusals.iter().copied()).collect();
     if route.method == Method::Post {
         statuses.extend([408, 413]);
+    }
+    if route.blocks {
+        statuses.extend([404, 409, 503]);
     }
     if route.caller == Caller::Admin {
         statuses.extend([401, 404, 429]);
@@ -108,11 +112,35 @@ fn write_route(out: &mut Writer, route: &Route) {
     out.end_object();
 }
 
+fn write_parameters(out: &mut Writer, route: &Route) {
+    let has_id = route.paths[0].contains("{id}");
+    if !has_id && route.query.is_empty() {
+        return;
+    }
+    out.name("parameters").begin_array();
+    if has_id {
+        out.raw(r#"{"in":"path","name":"id","required":true,"schema":{"type":"string"}}"#);
+    }
+    for member in route.query {
+        out.begin_object();
+        out.name("description").string(member.about);
+        out.name("in").string("query");
+        out.name("name").string(member.name);
+        out.name("required").bool(member.required);
+        write_held(out.name("schema"), member.holds, None);
+        out.end_object();
+    }
+    out.end_array();
+}
+
 /// Names an operation after its path: `post /api/v1/keys/revoke` is `keysRevoke`.
 fn operation_id(route: &Route) -> String {
     let path = route.paths[0].trim_start_matches("/api/v1").trim_matches('/');
     let words = path.split(['/', '-', '.', '{', '}']).filter(|word| !word.is_empty());
     let mut id = String::from(if route.method == Method::Get { "get" } else { "" });
+    if path.is_empty() {
+        id.push_str("Page");
+    }
     for word in words {
         match word.chars().next() {
             Some(first) if !id.is_empty() => id.extend(first.to_uppercase().chain(word.chars().skip(1))),

@@ -16,6 +16,8 @@ pub struct Problem {
     pub message: String,
     /// What the caller can do; the code's own hint unless another fits better.
     hint: Option<String>,
+    /// The status, where the code's own does not fit.
+    status: Option<u16>,
     /// What the log is told and the caller is not.
     pub cause: Option<String>,
     /// Seconds after which it is worth another try.
@@ -25,7 +27,7 @@ pub struct Problem {
 impl Problem {
     /// Gives a code and a sentence.
     pub fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), hint: None, cause: None, retry_after: None }
+        Self { code, message: message.to_string(), hint: None, status: None, cause: None, retry_after: None }
     }
 
     /// Hides a fault of ours behind a sentence that gives nothing away.
@@ -46,10 +48,17 @@ impl Problem {
         self
     }
 
+    /// Gives the status that stands for a reason which a verdict would give with 200.
+    #[must_use]
+    pub fn status_of_no(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
     /// Returns the HTTP status. A reason that a verdict would give with 200 is a bad request where nothing was judged.
     pub fn status(&self) -> u16 {
         match self.code.http_status() {
-            200 => 400,
+            200 => self.status.unwrap_or(400),
             status => status,
         }
     }

@@ -4,7 +4,7 @@
 use super::app::App;
 use super::call::{Call, Reply};
 use super::problem::Problem;
-use super::schema::Schema;
+use super::schema::{Member, Schema};
 
 /// How a route is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,12 +51,16 @@ pub(super) struct Route {
     pub(super) caller: Caller,
     /// What it does, as a title.
     pub(super) about: &'static str,
+    /// What may stand behind the `?`.
+    pub(super) query: &'static [Member],
     pub(super) takes: Takes,
     pub(super) gives: Gives,
     /// Statuses that it answers with beside 200 and those that any route may.
     pub(super) refusals: &'static [u16],
     /// The longest body, in bytes.
     pub(super) max_body: usize,
+    /// Whether it asks the ledger, and so may wait.
+    pub(super) blocks: bool,
     pub(super) run: fn(&App, &Call) -> Result<Reply, Problem>,
 }
 

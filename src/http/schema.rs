@@ -92,7 +92,7 @@ impl Schema {
 }
 
 impl Holds {
-    fn check(self, name: &str, value: &Value<'_>) -> Result<(), JsonError> {
+    pub(super) fn check(self, name: &str, value: &Value<'_>) -> Result<(), JsonError> {
         let expected = match (self, value) {
             (Self::Any, _)
             | (Self::Bool, Value::Bool(_))

@@ -2,7 +2,7 @@
 
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
 use super::schema::{Holds, Schema, may, must};
-use super::{health, inspect, keys, mint, verify};
+use super::{book, health, inspect, installed, issue, keys, mint, page, validate, verify};
 
 /// Every route. The first path of each is the one that is described.
 pub(super) static TABLE: &[Route] = &[
@@ -25,11 +25,10 @@ pub(super) static TABLE: &[Route] = &[
     },
     Route {
         paths: &["/api/v1/mint"],
-        caller: Caller::Admin,
         about: "Mint a license",
         takes: Takes::Json(&mint::REQUEST),
         gives: Gives::Json(&mint::RESPONSE),
-        ..post(mint::run)
+        ..admin(mint::run)
     },
     Route {
         paths: &["/api/v1/signing-key/public"],
@@ -52,6 +51,7 @@ pub(super) static TABLE: &[Route] = &[
         refusals: &[404],
         ..get(keys::revocations)
     },
+    Route { paths: &["/"], about: "The page for people", gives: Gives::Other(page::HTML), ..get(page::run) },
     Route {
         paths: &["/healthz", "/health", "/api/v1/healthz"],
         about: "Whether the server runs",
@@ -63,6 +63,7 @@ pub(super) static TABLE: &[Route] = &[
         about: "Whether the server can do its work",
         gives: Gives::Json(&health::STATUS),
         refusals: &[503],
+        blocks: true,
         ..get(health::readyz)
     },
     Route {
@@ -77,6 +78,104 @@ pub(super) static TABLE: &[Route] = &[
         gives: Gives::Json(&DESCRIPTION),
         ..get(health::openapi)
     },
+    Route {
+        paths: &["/api/v1/validate"],
+        about: "Whether a license may do something on a machine, as the book stands now",
+        takes: Takes::Json(&validate::REQUEST),
+        gives: Gives::Json(&validate::RESPONSE),
+        refusals: &[429],
+        blocks: true,
+        ..post(validate::run)
+    },
+    Route {
+        paths: &["/api/v1/revocation/list"],
+        about: "Every license that was withdrawn, as the book stands now",
+        gives: Gives::Json(&book::WITHDRAWN),
+        blocks: true,
+        ..get(book::withdrawn)
+    },
+    Route {
+        paths: &["/api/v1/keys"],
+        caller: Caller::Admin,
+        about: "List licenses",
+        query: &book::LIST_QUERY,
+        gives: Gives::Json(&book::LISTED),
+        blocks: true,
+        ..get(book::list)
+    },
+    Route {
+        paths: &["/api/v1/keys/{id}"],
+        caller: Caller::Admin,
+        about: "Show one license by its id or its license key",
+        gives: Gives::Json(&book::SHOWN),
+        blocks: true,
+        ..get(book::show_one)
+    },
+    Route {
+        paths: &["/api/v1/keys/generate"],
+        about: "Issue a license and a key to activate it with",
+        takes: Takes::Json(&issue::GENERATE),
+        gives: Gives::Json(&issue::GENERATED),
+        ..admin(issue::generate)
+    },
+    Route {
+        paths: &["/api/v1/keys/suspend"],
+        about: "Stop a license from being used, until it is reinstated",
+        takes: Takes::Json(&book::CHANGE),
+        gives: Gives::Json(&book::HELD),
+        ..admin(book::suspend)
+    },
+    Route {
+        paths: &["/api/v1/keys/reinstate"],
+        about: "Let a suspended license be used again",
+        takes: Takes::Json(&book::CHANGE),
+        gives: Gives::Json(&book::HELD),
+        ..admin(book::reinstate)
+    },
+    Route {
+        paths: &["/api/v1/keys/revoke"],
+        about: "Withdraw a license, for good",
+        takes: Takes::Json(&book::CHANGE),
+        gives: Gives::Json(&book::HELD),
+        ..admin(book::revoke)
+    },
+    Route {
+        paths: &["/api/v1/keys/renew"],
+        about: "Sign a new token for a license",
+        takes: Takes::Json(&issue::RENEW),
+        gives: Gives::Json(&book::HELD),
+        ..admin(issue::renew)
+    },
+    Route {
+        paths: &["/api/v1/keys/{id}/features"],
+        about: "Change what a license grants",
+        takes: Takes::Json(&issue::FEATURES),
+        gives: Gives::Json(&issue::GRANTED),
+        ..admin(issue::features)
+    },
+    Route {
+        paths: &["/api/v1/audit", "/api/v1/admin/audit"],
+        caller: Caller::Admin,
+        about: "What was done to licenses, newest first",
+        query: &book::AUDIT_QUERY,
+        gives: Gives::Json(&book::ENTRIES_SCHEMA),
+        blocks: true,
+        ..get(book::audit)
+    },
+    Route {
+        paths: &["/api/v1/admin/license"],
+        caller: Caller::Admin,
+        about: "The license of this installation",
+        gives: Gives::Json(&installed::INSTALLED),
+        ..get(installed::license)
+    },
+    Route {
+        paths: &["/api/v1/admin/license/usage"],
+        caller: Caller::Admin,
+        about: "The limits that hold in this installation",
+        gives: Gives::Json(&installed::USAGE),
+        ..get(installed::usage)
+    },
 ];
 
 type Run = fn(&super::App, &super::call::Call) -> Result<super::call::Reply, super::Problem>;
@@ -87,16 +186,23 @@ const fn get(run: Run) -> Route {
         paths: &[],
         caller: Caller::Anyone,
         about: "",
+        query: &[],
         takes: Takes::Nothing,
         gives: Gives::Json(&PROBLEM),
         refusals: &[],
         max_body: MAX_BODY_BYTES,
+        blocks: false,
         run,
     }
 }
 
 const fn post(run: Run) -> Route {
     Route { method: Method::Post, ..get(run) }
+}
+
+/// A route on which the admin changes the book.
+const fn admin(run: Run) -> Route {
+    Route { caller: Caller::Admin, blocks: true, ..post(run) }
 }
 
 pub(super) static PROBLEM: Schema = Schema {

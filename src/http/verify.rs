@@ -7,10 +7,14 @@ use super::call::{Call, Reply};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, may};
 use crate::code::Code;
+use crate::dsse::Kind;
 use crate::fingerprint::Machine;
 use crate::json::{JsonError, Value};
-use crate::operation::verify::{Against, license_bytes};
-use crate::policy::{Context, MachineContext};
+use crate::keyring::Keyring;
+use crate::operation::document::{self, Document, Opened};
+use crate::operation::proof;
+use crate::operation::verify::{Against, Verification, license_bytes};
+use crate::policy::{Context, MachineContext, ProofContext};
 use crate::time::Timestamp;
 use crate::verdict::EffectiveLimit;
 
@@ -26,6 +30,9 @@ pub(super) static REQUEST: Schema = Schema {
         may("usage", Holds::Map(&Holds::Count), "Current use by limit"),
         may("fingerprint", Holds::Text, "The machine's exact fingerprint"),
         may("anyMachine", Holds::Bool, "Whether any machine will do"),
+        may("environment", Holds::Text, "Where it runs, such as production"),
+        may("productVersion", Holds::Text, "The version of the product that runs"),
+        may("proof", Holds::Text, "The activation proof beside a license that demands one"),
         may("buildDate", Holds::When, "When the running build was made"),
         may("at", Holds::When, "Judge as of another time than now"),
     ],
@@ -35,17 +42,38 @@ pub(super) static REQUEST: Schema = Schema {
 pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     let (members, document) = call.document(&REQUEST)?;
     let mut context = call.roles.context(call.now);
+    let mut proof = None;
     for (name, value) in members {
-        set(&mut context, &name, value, call.now)?;
+        match name.as_ref() {
+            "proof" => proof = Some(value.into_text("proof")?.into_owned()),
+            name => set(&mut context, name, value, call.now)?,
+        }
     }
     if call.roles.keyring.keys().is_empty() {
         return Err(Problem::new(Code::NoTrustedKey, "this server was given no trusted public key"));
     }
-    let against = Against { keyring: &call.roles.keyring, context: &context, secret: None };
-    let verification = license_bytes(&document, against);
+    let verification = judge(&document, proof.as_deref(), &call.roles.keyring, &mut context);
     let over = |limit: &&EffectiveLimit| context.usage.get(&limit.key).is_some_and(|used| *used > limit.value);
     verification.verdict.effective_limits.iter().filter(over).for_each(|limit| app.metrics.capped(&limit.key));
     Ok(Reply::json(verification.to_json()))
+}
+
+/// Judges a proof with the license inside it, or a license, beside a proof where there is one.
+fn judge(document: &[u8], beside: Option<&str>, keyring: &Keyring, context: &mut Context) -> Verification {
+    if let Some(beside) = beside {
+        let opened = document::open(beside.as_bytes()).and_then(|opened| opened.document.envelope(Kind::Proof));
+        context.proof = match opened {
+            Ok(envelope) => proof::admit(&envelope, Against { keyring, context, secret: None }, None),
+            Err(refusal) => ProofContext::Refused(refusal),
+        };
+    }
+    let against = Against { keyring, context, secret: None };
+    match document::open(document) {
+        Ok(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
+            Verification { verdict: proof::verify(&envelope, against, None), repairs }
+        }
+        _ => license_bytes(document, against),
+    }
 }
 
 fn set(context: &mut Context, name: &str, value: Value<'_>, now: Timestamp) -> Result<(), Problem> {
@@ -56,6 +84,8 @@ fn set(context: &mut Context, name: &str, value: Value<'_>, now: Timestamp) -> R
     };
     match name {
         "tenant" => context.tenant = Some(value.into_string(name)?.into_owned()),
+        "environment" => context.environment = Some(value.into_string(name)?.into_owned()),
+        "productVersion" => context.product_version = Some(value.into_string(name)?.into_owned()),
         "product" => context.product = Some(value.into_string(name)?.into_owned()),
         "features" => {
             let names = value.into_array(name)?.into_iter().map(|item| item.into_string(name).map(Cow::into_owned));

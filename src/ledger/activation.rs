@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::audit::Entry;
-use super::license::{HeldState, unknown};
+use super::license::{HeldState, unknown, usable};
 use super::value::values;
 use super::{Ledger, LedgerError, Row, Transaction, Value, sql};
 use crate::code::Code;
@@ -107,7 +107,7 @@ pub(crate) fn decide(
         return Ok(Vec::new());
     }
     let mut counters = lock(transaction, asked)?;
-    let mut holding = find(transaction, asked)?;
+    let mut holding = find_held(transaction, asked)?;
     let (mut answers, mut rows) = (Vec::with_capacity(asked.len()), Vec::new());
     for one in asked {
         let Some(counter) = counters.get_mut(&one.license_id) else {
@@ -161,7 +161,7 @@ fn lock(transaction: &mut Transaction<'_>, asked: &[Activate]) -> Result<BTreeMa
     Ok(counters)
 }
 
-fn find(
+fn find_held(
     transaction: &mut Transaction<'_>,
     asked: &[Activate],
 ) -> Result<HashMap<(String, String), Activated>, LedgerError> {
@@ -181,21 +181,7 @@ fn find(
 
 impl Counter {
     fn usable(&self, one: &Activate) -> Result<(), LedgerError> {
-        let id = &one.license_id;
-        let reason = self.reason.as_ref().map_or_else(String::new, |reason| format!(", for: {reason}"));
-        match self.state {
-            HeldState::Revoked => {
-                Err(LedgerError::refused(Code::Revoked, format_args!("license {id} was withdrawn{reason}")))
-            }
-            HeldState::Suspended => {
-                Err(LedgerError::refused(Code::Suspended, format_args!("license {id} is suspended{reason}")))
-            }
-            HeldState::Expired | HeldState::Active if one.now > self.grace_until => {
-                let message = format!("license {id} expired for good on {}", self.grace_until);
-                Err(LedgerError::refused(Code::Expired, message))
-            }
-            HeldState::Expired | HeldState::Active => Ok(()),
-        }
+        usable(&one.license_id, self.state, self.reason.as_deref(), self.grace_until, one.now)
     }
 
     fn take(&mut self, one: &Activate) -> Result<(), LedgerError> {
@@ -249,6 +235,17 @@ fn repeat(transaction: &mut Transaction<'_>, one: &Activate, held: &Activated) -
         one.now,
     ];
     transaction.execute(sql::REPEAT_ACTIVATION, &parameters).map(|_| ())
+}
+
+/// Finds an activation, also one that was released.
+///
+/// # Errors
+/// `Refused` with `unknown-license`; `Unavailable`.
+pub fn find(transaction: &mut Transaction<'_>, proof_id: &str) -> Result<Activation, LedgerError> {
+    let row = transaction.find(sql::FIND_ACTIVATION, &values![proof_id])?;
+    row.map(read).transpose()?.ok_or_else(|| {
+        LedgerError::refused(Code::UnknownLicense, format_args!("the ledger holds no activation {proof_id}"))
+    })
 }
 
 /// Reads the activations of a license, also those that were released.

@@ -251,6 +251,29 @@ pub fn next_revocation_sequence(
     Ok(next)
 }
 
+/// Says why a license may not be used now, if it may not.
+pub(crate) fn usable(
+    id: &str,
+    state: HeldState,
+    reason: Option<&str>,
+    grace_until: Timestamp,
+    now: Timestamp,
+) -> Result<(), LedgerError> {
+    let reason = reason.map_or_else(String::new, |reason| format!(", for: {reason}"));
+    match state {
+        HeldState::Revoked => {
+            Err(LedgerError::refused(Code::Revoked, format_args!("license {id} was withdrawn{reason}")))
+        }
+        HeldState::Suspended => {
+            Err(LedgerError::refused(Code::Suspended, format_args!("license {id} is suspended{reason}")))
+        }
+        HeldState::Expired | HeldState::Active if now > grace_until => {
+            Err(LedgerError::refused(Code::Expired, format_args!("license {id} expired for good on {grace_until}")))
+        }
+        HeldState::Expired | HeldState::Active => Ok(()),
+    }
+}
+
 fn read(mut row: Row) -> Result<Held, LedgerError> {
     let license_id = row.text()?;
     let wrong = |what: &dyn fmt::Display| LedgerError::corrupted(format_args!("license {license_id}: {what}"));
@@ -272,6 +295,15 @@ fn read(mut row: Row) -> Result<Held, LedgerError> {
 }
 
 impl Held {
+    /// Says why the license may not be used now, if it may not.
+    ///
+    /// # Errors
+    /// `Refused` with `revoked`, `suspended` or `expired`.
+    pub fn usable(&self, now: Timestamp) -> Result<(), LedgerError> {
+        let license = &self.license;
+        usable(&license.license_id, self.state, self.reason.as_deref(), license.grace_until(), now)
+    }
+
     /// Writes the row: its license as claims in words, and its token.
     pub fn write(&self, out: &mut Writer) {
         out.begin_object();

@@ -24,13 +24,23 @@ pub(crate) struct Columns {
 }
 
 /// Every table of a book, parents first, with all columns, the key first: what an export holds.
-pub(crate) const BOOK_TABLES: [Columns; 4] = [
+pub(crate) const BOOK_TABLES: [Columns; 10] = [
     Columns { table: "book", columns: "book_id, created_at, revocation_sequence, audit_sequence, audit_hash" },
     LICENSE,
     Columns {
         table: "activation",
         columns: "proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, last_nonce, last_reply, \
                   activated_at, expires_at, seen_at, released_at, release_reason, release",
+    },
+    APPROVAL,
+    LEASE,
+    WAITING,
+    INSTALLED,
+    Columns { table: "usage", columns: "usage_key, tenant_id, limit_key, used, changed_at" },
+    Columns {
+        table: "session",
+        columns: "session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
+                  started_at, ended_at",
     },
     AUDIT,
 ];
@@ -97,6 +107,86 @@ pub(crate) const REPEAT_ACTIVATION: &str = "UPDATE activation SET instance_key =
      seen_at = ?6 WHERE proof_id = ?1";
 pub(crate) const ACTIVATIONS_OF: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
      expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 ORDER BY activated_at, proof_id";
+
+pub(crate) const FIND_ACTIVATION: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
+     expires_at, seen_at, released_at, release_reason FROM activation WHERE proof_id = ?1";
+pub(crate) const RELEASE_ACTIVATION: &str = "UPDATE activation SET released_at = ?2, release_reason = ?3, release = ?4 \
+     WHERE proof_id = ?1 AND released_at IS NULL";
+pub(crate) const LAST_NONCE: &str = "SELECT last_nonce, last_reply FROM activation WHERE proof_id = ?1";
+pub(crate) const ROTATE_NONCE: &str =
+    "UPDATE activation SET nonce = ?2, last_nonce = ?3, last_reply = ?4, seen_at = ?5 WHERE proof_id = ?1";
+
+pub(crate) const APPROVAL: Columns = Columns {
+    table: "approval",
+    columns: "approval_id, name, version, sha256, public_key_token, license_id, source, approved_at, approved_by",
+};
+pub(crate) const FIND_APPROVAL: &str = "SELECT name FROM approval WHERE approval_id = ?1";
+pub(crate) const ANY_APPROVAL: &str = "SELECT name FROM approval LIMIT 1";
+pub(crate) const APPROVAL_OF: &str =
+    "SELECT name FROM approval WHERE sha256 = ?1 AND (license_id IS NULL OR license_id = ?2) LIMIT 1";
+pub(crate) const APPROVALS_OF: &str =
+    "SELECT sha256 FROM approval WHERE name = ?1 AND version = ?2 AND (license_id IS NULL OR license_id = ?3)";
+
+pub(crate) const LEASE: Columns = Columns {
+    table: "lease",
+    columns: "lease_id, license_id, holder, username, claimed_at, renewed_at, expires_at, borrowed, ended_at, end_reason",
+};
+
+macro_rules! leases {
+    ($rest:literal) => {
+        concat!(
+            "SELECT lease_id, license_id, holder, username, claimed_at, renewed_at, expires_at, borrowed, ended_at, \
+             end_reason FROM lease ",
+            $rest
+        )
+    };
+}
+
+pub(crate) const FIND_LEASE: &str = leases!("WHERE lease_id = ?1");
+pub(crate) const FIND_LEASE_OF: &str = leases!("WHERE license_id = ?1 AND holder = ?2 AND ended_at IS NULL");
+pub(crate) const LEASES_OF: &str = leases!("WHERE license_id = ?1 AND ended_at IS NULL ORDER BY claimed_at, lease_id");
+pub(crate) const OVERDUE_LEASES: &str =
+    leases!("WHERE license_id = ?1 AND ended_at IS NULL AND expires_at < ?2 ORDER BY lease_id");
+pub(crate) const LICENSES_WITH_OVERDUE: &str =
+    "SELECT DISTINCT license_id FROM lease WHERE ended_at IS NULL AND expires_at < ?1 ORDER BY license_id";
+pub(crate) const LEASE_SPANS: &str = "SELECT claimed_at, ended_at FROM lease ORDER BY claimed_at";
+pub(crate) const COUNT_LEASES: &str = "SELECT COUNT(*) FROM lease WHERE license_id = ?1 AND ended_at IS NULL";
+pub(crate) const EXTEND_LEASE: &str =
+    "UPDATE lease SET renewed_at = ?2, expires_at = ?3, borrowed = ?4 WHERE lease_id = ?1";
+pub(crate) const END_LEASE: &str = "UPDATE lease SET ended_at = ?2, end_reason = ?3 WHERE lease_id = ?1";
+
+pub(crate) const WAITING: Columns = Columns { table: "waiting", columns: "ticket, license_id, holder, since, seen_at" };
+pub(crate) const COUNT_WAITING: &str = "SELECT COUNT(*) FROM waiting WHERE license_id = ?1";
+pub(crate) const FIND_PLACE: &str = "SELECT since, ticket FROM waiting WHERE license_id = ?1 AND holder = ?2";
+pub(crate) const COUNT_AHEAD: &str =
+    "SELECT COUNT(*) FROM waiting WHERE license_id = ?1 AND (since < ?2 OR (since = ?2 AND ticket < ?3))";
+pub(crate) const SEEN_IN_LINE: &str = "UPDATE waiting SET seen_at = ?3 WHERE license_id = ?1 AND holder = ?2";
+pub(crate) const LEAVE_LINE: &str = "DELETE FROM waiting WHERE license_id = ?1 AND holder = ?2";
+pub(crate) const TIDY_LINE: &str = "DELETE FROM waiting WHERE license_id = ?1 AND seen_at < ?2";
+
+pub(crate) const INSTALLED: Columns = Columns {
+    table: "installed",
+    columns: "tenant_id, license_id, token, source, installed_at, installed_by, validated_at, invalid_reason",
+};
+pub(crate) const FIND_INSTALLED: &str = "SELECT tenant_id, license_id, token, source, installed_at, installed_by, validated_at, invalid_reason \
+     FROM installed WHERE tenant_id = ?1";
+pub(crate) const CLEAR_INSTALLED: &str = "DELETE FROM installed WHERE tenant_id = ?1";
+pub(crate) const SET_VALIDATED: &str =
+    "UPDATE installed SET validated_at = ?2, invalid_reason = ?3 WHERE tenant_id = ?1";
+
+pub(crate) const USAGE_OF: &str = "SELECT limit_key, used FROM usage WHERE tenant_id = ?1 ORDER BY limit_key";
+pub(crate) const ENSURE_USAGE: &str = "INSERT INTO usage (usage_key, tenant_id, limit_key, used, changed_at) VALUES (?1, ?2, ?3, 0, 0) \
+     ON CONFLICT (usage_key) DO NOTHING";
+pub(crate) const LOCK_USAGE: &str = "SELECT used FROM usage WHERE usage_key = ?1 FOR UPDATE";
+pub(crate) const SET_USAGE: &str = "INSERT INTO usage (usage_key, tenant_id, limit_key, used, changed_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+     ON CONFLICT (usage_key) DO UPDATE SET used = excluded.used, changed_at = excluded.changed_at";
+
+pub(crate) const SET_SESSION: &str = "INSERT INTO session (session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, \
+     version, started_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
+     ON CONFLICT (session_id) DO UPDATE SET ended_at = excluded.ended_at, version = excluded.version";
+pub(crate) const SESSION_PAGE: &str = "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
+     started_at, ended_at FROM session WHERE (started_at > ?1 OR (started_at = ?1 AND session_id > ?2)) AND started_at <= ?3 \
+     ORDER BY started_at, session_id LIMIT ?4";
 
 /// Locks licenses, always in the same order.
 pub(crate) fn lock_licenses(count: usize) -> String {

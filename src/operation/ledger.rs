@@ -1,9 +1,18 @@
 //! What is done with the vendor's book. Each act writes its audit entry in the same transaction.
 
+pub mod activate;
+pub mod approve;
 pub mod audit;
+pub mod caps;
 pub mod change;
+pub mod heartbeat;
 pub mod issue;
+pub mod release;
 pub mod renew;
+#[cfg(feature = "report")]
+pub mod report;
+pub mod seats;
+pub mod sessions;
 pub mod show;
 pub mod transfer;
 pub mod withdraw;

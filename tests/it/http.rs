@@ -1,7 +1,9 @@
 //! The routes, without a socket: one fixed moment, one fixed key, every answer in full.
 
+mod book;
 mod described;
 mod guarded;
+mod installed;
 mod same_bytes;
 mod told;
 

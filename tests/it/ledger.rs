@@ -4,6 +4,9 @@ mod audited;
 mod broken;
 mod cluster;
 mod commands;
+mod crashes;
+mod life;
+mod proofs;
 mod races;
 mod story;
 

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use mintage::code::Code;
-use mintage::ledger::{Birth, Ledger, LedgerUrl};
+use mintage::ledger::{Birth, Cause, Ledger, LedgerError, LedgerUrl};
 use mintage::operation::ledger::{Stamp, change};
 use mintage::time::Timestamp;
 
@@ -15,7 +15,7 @@ use crate::render::Terminal;
 pub(crate) struct Book {
     /// The ledger: sqlite:PATH, made on first use, or postgres://USER@HOST/DATABASE
     #[arg(long, value_name = "URL", env = "MINTAGE_LEDGER", hide_env_values = true)]
-    ledger: Option<String>,
+    pub(crate) ledger: Option<String>,
 }
 
 impl Book {
@@ -37,7 +37,11 @@ impl Book {
     /// Opens the ledger, and marks first what has expired.
     pub(crate) fn open_swept(&self, now: Timestamp, terminal: &Terminal) -> anyhow::Result<Ledger> {
         let ledger = self.open(now)?;
-        let swept = change::sweep(&ledger, &stamp(now))?;
+        let swept = match change::sweep(&ledger, &stamp(now)) {
+            // Who may only read sees the states as they were swept last.
+            Err(LedgerError::Unavailable(Cause::ReadOnly, _)) => 0,
+            swept => swept?,
+        };
         if swept > 0 {
             terminal.note(&format!("{swept} licenses have expired"));
         }

@@ -14,6 +14,7 @@ use mintage::operation::ledger::audit::AuditError;
 use mintage::operation::mint::MintError;
 use mintage::operation::plans::PlanError;
 use mintage::operation::problem;
+use mintage::report::ReportError;
 use mintage::seal::SealError;
 use mintage::time::TimeError;
 use mintage::trust::TrustError;
@@ -137,7 +138,7 @@ fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
             let hint = error.hint().unwrap_or_else(|| error.code().hint());
             return (Some(error.code()), error.code().exit(), Some(hint.to_owned()));
         }
-        by_code!(AuditError EnrolError FingerprintError KeyError KeyringError MintError PlanError);
+        by_code!(AuditError EnrolError FingerprintError KeyError KeyringError MintError PlanError ReportError);
         // A keyring that cannot be believed leaves nothing to judge with.
         if let Some(error) = cause.downcast_ref::<TrustError>() {
             return (Some(error.code()), Exit::Unable, Some(error.code().hint().to_owned()));

@@ -4,6 +4,7 @@ use crate::json::Writer;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::audit::{self, AuditFilter, Chained};
 use crate::ledger::license::{self, Held, LicenseFilter};
+use crate::ledger::seat::{self, Lease};
 use crate::ledger::{Ledger, LedgerError};
 
 /// As many rows are asked for at once.
@@ -16,6 +17,8 @@ pub struct Shown {
     pub held: Held,
     /// Its machines, also those that were released.
     pub activations: Vec<Activation>,
+    /// Who holds its seats now.
+    pub leases: Vec<Lease>,
     /// What was done to it.
     pub history: Vec<Chained>,
 }
@@ -55,13 +58,14 @@ pub fn show(ledger: &Ledger, license_id: &str) -> Result<Shown, LedgerError> {
     ledger.read(|transaction| {
         let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
         let activations = activation::of_license(transaction, license_id)?;
+        let leases = seat::of_license(transaction, license_id)?;
         let mut filter = AuditFilter { license_id: Some(license_id.to_owned()), ..AuditFilter::default() };
         let mut history = Vec::new();
         loop {
             let page = audit::page(transaction, &filter, PAGE)?;
             match page.last() {
                 Some(last) => filter.after = last.sequence,
-                None => return Ok(Shown { held, activations, history }),
+                None => return Ok(Shown { held, activations, leases, history }),
             }
             history.extend(page);
         }
@@ -77,6 +81,9 @@ impl Shown {
         out.end_array();
         out.name("history").begin_array();
         self.history.iter().for_each(|chained| chained.write(out));
+        out.end_array();
+        out.name("leases").begin_array();
+        self.leases.iter().for_each(|lease| lease.write(out));
         out.end_array();
         self.held.write(out.name("license"));
         out.end_object();

@@ -1,6 +1,7 @@
 //! One operation, three doors: `--json` of a command and the body of its route are the same bytes.
 
 use super::{NOW, Server, roles};
+use crate::activate::customer;
 use crate::harness::{Bench, ISSUED, example};
 
 #[test]
@@ -18,6 +19,30 @@ fn verify_and_its_route_answer_the_same_bytes() {
         let arguments = [&["verify", "--json", "--trust", &public, "--at", NOW, &token][..], &flags].concat();
         let answer = server.post("/api/v1/verify", format!(r#"{{"token":"{token}"{members}}}"#));
         assert_eq!((answer.status, answer.body.as_str()), (200, bench.run(arguments).stdout()), "{members}");
+    }
+}
+
+#[test]
+fn a_proof_and_its_route_answer_the_same_bytes() {
+    let bench = customer();
+    bench.activated();
+    let (server, quoted) = (Server::vendor(), |text: String| text.trim().replace('\\', "\\\\").replace('"', "\\\""));
+    let (license, proof) = (bench.read("acme.lic"), quoted(bench.read("installed.json")));
+    let machine = r#""fingerprint":"node-1","environment":"production","productVersion":"1.2.0""#;
+    let running = ["--environment", "production", "--product-version", "1.2.0", "--json"];
+    for (told, body) in [
+        (bench.verify_proof("installed.json", &running), format!(r#"{{"document":"{proof}",{machine}}}"#)),
+        (
+            bench.verify_proof("installed.json", &["--environment", "staging", "--json"]),
+            format!(r#"{{"document":"{proof}","fingerprint":"node-1","environment":"staging"}}"#),
+        ),
+        (
+            bench.verify_proof("acme.lic", &[&["--proof", "installed.json"], &running[..]].concat()),
+            format!(r#"{{"token":"{}","proof":"{proof}",{machine}}}"#, license.trim()),
+        ),
+    ] {
+        let answer = server.post("/api/v1/verify", body);
+        assert_eq!((answer.status, answer.body.as_str()), (200, told.stdout()));
     }
 }
 

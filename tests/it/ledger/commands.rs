@@ -89,7 +89,7 @@ fn a_license_is_in_the_book_before_it_is_handed_out() {
     signer    ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e
     issued    2026-01-01T00:00:00Z
     expires   2099-12-31T23:59:59Z
-    seats     not limited
+    seats     0 of any number
     machines  0 of 2
     history   NOW created by ann {"expiresAt":"2099-12-31T23:59:59Z","keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","tenantId":"acme"}
     [exit status: 0]
@@ -285,6 +285,50 @@ fn a_book_moves_as_lines_and_a_line_that_is_lost_is_missed() {
     ");
     let again = vendor.0.run(["ledger", "export", "--ledger", "sqlite:other.db"]);
     assert_eq!(again.stdout(), text);
+}
+
+#[test]
+fn a_report_of_an_empty_book_is_whole_in_every_form() {
+    let vendor = Vendor::new();
+    let report = |arguments: &[&str]| vendor.run(&[&["ledger", "report", "usage"], arguments].concat());
+    let csv = report(&["--format", "csv", "--primary-key", "client_username"]);
+    assert!(csv.stdout().starts_with("client_username,first_active,last_seen,"), "{csv}");
+    assert!(report(&["--format", "json"]).stdout().contains("\"totalLicenses\":2"));
+    assert!(report(&["--format", "html"]).stdout().to_lowercase().starts_with("<!doctype html>"));
+    assert_eq!(report(&["--format", "xlsx", "-o", "usage.xlsx"]).status, Some(0));
+    assert!(std::fs::read(vendor.0.path("usage.xlsx")).unwrap().starts_with(b"PK"));
+    assert_eq!(report(&["--format", "pdf"]).status, Some(2));
+}
+
+#[test]
+fn builds_are_approved_and_machines_freed() {
+    let vendor = Vendor::new();
+    vendor.0.write("app/a.txt", "one");
+    let key = example("ci.key");
+    let of =
+        ["mint", "manifest", "app", "--key", &key, "--allow-readable-key", "--product", "acme", "--version", "1.0"];
+    let made = vendor.run(&[&of[..], &["--issued-at", GIVEN[0], "-o", "app.manifest"]].concat());
+    assert_eq!(made.status, Some(0), "{made}");
+    let trust = example("ci.pub");
+    let approve = |arguments: &[&str]| vendor.run(&[&["ledger", "approve", "app.manifest"], arguments].concat());
+    assert_snapshot!(told(&approve(&["--trust", &trust])), @"
+    ------- stderr -------
+    mintage: approved acme 1.0 for every license: 1 new approvals
+    [exit status: 0]
+    ");
+    assert_snapshot!(told(&approve(&["--trust", &trust, "--for-license", "lic-9"])), @"
+    ------- stderr -------
+    mintage: error[unknown-license]: the ledger holds no license lic-9
+    mintage: hint: look it up with `mintage ledger list`
+    [exit status: 1]
+    ");
+    assert!(approve(&["--trust", &example("vendor.pub")]).stderr().contains("error[bad-signature]"));
+    assert_snapshot!(told(&vendor.run(&["ledger", "release", "none"])), @"
+    ------- stderr -------
+    mintage: error[unknown-license]: the ledger holds no activation none
+    mintage: hint: look it up with `mintage ledger list`
+    [exit status: 1]
+    ");
 }
 
 #[test]

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use mintage::code::Code;
 use mintage::ledger::Ledger;
-use mintage::operation::ledger::{audit, show};
+use mintage::ledger::release::Heartbeat;
+use mintage::operation::ledger::{audit, heartbeat, show};
 
-use super::{Place, activate, open, record};
+use super::{Place, activate, at, open, record};
 
 const CLIENTS: u64 = 64;
 
@@ -99,5 +100,69 @@ fn several_processes_share_what_is_left() {
         let granted: u64 = clients.into_iter().map(|client| client.join().unwrap()).sum();
         assert_eq!(granted, 50);
         audit::verify(&ledgers[0], None).unwrap();
+    }
+}
+
+/// A machine that beats: it keeps the last nonce that reached it, and those before.
+struct Machine {
+    ledger: Arc<Ledger>,
+    name: String,
+    nonces: Vec<String>,
+    sent: usize,
+}
+
+impl Machine {
+    fn beat(&mut self, nonce: &str) -> Result<String, Code> {
+        self.sent += 1;
+        let beat = Heartbeat {
+            proof_id: format!("proof-lic-1-{}-1", self.name),
+            license_id: "lic-1".to_owned(),
+            fingerprint: self.name.clone(),
+            nonce: nonce.to_owned(),
+            fresh_nonce: format!("{}-{}", self.name, self.sent),
+            grace_hours: 0,
+            now: at(2),
+        };
+        heartbeat::heartbeat(&self.ledger, beat).map(|answer| answer.nonce).map_err(|error| error.code())
+    }
+}
+
+#[test]
+fn lost_answers_strand_nobody_and_replays_are_refused() {
+    let beats = std::env::var("MINTAGE_TEST_BEATS").map_or(1_600, |beats| beats.parse().unwrap());
+    for mut place in Place::all() {
+        let ledger = Arc::new(place.open("beats"));
+        record(&ledger, "lic-1", None);
+        let machines = (0..16).map(|number| {
+            let (ledger, name) = (Arc::clone(&ledger), format!("m{number}"));
+            std::thread::spawn(move || {
+                let first = ledger.activate(activate("lic-1", &name, 1)).unwrap().nonce;
+                let mut machine = Machine { ledger, name, nonces: vec![first], sent: 0 };
+                let (mut dropped, mut replayed) = (0, 0);
+                for round in 0..beats / 16 {
+                    let nonce = machine.nonces[machine.nonces.len() - 1].clone();
+                    let mut answer = machine.beat(&nonce);
+                    if (round * 7 + number) % 10 == 0 {
+                        // The answer is lost, and the machine asks again with what it has.
+                        dropped += 1;
+                        let again = machine.beat(&nonce);
+                        assert_eq!(again, answer, "the same answer until the new nonce is seen");
+                        answer = again;
+                    }
+                    machine.nonces.push(answer.expect("no machine is stranded"));
+                    if machine.nonces.len() > 3 && round % 5 == 0 {
+                        replayed += 1;
+                        let old = machine.nonces[machine.nonces.len() - 3].clone();
+                        assert_eq!(machine.beat(&old), Err(Code::NonceMismatch));
+                    }
+                }
+                (dropped, replayed)
+            })
+        });
+        let machines: Vec<_> = machines.collect();
+        let sums = machines.into_iter().map(|machine| machine.join().unwrap());
+        let (dropped, replayed) = sums.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        assert!(dropped > 0 && replayed > 0);
+        println!("{beats} heartbeats, {dropped} answers dropped: 0 stranded; {replayed} replays: 0 accepted");
     }
 }

@@ -47,7 +47,7 @@ fn told_of_import(ledger: &Ledger, book: &str) -> String {
     told(transfer::import(ledger, book.as_bytes()))
 }
 
-fn exported(ledger: &Ledger) -> String {
+pub(super) fn exported(ledger: &Ledger) -> String {
     let mut text = String::new();
     transfer::export::<mintage::ledger::LedgerError>(ledger, |line| {
         text.push_str(line);
@@ -67,7 +67,7 @@ fn listed(ledger: &Ledger, filter: &LicenseFilter) -> Vec<String> {
     ids
 }
 
-fn actions(ledger: &Ledger, license_id: &str) -> Vec<String> {
+pub(super) fn actions(ledger: &Ledger, license_id: &str) -> Vec<String> {
     let history = show::show(ledger, license_id).unwrap().history;
     history.iter().map(|chained| chained.entry.action.clone()).collect()
 }

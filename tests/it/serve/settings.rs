@@ -24,6 +24,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     insecure-listen = false
     # key is not set
     # keyring is not set
+    # ledger is not set
     # license is not set
     # license-key-file is not set
     listen = "127.0.0.1:3"

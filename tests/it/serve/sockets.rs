@@ -144,6 +144,7 @@ fn a_server_says_what_it_serves_and_what_not() {
     {"message":"serves","what":"inspect"}
     {"message":"serves","what":"verify"}
     {"message":"serves","what":"mint, as the vendor"}
+    {"message":"does not serve","what":"the book, as the vendor","why":"there is no --ledger"}
     {"message":"serves","what":"the public key"}
     {"message":"does not serve","what":"the keyring","why":"there is no --keyring"}
     {"message":"does not serve","what":"revocations","why":"there is no --revocations"}

@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 
-use crate::command::{ledger_audit, ledger_change, ledger_list, ledger_renew, ledger_show, ledger_transfer};
+use crate::command::{
+    ledger_approve, ledger_audit, ledger_change, ledger_list, ledger_release, ledger_renew, ledger_report, ledger_show,
+    ledger_transfer,
+};
 use crate::render::Terminal;
 
 /// Keep the vendor's book: who holds what, since when, and what was withdrawn
@@ -26,6 +29,9 @@ enum Act {
     Reinstate(ledger_change::Reinstate),
     Renew(Box<ledger_renew::Arguments>),
     Revoke(ledger_change::Revoke),
+    Release(ledger_release::Arguments),
+    Approve(ledger_approve::Arguments),
+    Report(ledger_report::Arguments),
     Audit(ledger_audit::Arguments),
     Export(ledger_transfer::Export),
     Import(ledger_transfer::Import),
@@ -39,6 +45,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Act::Reinstate(arguments) => arguments.run(terminal),
         Act::Renew(arguments) => ledger_renew::run(arguments, terminal),
         Act::Revoke(arguments) => arguments.run(terminal),
+        Act::Release(arguments) => ledger_release::run(arguments, terminal),
+        Act::Approve(arguments) => ledger_approve::run(arguments, terminal),
+        Act::Report(arguments) => ledger_report::run(arguments, terminal),
         Act::Audit(arguments) => ledger_audit::run(arguments, terminal),
         Act::Export(arguments) => ledger_transfer::export(arguments, terminal),
         Act::Import(arguments) => ledger_transfer::import(arguments, terminal),

@@ -41,7 +41,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 
 fn people(shown: &Shown, terminal: &Terminal) -> anyhow::Result<()> {
     let (held, license) = (&shown.held, &shown.held.license);
-    let number = |number: Option<u64>| number.map_or_else(|| "not limited".to_owned(), |number| number.to_string());
+    let number = |number: Option<u64>| number.map_or_else(|| "any number".to_owned(), |number| number.to_string());
     let mut rows = vec![("license", license.license_id.clone()), ("tenant", license.tenant_id.clone())];
     let texts = [("label", &license.label), ("product", &license.product), ("tier", &license.tier)];
     rows.extend(texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?))));
@@ -54,12 +54,16 @@ fn people(shown: &Shown, terminal: &Terminal) -> anyhow::Result<()> {
         rows.push(("grace until", license.grace_until().to_string()));
     }
     rows.extend(license.limits.iter().map(|(key, value)| ("limit", format!("{key} = {value}"))));
-    rows.push(("seats", number(license.seats)));
+    rows.push(("seats", format!("{} of {}", shown.leases.len(), number(license.seats))));
     rows.push(("machines", format!("{} of {}", held.activations, number(license.max_activations))));
     for activation in &shown.activations {
         let since = format!("{} since {}", activation.proof_id, activation.activated_at);
         let until = activation.released_at.map_or_else(String::new, |at| format!(", released {at}"));
         rows.push(("machine", format!("{since}, seen {}{until}", activation.seen_at)));
+    }
+    for lease in &shown.leases {
+        let until = if lease.borrowed { "borrowed until" } else { "until" };
+        rows.push(("seat", format!("{} by {} {until} {}", lease.lease_id, lease.holder, lease.expires_at)));
     }
     rows.extend(shown.history.iter().map(|chained| ("history", line(chained))));
     let rows: Vec<(&str, &str)> = rows.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -31,7 +31,7 @@ use crate::keys::{Signer, Trust};
 use crate::output::Output;
 use crate::qr::QrArgs;
 use crate::render::Terminal;
-use crate::{clock, machine, random};
+use crate::{clock, random};
 
 /// The largest file of plans or secret file, in bytes.
 const MAX_BYTES: usize = 1 << 20;

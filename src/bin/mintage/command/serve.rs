@@ -1,5 +1,6 @@
 //! `mintage serve`.
 
+mod jobs;
 mod load;
 mod settings;
 mod watch;
@@ -12,7 +13,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use clap::Args;
 use mintage::code::Code;
-use mintage::http::{App, World, server};
+use mintage::http::server::{self, Tls};
+use mintage::http::{App, Roles, World};
 use tokio::net::TcpListener;
 use tracing::Level;
 
@@ -28,7 +30,7 @@ use crate::{clock, random};
 /// With --key it plays the vendor's part, with --license that of a customer's operator; what else is on follows from what
 /// it is given, and is told when it starts. Every setting may stand in the environment or in --config too; a flag comes
 /// before a variable, a variable before the file. Secrets are read from files, also from those of $CREDENTIALS_DIRECTORY
-/// (admin-key, key, passphrase, license, license-key, tls-cert, tls-key), and again when these change. SIGHUP reads
+/// (admin-key, key, ledger, passphrase, license, license-key, tls-cert, tls-key), and again when these change. SIGHUP reads
 /// everything again; SIGTERM and SIGINT let requests under way end.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
@@ -48,29 +50,31 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         settings.fill(path)?;
     }
     if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
-        settings.take_credentials(Path::new(&folder));
+        settings.take_credentials(Path::new(&folder))?;
     }
     settings.settle();
     if arguments.print_config {
         terminal.data(settings.to_toml().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("the server cannot start")?.block_on(serve(settings, terminal))?;
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn serve(settings: Settings, terminal: &Terminal) -> anyhow::Result<()> {
-    let address = address(&settings)?;
-    let tls = load::tls(&settings)?;
+    let (address, tls) = (address(&settings)?, load::tls(&settings)?);
     if !address.ip().is_loopback() && tls.is_none() && !settings.insecure_listen {
         let message = format!("{address} can be reached from other machines, and there is no TLS");
         let hint = "give --tls-cert and --tls-key, or say --insecure-listen when something in front encrypts";
         return Err(Failure::new(Code::Usage, message).hint(hint).into());
     }
     let roles = load::roles(&settings, clock::now()?, None)?;
+    // The last hand on the book must be outside of the runtime, which its threads may not wait in.
+    let ledger = roles.ledger.clone();
     let format = if settings.log.as_deref() == Some("json") || terminal.json { Format::Json } else { Format::Text };
     Log::start(format, level(&settings));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("the server cannot start")?.block_on(serve(settings, roles, address, tls))?;
+    drop(ledger);
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(settings: Settings, roles: Roles, address: SocketAddr, tls: Option<Tls>) -> anyhow::Result<()> {
     let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
     let app = Arc::new(App::new(world, roles));
     let listener = TcpListener::bind(address).await.map_err(|error| {
@@ -88,7 +92,9 @@ async fn serve(settings: Settings, terminal: &Terminal) -> anyhow::Result<()> {
             Some(why) => tracing::info!(what, why, "does not serve"),
         }
     }
+    app.revalidate();
     tokio::spawn(watch.run());
+    tokio::spawn(jobs::run(Arc::clone(&app)));
     server::serve(app, listener, tls, most, stop.asked()).await;
     tracing::info!("stopped");
     Ok(())

@@ -19,6 +19,7 @@ use mintage::time::Timestamp;
 use zeroize::Zeroizing;
 
 use super::settings::Settings;
+use crate::book::Book;
 use crate::command::{mint, verify};
 use crate::failure::Failure;
 use crate::files;
@@ -41,6 +42,11 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
     }
     Ok(Roles {
         keyring_document: settings.keyring.as_deref().map(|path| text(path, MAX_KEYRING_BYTES)).transpose()?,
+        ledger: match before {
+            // A book is opened once.
+            Some(before) => before.ledger.clone(),
+            None => Book { ledger: settings.ledger.clone() }.open_if_named(now)?.map(Arc::new),
+        },
         signer,
         plans: settings.plans.as_deref().map(mint::plans).transpose()?,
         admin: secrets(settings.admin_key_file.as_deref())?,

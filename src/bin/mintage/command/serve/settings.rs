@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mintage::code::Code;
+use mintage::ledger::LedgerUrl;
 use toml::{Table, Value};
 
 use crate::failure::Failure;
 use crate::files;
+use crate::machine::text_of_file;
 
 /// The largest file of settings, in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -26,6 +28,9 @@ pub(super) struct Settings {
     /// A name that the server answers to, beside addresses and localhost; repeatable [default: any name off loopback]
     #[arg(long, value_name = "NAME", env = "MINTAGE_HOST", value_delimiter = ',')]
     pub(super) host: Vec<String>,
+    /// The vendor's book: sqlite:PATH, made on first use, or postgres://USER@HOST/DATABASE
+    #[arg(long, value_name = "URL", env = "MINTAGE_LEDGER", hide_env_values = true)]
+    pub(super) ledger: Option<String>,
     /// Private key that signs what is minted: the vendor's role
     #[arg(long, visible_alias = "private-key", value_name = "FILE", env = "MINTAGE_KEY")]
     pub(super) key: Option<PathBuf>,
@@ -92,7 +97,7 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 21] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 22] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
@@ -101,6 +106,7 @@ impl Settings {
             ("insecure-listen", &mut self.insecure_listen),
             ("key", &mut self.key),
             ("keyring", &mut self.keyring),
+            ("ledger", &mut self.ledger),
             ("license", &mut self.license),
             ("license-key-file", &mut self.license_key_file),
             ("listen", &mut self.listen),
@@ -137,7 +143,11 @@ impl Settings {
     }
 
     /// Takes the files of systemd's credentials, or of any folder that is mounted like one, for what is not named yet.
-    pub(super) fn take_credentials(&mut self, folder: &Path) {
+    pub(super) fn take_credentials(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let ledger = folder.join("ledger");
+        if self.ledger.is_none() && ledger.is_file() {
+            self.ledger = Some(text_of_file(&ledger)?);
+        }
         let credentials = [
             ("admin-key", &mut self.admin_key_file),
             ("key", &mut self.key),
@@ -153,6 +163,7 @@ impl Settings {
                 *setting = Some(path);
             }
         }
+        Ok(())
     }
 
     /// Fills in what is in force where nothing was said.
@@ -166,6 +177,12 @@ impl Settings {
     /// Returns the settings as a TOML file.
     pub(super) fn to_toml(&self) -> String {
         let mut settings = self.clone();
+        // A password in it is a secret like those in files.
+        let masked = settings
+            .ledger
+            .as_deref()
+            .map(|text| LedgerUrl::parse(text).map_or("***".to_owned(), |url| url.to_string()));
+        settings.ledger = masked;
         let line = |(name, setting): (&str, &mut dyn Setting)| match setting.shown() {
             Some(value) => format!("{name} = {value}\n"),
             None => format!("# {name} is not set\n"),

@@ -69,6 +69,7 @@ impl Watch {
                     old.reload(new);
                 }
                 self.app.reload(roles);
+                self.app.revalidate();
                 tracing::info!("read everything again");
             }
             Err(error) => {

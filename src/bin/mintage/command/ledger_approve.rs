@@ -1,0 +1,57 @@
+//! `mintage ledger approve`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use mintage::dsse::Envelope;
+use mintage::manifest::{MAX_MANIFEST_BYTES, Manifest, Scope};
+use mintage::operation::ledger::approve;
+
+use crate::book::{Book, stamp};
+use crate::failure::Failure;
+use crate::keys::Trust;
+use crate::render::Terminal;
+use crate::{clock, files};
+
+/// Let a build be activated: the build of a signed manifest and every assembly in it
+///
+/// For every license, or for those that the manifest names, or for those named here.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// The manifest
+    #[arg(value_name = "MANIFEST")]
+    manifest: PathBuf,
+    /// Approve it for this license alone; repeatable
+    #[arg(long, value_name = "ID")]
+    for_license: Vec<String>,
+    #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
+    book: Book,
+}
+
+pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let now = clock::now()?;
+    let path = &arguments.manifest;
+    let data = files::read(path, MAX_MANIFEST_BYTES)?;
+    let fail = |code, message: String| {
+        let failure = Failure::new(code, format!("manifest `{}`: {message}", path.display()));
+        failure.hint("name the key that signed it with --trust")
+    };
+    let envelope = Envelope::parse(&data).map_err(|error| fail(error.code(), error.to_string()))?;
+    let verified = Manifest::verify(&envelope, &arguments.trust.keyring()?);
+    let manifest = verified.map_err(|error| fail(error.code(), error.to_string()))?.manifest;
+    let licenses = match &manifest.scope {
+        _ if !arguments.for_license.is_empty() => arguments.for_license.clone(),
+        Scope::Licenses(licenses) => licenses.clone(),
+        Scope::Global => Vec::new(),
+    };
+    let parts = approve::parts(&manifest);
+    let ledger = arguments.book.open(now)?;
+    let count = approve::approve(&ledger, &stamp(now), &parts, &licenses, manifest.source.kind())?;
+    let scope = if licenses.is_empty() { "every license".to_owned() } else { licenses.join(", ") };
+    let (product, version) = (&manifest.product, &manifest.version);
+    terminal.note(&format!("approved {product} {version} for {scope}: {count} new approvals"));
+    Ok(ExitCode::SUCCESS)
+}

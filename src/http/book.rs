@@ -1,0 +1,302 @@
+//! `/keys` and `/audit`: the vendor's book.
+
+use super::app::App;
+use super::call::{BODIES, Call, Reply};
+use super::problem::Problem;
+use super::schema::{Holds, Member, Schema, may, must};
+use crate::code::Code;
+use crate::json::{Members, Value, Writer};
+use crate::ledger::audit::{self, AuditFilter, Chained};
+use crate::ledger::license::{self, Held, HeldState, LicenseFilter};
+use crate::ledger::license_key::LicenseKey;
+use crate::ledger::{Ledger, LedgerError};
+use crate::operation::ledger::change::{self, Change};
+use crate::operation::ledger::{Stamp, show};
+use crate::time::Timestamp;
+
+/// The most entries of the audit that are answered at once.
+const MAX_ENTRIES: u64 = 1_000;
+
+/// As many as are answered where nobody says.
+const ENTRIES: u64 = 100;
+
+const STATES: [&str; 4] = ["active", "expired", "revoked", "suspended"];
+
+pub(super) static LIST_QUERY: [Member; 4] = [
+    may("tenant", Holds::Text, "Those of this tenant"),
+    may("state", Holds::OneOf(&STATES), "Those in this state"),
+    may("keyId", Holds::Text, "Those whose token was signed by this key"),
+    may("expiringWithin", Holds::When, "Those that are active and expire within this span, such as 30d"),
+];
+
+pub(super) static AUDIT_QUERY: [Member; 6] = [
+    may("category", Holds::Text, "Taken and not looked at: the whole audit is of licenses"),
+    may("limit", Holds::Count, "The most entries, newest first; 100 if left out, at most 1000"),
+    may("licenseId", Holds::Text, "Those of this license"),
+    may("action", Holds::Text, "Those of this action"),
+    may("from", Holds::Time, "The first second"),
+    may("to", Holds::Time, "The last second"),
+];
+
+pub(super) static CHANGE: Schema = Schema {
+    name: "ChangeRequest",
+    about: "A license and why it is changed; named by its license key or its id",
+    members: &[
+        may("licenseKey", Holds::Text, "The license key; this or `licenseId`"),
+        may("licenseId", Holds::Text, "The license's id; this or `licenseKey`"),
+        may("reason", Holds::Text, "Why, for people"),
+        may("graceHours", Holds::Count, "When it is withdrawn: hours in which it still counts"),
+    ],
+    open: true,
+};
+
+pub(super) static HELD: Schema = Schema {
+    name: "Held",
+    about: "A license as the ledger holds it",
+    members: &[
+        must("activations", Holds::Count, "How many machines hold an activation now"),
+        must("changedAt", Holds::Time, "When its row was last changed"),
+        must("createdAt", Holds::Time, "When it was recorded"),
+        must("keyId", Holds::Text, "The signing key, 64 hex digits"),
+        must("license", Holds::Any, "What was signed last"),
+        must("reason", Holds::Maybe(&Holds::Text), "Why it is in this state"),
+        must("revokedAt", Holds::Maybe(&Holds::Time), "When it was withdrawn"),
+        must("state", Holds::OneOf(&STATES), "Whether it may be used"),
+        must("token", Holds::Text, "The token, as it was handed out"),
+    ],
+    open: false,
+};
+
+pub(super) static LISTED: Schema = Schema {
+    name: "Licenses",
+    about: "Licenses of the ledger, in the order of their ids",
+    members: &[must("licenses", Holds::List(&Holds::Object(&HELD)), "The licenses")],
+    open: false,
+};
+
+pub(super) static SHOWN: Schema = Schema {
+    name: "Shown",
+    about: "A license and everything that the ledger knows of it",
+    members: &[
+        must("activations", Holds::List(&Holds::Any), "Its machines, also those that were released"),
+        must("history", Holds::List(&Holds::Object(&ENTRY)), "What was done to it"),
+        must("license", Holds::Object(&HELD), "The license"),
+    ],
+    open: false,
+};
+
+static ENTRY: Schema = Schema {
+    name: "Entry",
+    about: "One entry of the audit",
+    members: &[
+        must("action", Holds::Text, "What was done"),
+        must("actor", Holds::Text, "By whom"),
+        must("at", Holds::Time, "When"),
+        must("detail", Holds::Any, "The particulars"),
+        must("hash", Holds::Text, "The entry's hash, by which the next one holds on to it"),
+        must("licenseId", Holds::Maybe(&Holds::Text), "To which license"),
+        must("result", Holds::Text, "How it ended"),
+        must("sequence", Holds::Count, "Its number"),
+        must("target", Holds::Maybe(&Holds::Text), "To what else"),
+    ],
+    open: false,
+};
+
+pub(super) static ENTRIES_SCHEMA: Schema = Schema {
+    name: "Entries",
+    about: "Entries of the audit, newest first",
+    members: &[must("entries", Holds::List(&Holds::Object(&ENTRY)), "The entries")],
+    open: false,
+};
+
+pub(super) static WITHDRAWN: Schema = Schema {
+    name: "Withdrawn",
+    about: "Every license that was withdrawn",
+    members: &[
+        must("entries", Holds::List(&Holds::Any), "`licenseId`, `reason` and `revokedAt` of each"),
+        must("generatedAt", Holds::Time, "When the list was made"),
+    ],
+    open: false,
+};
+
+/// `GET /keys`: the bytes of `ledger list --json`.
+pub(super) fn list(_: &App, call: &Call) -> Result<Reply, Problem> {
+    let ledger = call.ledger()?;
+    let mut filter = LicenseFilter {
+        tenant_id: call.asked("tenant").map(str::to_owned),
+        state: call.asked("state").and_then(HeldState::parse),
+        key_id: call.asked("keyId").map(str::to_ascii_lowercase),
+        ..LicenseFilter::default()
+    };
+    if let Some(span) = call.asked("expiringWithin") {
+        filter.expiring_until = Timestamp::parse_when(span, call.now).ok();
+        filter.state = filter.state.or(Some(HeldState::Active));
+    }
+    change::sweep(ledger, &call.stamp())?;
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("licenses").begin_array();
+    show::list::<LedgerError>(ledger, &filter, |held| {
+        held.write(&mut out);
+        Ok(())
+    })?;
+    out.end_array();
+    out.end_object();
+    Ok(Reply::json(out.finish()))
+}
+
+/// `GET /keys/{id}`: the bytes of `ledger show --json`.
+pub(super) fn show_one(_: &App, call: &Call) -> Result<Reply, Problem> {
+    let ledger = call.ledger()?;
+    let id = match LicenseKey::parse(&call.id) {
+        Ok(key) => by_key(ledger, &key)?.license.license_id,
+        Err(_) => call.id.clone(),
+    };
+    let mut out = Writer::default();
+    show::show(ledger, &id)?.write(&mut out);
+    Ok(Reply::json(out.finish()))
+}
+
+pub(super) fn suspend(_: &App, call: &Call) -> Result<Reply, Problem> {
+    changed(call, |reason, _| Change::Suspend { reason })
+}
+
+pub(super) fn reinstate(_: &App, call: &Call) -> Result<Reply, Problem> {
+    changed(call, |_, _| Change::Reinstate)
+}
+
+pub(super) fn revoke(_: &App, call: &Call) -> Result<Reply, Problem> {
+    changed(call, |reason, grace_hours| Change::Revoke { reason, grace_hours })
+}
+
+/// The bytes of `ledger suspend`, `reinstate` and `revoke` with `--json`.
+fn changed(call: &Call, change: fn(Option<String>, u64) -> Change) -> Result<Reply, Problem> {
+    let ledger = call.ledger()?;
+    let mut members = call.object(&CHANGE)?;
+    let held = named(ledger, &mut members)?;
+    let reason = text(&mut members, "reason");
+    let grace_hours = take(&mut members, "graceHours").and_then(|value| value.into_count("graceHours").ok());
+    let id = &held.license.license_id;
+    let changed = change::change(ledger, &call.stamp(), id, &change(reason, grace_hours.unwrap_or(0)))?;
+    Ok(held_json(&changed.held))
+}
+
+pub(super) fn held_json(held: &Held) -> Reply {
+    let mut out = Writer::default();
+    held.write(&mut out);
+    Reply::json(out.finish())
+}
+
+/// `GET /audit`.
+pub(super) fn audit(_: &App, call: &Call) -> Result<Reply, Problem> {
+    let time = |name| call.asked(name).and_then(|text| Timestamp::parse_rfc3339(text).ok());
+    let most = call.asked("limit").and_then(|text| text.parse().ok()).unwrap_or(ENTRIES).min(MAX_ENTRIES);
+    let mut filter = AuditFilter {
+        license_id: call.asked("licenseId").map(str::to_owned),
+        action: call.asked("action").map(str::to_owned),
+        from: time("from").unwrap_or(Timestamp::EPOCH),
+        to: time("to").unwrap_or(Timestamp::NEVER),
+        ..AuditFilter::default()
+    };
+    let newest = call.ledger()?.read(|transaction| {
+        let mut newest: Vec<Chained> = Vec::new();
+        loop {
+            let page = audit::page(transaction, &filter, MAX_ENTRIES)?;
+            let Some(last) = page.last() else { return Ok(newest) };
+            filter.after = last.sequence;
+            newest.extend(page);
+            let surplus = newest.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
+            newest.drain(..surplus);
+        }
+    })?;
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("entries").begin_array();
+    newest.iter().rev().for_each(|entry| entry.write(&mut out));
+    out.end_array();
+    out.end_object();
+    Ok(Reply::json(out.finish()))
+}
+
+/// `GET /revocation/list`: what was withdrawn, as of now.
+pub(super) fn withdrawn(_: &App, call: &Call) -> Result<Reply, Problem> {
+    let withdrawn = call.ledger()?.read(license::withdrawn)?;
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("entries").begin_array();
+    for one in withdrawn {
+        out.begin_object();
+        out.name("licenseId").string(&one.license_id);
+        match &one.reason {
+            Some(reason) => out.name("reason").string(reason),
+            None => out.name("reason").null(),
+        }
+        out.name("revokedAt").plain(one.at);
+        out.end_object();
+    }
+    out.end_array();
+    out.name("generatedAt").plain(call.now);
+    out.end_object();
+    Ok(Reply::json(out.finish()))
+}
+
+/// Finds the license that a body names by its key or its id.
+pub(super) fn named(ledger: &Ledger, members: &mut Members<'_>) -> Result<Held, Problem> {
+    match (text(members, "licenseKey"), text(members, "licenseId")) {
+        (Some(key), None) => match LicenseKey::parse(&key) {
+            Ok(key) => by_key(ledger, &key),
+            // What looks like no license key may be the id of a license that was minted without one.
+            Err(_) => by_id(ledger, &key),
+        },
+        (None, Some(id)) => by_id(ledger, &id),
+        (None, None) => Err(Problem::new(Code::Malformed, "License key is required.").hint(BODIES)),
+        (Some(_), Some(_)) => {
+            Err(Problem::new(Code::Malformed, "the body must hold one of `licenseKey` and `licenseId`").hint(BODIES))
+        }
+    }
+}
+
+pub(super) fn by_key(ledger: &Ledger, key: &LicenseKey) -> Result<Held, Problem> {
+    let hash = key.hash();
+    let held = ledger.read(|transaction| license::find_by_license_key(transaction, &hash))?;
+    held.ok_or_else(|| Problem::new(Code::UnknownLicense, "License key not found."))
+}
+
+fn by_id(ledger: &Ledger, id: &str) -> Result<Held, Problem> {
+    let held = ledger.read(|transaction| license::find(transaction, id))?;
+    held.ok_or_else(|| Problem::new(Code::UnknownLicense, "License key not found."))
+}
+
+/// Takes a member out of a body.
+pub(super) fn take<'a>(members: &mut Members<'a>, name: &str) -> Option<Value<'a>> {
+    let at = members.iter().position(|(found, _)| found == name)?;
+    Some(members.swap_remove(at).1)
+}
+
+pub(super) fn text(members: &mut Members<'_>, name: &str) -> Option<String> {
+    take(members, name).and_then(|value| value.into_string(name).ok()).map(std::borrow::Cow::into_owned)
+}
+
+impl Call {
+    /// Returns the ledger, without which there is no book.
+    pub(super) fn ledger(&self) -> Result<&Ledger, Problem> {
+        let missing = || Problem::not_served("this server was started without --ledger, so it keeps no book");
+        self.roles.ledger.as_deref().ok_or_else(missing)
+    }
+
+    /// Who does something over HTTP, and when.
+    pub(super) fn stamp(&self) -> Stamp {
+        Stamp { actor: "admin".to_owned(), now: self.now }
+    }
+}
+
+impl From<LedgerError> for Problem {
+    fn from(error: LedgerError) -> Self {
+        if let LedgerError::Refused(refusal) = &error {
+            return Self::new(refusal.code, &refusal.message).status_of_no(409);
+        }
+        let mut problem = Self::new(error.code(), "the ledger could not be asked");
+        problem.cause = Some(error.to_string());
+        problem
+    }
+}

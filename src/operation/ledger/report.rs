@@ -1,0 +1,91 @@
+//! `ledger report usage`: the sessions, seats and licenses of the ledger as a report.
+
+use crate::ledger::license::{self, HeldState, LicenseFilter};
+use crate::ledger::seat;
+use crate::ledger::session;
+use crate::ledger::{Ledger, LedgerError, Transaction};
+use crate::report::{Expiring, General, Report, Request, Session, Tally};
+use crate::time::{DAY, Timestamp};
+
+/// As many licenses are asked for at once.
+const PAGE: u64 = 500;
+
+/// What expires within so many days expires soon.
+const SOON: i64 = 30;
+
+/// Reports the use of everything in the ledger, all from one state of it.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn usage(ledger: &Ledger, request: Request) -> Result<Report, LedgerError> {
+    ledger.read(|transaction| {
+        let mut tally = Tally::new(request);
+        let mut general = General::default();
+        session::between(transaction, Timestamp::EPOCH, Timestamp::NEVER, |session| {
+            let last = session.ended_at.unwrap_or(session.started_at);
+            general.last_operator_event = general.last_operator_event.max(Some(last));
+            if session.version.is_some() {
+                general.operator_version.clone_from(&session.version);
+            }
+            tally.session(&Session {
+                machine_id: &session.machine_id,
+                username: session.username.as_deref(),
+                client_username: session.client_username.as_deref(),
+                client_hostname: session.client_hostname.as_deref(),
+                started_at: session.started_at,
+                ended_at: session.ended_at,
+                is_ci: session.is_ci,
+            });
+        })?;
+        for (from, until) in seat::spans(transaction)? {
+            tally.seat(from, until);
+        }
+        let expiring = licenses(transaction, &request, &mut tally, &mut general)?;
+        Ok(tally.finish(general, expiring))
+    })
+}
+
+/// Adds what licenses say: how many there are, how many seats, and which expire soon.
+fn licenses(
+    transaction: &mut Transaction<'_>,
+    request: &Request,
+    tally: &mut Tally,
+    general: &mut General,
+) -> Result<Vec<Expiring>, LedgerError> {
+    let until = request.to.unwrap_or(request.as_of);
+    let soon = request.as_of.saturating_add(SOON * DAY);
+    let (mut expiring, mut caps, mut newest) = (Vec::new(), Vec::new(), None);
+    let mut filter = LicenseFilter::default();
+    loop {
+        let page = license::page(transaction, &filter, PAGE)?;
+        match page.last() {
+            Some(last) => filter.after.clone_from(&last.license.license_id),
+            None => break,
+        }
+        for held in page {
+            let license = held.license;
+            if held.created_at <= until && request.from.is_none_or(|from| held.created_at >= from) {
+                general.total_licenses += 1;
+            }
+            if held.state != HeldState::Active {
+                continue;
+            }
+            caps.extend(license.seats.map(|seats| (held.created_at, seats)));
+            if newest.is_none_or(|newest| newest < held.created_at) {
+                newest = Some(held.created_at);
+                general.tier.clone_from(&license.tier);
+            }
+            if (request.as_of..=soon).contains(&license.expires_at) {
+                let (license_id, tenant_id) = (license.license_id, license.tenant_id);
+                expiring.push(Expiring { license_id, tenant_id, label: license.label, expires_at: license.expires_at });
+            }
+        }
+    }
+    caps.sort_unstable();
+    let mut seats = 0_u64;
+    for (from, more) in caps {
+        seats = seats.saturating_add(more);
+        tally.cap(from, Some(seats));
+    }
+    Ok(expiring)
+}

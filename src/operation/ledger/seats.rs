@@ -1,0 +1,58 @@
+//! Concurrent seats: claimed, renewed, given back, taken away, and swept when nobody renews them.
+//!
+//! What a holder is handed for use offline is a proof whose id is that of the lease and whose end is that of the lease:
+//! any verifier accepts it until then, and no longer.
+
+use super::Stamp;
+use crate::ledger::seat::{self, Claim, Claimed, EndReason, Lease};
+use crate::ledger::{Ledger, LedgerError};
+
+/// Claims a seat, or a place in line.
+///
+/// # Errors
+/// As [`seat::claim`].
+pub fn claim(ledger: &Ledger, claim: Claim) -> Result<Claimed, LedgerError> {
+    ledger.write(move |transaction| seat::claim(transaction, &claim))
+}
+
+/// Renews a lease for so many seconds from now.
+///
+/// # Errors
+/// As [`seat::renew`].
+pub fn renew(ledger: &Ledger, stamp: &Stamp, lease_id: &str, seconds: i64) -> Result<Lease, LedgerError> {
+    let (stamp, lease_id) = (stamp.clone(), lease_id.to_owned());
+    ledger.write(move |transaction| seat::renew(transaction, &lease_id, seconds, stamp.now, &stamp.actor))
+}
+
+/// Gives a seat back, or takes it away; says whether it was held until now.
+///
+/// # Errors
+/// As [`seat::release`].
+pub fn release(ledger: &Ledger, stamp: &Stamp, lease_id: &str, reason: EndReason) -> Result<bool, LedgerError> {
+    let (stamp, lease_id) = (stamp.clone(), lease_id.to_owned());
+    ledger.write(move |transaction| seat::release(transaction, &lease_id, reason, stamp.now, &stamp.actor))
+}
+
+/// Lists who holds the seats of a license.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn holders(ledger: &Ledger, license_id: &str) -> Result<Vec<Lease>, LedgerError> {
+    ledger.read(|transaction| seat::of_license(transaction, license_id))
+}
+
+/// Ends every lease that was not renewed in time; returns how many.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn sweep(ledger: &Ledger, stamp: &Stamp) -> Result<u64, LedgerError> {
+    let licenses = ledger.read(|transaction| seat::overdue(transaction, stamp.now))?;
+    licenses.into_iter().try_fold(0, |count, license_id| {
+        let stamp = stamp.clone();
+        let ended = ledger.write(move |transaction| {
+            crate::ledger::license::lock(transaction, &license_id)?;
+            seat::end_overdue(transaction, &license_id, stamp.now, &stamp.actor)
+        })?;
+        Ok(count + ended)
+    })
+}

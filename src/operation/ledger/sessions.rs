@@ -1,0 +1,21 @@
+//! Sessions of use: recorded as programs report them, and read for reports.
+
+use crate::ledger::session::{self, Session};
+use crate::ledger::{Ledger, LedgerError};
+use crate::time::Timestamp;
+
+/// Records sessions; one that is known already is brought up to date.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn record(ledger: &Ledger, sessions: Vec<Session>) -> Result<(), LedgerError> {
+    ledger.write(move |transaction| session::record(transaction, &sessions))
+}
+
+/// Hands on every session that began in a period, in the order in which they did, all from one state of the ledger.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn between(ledger: &Ledger, from: Timestamp, to: Timestamp, each: impl FnMut(&Session)) -> Result<(), LedgerError> {
+    ledger.read(|transaction| session::between(transaction, from, to, each))
+}

@@ -1,0 +1,138 @@
+//! The vendor's book over HTTP, on a SQLite ledger: bodies member for member as clients of the field send and read them.
+
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use mintage::http::Roles;
+use mintage::ledger::{Birth, Ledger, LedgerUrl};
+use mintage::time::Timestamp;
+
+use super::{ADMIN, Answer, NOW, Server, request, roles};
+use crate::harness::Bench;
+
+const GENERATE: &str =
+    r#"{"organizationId":"acme","organizationName":"Acme Corp","tier":"Licensed","validDays":365,"maxActivations":5}"#;
+
+/// A vendor's server with an empty book.
+fn vendor(bench: &Bench) -> Server {
+    let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
+    let birth = Birth { book_id: "book".to_owned(), now: Timestamp::parse_rfc3339(NOW).unwrap() };
+    Server::new(Roles { ledger: Some(Arc::new(Ledger::open(&url, &birth).unwrap())), ..roles() })
+}
+
+fn member(answer: &Answer, name: &str) -> String {
+    let rest = answer.body.split(&format!("\"{name}\":\"")).nth(1).unwrap_or_else(|| panic!("{}", answer.body));
+    rest.split('"').next().unwrap().to_owned()
+}
+
+impl Server {
+    fn admin(&self, path: &str) -> Answer {
+        self.send(request("GET", path, &[("x-admin-api-key", ADMIN)]).body(axum::body::Body::empty()).unwrap())
+    }
+}
+
+#[test]
+fn a_license_is_issued_with_a_key() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    let issued = server.post_as_admin("/api/v1/keys/generate", GENERATE);
+    assert_snapshot!(issued.shown(), @r#"200 {"expiresAt":"2027-06-01T00:00:00Z","licenseId":"07070707-0707-4707-8707-070707070707","licenseKey":"MTG-0W3GE-1R70W-3GE1R-70W3G-E1R7N","signedPayload":"eyJhY3RpdmF0aW9uIjoicHJvb2YiLCJleHAiOjE4MTE4MDgwMDAsImZlYXR1cmVzIjpbInZzaXgucHVibGlzaCIsInZzaXgud2F0Y2giLCJ2c2l4LmV4cGxvcmVyIiwiYXBpLnZhbGlkYXRlIiwiY3AucHVibGlzaCJdLCJncmFjZVBlcmlvZERheXMiOjAsImlhdCI6MTc4MDI3MjAwMCwia2lkIjoiZWMxOTJhZTA2ZDJiNmNiMCIsImxhYmVsIjoiQWNtZSBDb3JwIiwibGljZW5zZUlkIjoiMDcwNzA3MDctMDcwNy00NzA3LTg3MDctMDcwNzA3MDcwNzA3IiwibGltaXRzIjp7fSwibWF4QWN0aXZhdGlvbnMiOjUsInRlbmFudElkIjoiYWNtZSIsInRpZXIiOiJMaWNlbnNlZCJ9.pnJP7YA+rTw9rRJ/j2zdimi4FW48Z4kbX0fm7vu0z74rFOuP7dwEZB+M2ZEyaC10JIaYLC1qDbuQURy8OZb/Ag==","signingKeyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e"}"#);
+    // The token is one that any verifier takes, together with a proof.
+    let body = format!(r#"{{"token":"{}"}}"#, member(&issued, "signedPayload"));
+    assert!(server.post("/api/v1/verify", body).body.contains("\"code\":\"proof-required\""));
+    for (body, status) in [
+        (r#"{"organizationId":"acme","tier":"Gold","validDays":1}"#, 400),
+        (r#"{"organizationId":"acme","tier":"Free"}"#, 400),
+        (r#"{"tier":"Free","validDays":1}"#, 400),
+        (r#"{"organizationId":"","tier":"Free","validDays":1}"#, 400),
+    ] {
+        assert_eq!(server.post_as_admin("/api/v1/keys/generate", body).status, status, "{body}");
+    }
+    assert_eq!(server.post("/api/v1/keys/generate", GENERATE).status, 401);
+    assert_snapshot!(server.post_as_admin("/api/v1/keys/generate", r#"{"organizationId":"acme","tier":"Gold","validDays":1}"#).shown(), @r#"400 {"code":"unknown-name","error":"Unsupported tier 'Gold'","hints":["choose Free, Licensed or Enterprise"],"message":"Unsupported tier 'Gold'"}"#);
+}
+
+#[test]
+fn a_license_is_asked_about() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    let key = member(&server.post_as_admin("/api/v1/keys/generate", GENERATE), "licenseKey");
+    let validate = |key: &str, action: &str| {
+        let body = format!(r#"{{"licenseKey":"{key}","machineFingerprint":"prod-node-01","actionType":"{action}"}}"#);
+        server.post("/api/v1/validate", body).shown()
+    };
+    assert_snapshot!(validate(&key, "cp.publish"), @r#"200 {"allowedFeatures":["vsix.publish","vsix.watch","vsix.explorer","api.validate","cp.publish"],"error":"License is not activated on this machine.","expiresAt":"2027-06-01T00:00:00Z","isValid":false,"tier":"Licensed"}"#);
+    assert_snapshot!(validate("MTG-00000-00000-00000-00000-00000", "cp.publish"), @r#"200 {"allowedFeatures":[],"error":"License key not found.","expiresAt":null,"isValid":false,"tier":null}"#);
+    assert_snapshot!(server.post("/api/v1/validate", r#"{"licenseKey":""}"#).shown(), @r#"400 {"code":"malformed","error":"License key is required.","hints":["see the request bodies in /openapi.json"],"message":"License key is required."}"#);
+    let guesses: Vec<_> =
+        (0..20).map(|_| server.post("/api/v1/validate", r#"{"licenseKey":"MRR-x"}"#).status).collect();
+    assert_eq!((guesses[0], guesses[19]), (200, 429));
+}
+
+#[test]
+fn a_license_is_stopped_let_go_and_withdrawn() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    let key = member(&server.post_as_admin("/api/v1/keys/generate", GENERATE), "licenseKey");
+    let change = |what: &str, key: &str| {
+        let body = format!(r#"{{"licenseKey":"{key}","reason":"contract expired"}}"#);
+        server.post_as_admin(&format!("/api/v1/keys/{what}"), body)
+    };
+    let validated = || member(&server.post("/api/v1/validate", format!(r#"{{"licenseKey":"{key}"}}"#)), "error");
+    assert_eq!(member(&change("suspend", &key), "state"), "suspended");
+    assert_eq!(validated(), "License key is suspended.");
+    assert_eq!(member(&change("reinstate", &key), "state"), "active");
+    assert_eq!(validated(), "License is not activated on this machine.");
+    assert_eq!(member(&change("revoke", &key), "state"), "revoked");
+    assert_eq!(validated(), "License key is revoked.");
+    assert_snapshot!(change("suspend", &key).shown(), @r#"409 {"code":"revoked","error":"license 07070707-0707-4707-8707-070707070707 was withdrawn for good","hints":["ask the issuer why, and for a new one"],"message":"license 07070707-0707-4707-8707-070707070707 was withdrawn for good"}"#);
+    assert_snapshot!(change("revoke", "MTG-00000-00000-00000-00000-00000").shown(), @r#"404 {"code":"unknown-license","error":"License key not found.","hints":["look it up with `mintage ledger list`"],"message":"License key not found."}"#);
+    assert_snapshot!(server.get("/api/v1/revocation/list").shown(), @r#"200 {"entries":[{"licenseId":"07070707-0707-4707-8707-070707070707","reason":"contract expired","revokedAt":"2026-06-01T00:00:00Z"}],"generatedAt":"2026-06-01T00:00:00Z"}"#);
+    let audit = server.admin("/api/v1/audit?category=LICENSE&limit=3").body;
+    let actions: Vec<_> = audit.split("\"action\":\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(actions, ["revoked", "reinstated", "suspended"]);
+    assert_eq!(server.admin("/api/v1/audit?limit=many").status, 400);
+}
+
+#[test]
+fn a_license_is_renewed_and_given_other_features() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    let key = member(&server.post_as_admin("/api/v1/keys/generate", GENERATE), "licenseKey");
+    let renewed = server.post_as_admin("/api/v1/keys/renew", format!(r#"{{"licenseKey":"{key}","validDays":400}}"#));
+    assert_eq!(member(&renewed, "expiresAt"), "2027-07-06T00:00:00Z");
+    let features = format!("/api/v1/keys/{key}/features");
+    let changed = server.post_as_admin(&features, r#"{"add":["pdf.designer"],"remove":["VSIX.watch"]}"#);
+    assert_snapshot!(changed.body.replace(&key, "KEY"), @r#"{"allowedFeatures":["vsix.publish","vsix.explorer","api.validate","cp.publish","pdf.designer"],"licenseKey":"KEY"}"#);
+    assert_eq!(server.post_as_admin(&features, "{}").status, 400);
+    assert_eq!(server.post_as_admin("/api/v1/keys/none/features", r#"{"add":["a"]}"#).status, 404);
+}
+
+#[test]
+fn the_book_and_its_routes_answer_the_same_bytes() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    for tenant in ["acme", "globex"] {
+        let body = format!(r#"{{"licenseId":"lic-{tenant}","tenantId":"{tenant}","exp":"90d","seats":5}}"#);
+        assert_eq!(server.post_as_admin("/api/v1/mint", body).status, 200);
+    }
+    let ledger = format!("sqlite:{}", bench.path("book.db").display());
+    for (command, path) in [
+        (vec!["list"], "/api/v1/keys"),
+        (vec!["list", "--tenant", "acme"], "/api/v1/keys?tenant=acme"),
+        (vec!["show", "lic-acme"], "/api/v1/keys/lic-acme"),
+    ] {
+        let told = bench.run([&["ledger"], &command[..], &["--json", "--ledger", &ledger]].concat());
+        let answer = server.admin(path);
+        // The program's clock is not the server's: what was due by then is swept by the command alone.
+        assert_eq!((answer.status, answer.body.as_str()), (200, told.stdout()), "{path}");
+    }
+}
+
+#[test]
+fn without_a_book_there_is_none() {
+    let server = Server::vendor();
+    assert_snapshot!(server.admin("/api/v1/keys").shown(), @r#"404 {"code":"not-served","error":"this server was started without --ledger, so it keeps no book","hints":["ask its operator, or a server that was"],"message":"this server was started without --ledger, so it keeps no book"}"#);
+    assert_eq!(server.post_as_admin("/api/v1/keys/generate", GENERATE).status, 404);
+    assert_eq!(server.get("/api/v1/revocation/list").status, 404);
+}

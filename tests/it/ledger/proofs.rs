@@ -1,0 +1,81 @@
+//! Machines that are activated across an air gap, counted by the ledger.
+
+use insta::assert_snapshot;
+
+use crate::harness::{Bench, ISSUED, Outcome, example};
+
+const BOOK: [&str; 2] = ["--ledger", "sqlite:book.db"];
+
+/// A customer and a vendor in one folder, with a license for one machine.
+fn scene() -> Bench {
+    let bench = Bench::new();
+    let terms = ["--tenant", "acme", "--activation", "proof", "--expires", "2099-12-31", "--max-activations", "1"];
+    bench.write("acme.lic", bench.mint(&[&terms[..], &BOOK].concat()));
+    bench
+}
+
+impl Bench {
+    fn asks(&self, machine: &str) {
+        let request = format!("{machine}.request");
+        let outcome =
+            self.run(["-q", "activate", "--license", "acme.lic", "--fingerprint", machine, "--request-out", &request]);
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+    }
+
+    fn answers(&self, machine: &str, id: &str) -> Outcome {
+        let (key, request, proof) = (example("vendor.key"), format!("{machine}.request"), format!("{machine}.proof"));
+        let fixed = ["mint", "proof", "--allow-readable-key", "--key", &key, "--issued-at", ISSUED, "--force"];
+        self.run(fixed.iter().chain(&["--request", &request, "-o", &proof, "--id", id]).chain(&BOOK))
+    }
+
+    fn book(&self, arguments: &[&str]) -> Outcome {
+        self.run([&["ledger"], arguments, &BOOK].concat())
+    }
+}
+
+#[test]
+fn one_machine_holds_the_one_activation_until_it_gives_it_back() {
+    let bench = scene();
+    bench.asks("node-1");
+    bench.asks("node-2");
+    assert_snapshot!(bench.answers("node-1", "p-1"), @"
+    ------- stderr -------
+    mintage: minted proof p-1 for license lic-1, until 2099-12-31T23:59:59Z
+    [exit status: 0]
+    ");
+    // The same machine keeps its activation, and its proof id.
+    assert!(bench.answers("node-1", "p-2").stderr().contains("minted proof p-1 for license lic-1"));
+    assert_snapshot!(bench.answers("node-2", "p-3"), @"
+    ------- stderr -------
+    mintage: error[activations-exhausted]: 1 of 1 activations of license lic-1 are in use
+    mintage: hint: release a machine that no longer runs the product, or ask for more activations
+    [exit status: 1]
+    ");
+    let trust = example("vendor.pub");
+    let activate = |arguments: &[&str]| {
+        bench.run([&["-q", "activate", "--fingerprint", "node-1", "--trust", &trust], arguments].concat())
+    };
+    assert_eq!(activate(&["--proof", "node-1.proof", "--install", "installed"]).status, Some(0));
+    let given_back = activate(&["--deactivate", "--proof", "installed", "--reason", "moved", "-o", "release.json"]);
+    assert_eq!(given_back.status, Some(0), "{given_back}");
+    let released = bench.book(&["release", "--document", "release.json"]);
+    assert_snapshot!(released, @"
+    ------- stderr -------
+    mintage: machine p-1 of license lic-1 is released
+    [exit status: 0]
+    ");
+    assert!(bench.book(&["audit", "--action", "deactivated"]).stdout().contains(r#""reason":"moved","signed":true"#));
+    assert_eq!(bench.answers("node-2", "p-4").status, Some(0));
+}
+
+#[test]
+fn a_suspended_license_activates_no_machine() {
+    let bench = scene();
+    bench.asks("node-1");
+    assert_eq!(bench.book(&["suspend", "lic-1", "--reason", "not paid"]).status, Some(0));
+    let refused = bench.answers("node-1", "p-1");
+    assert!(refused.stderr().contains("error[suspended]: license lic-1 is suspended, for: not paid"), "{refused}");
+    assert!(!bench.path("node-1.proof").exists());
+    assert_eq!(bench.book(&["reinstate", "lic-1"]).status, Some(0));
+    assert_eq!(bench.answers("node-1", "p-1").status, Some(0));
+}
