@@ -5,6 +5,7 @@
 //! which the router and the API's description ([`describe`]) both come.
 
 mod app;
+mod approve;
 mod auth;
 mod book;
 mod call;

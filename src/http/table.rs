@@ -2,7 +2,7 @@
 
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
 use super::schema::{Holds, Schema, may, must};
-use super::{book, health, inspect, installed, issue, keys, mint, page, validate, verify};
+use super::{approve, book, health, inspect, installed, issue, keys, mint, page, validate, verify};
 
 /// Every route. The first path of each is the one that is described.
 pub(super) static TABLE: &[Route] = &[
@@ -152,6 +152,13 @@ pub(super) static TABLE: &[Route] = &[
         takes: Takes::Json(&issue::FEATURES),
         gives: Gives::Json(&issue::GRANTED),
         ..admin(issue::features)
+    },
+    Route {
+        paths: &["/api/v1/assembly-whitelist/approve"],
+        about: "Approve an assembly for activation",
+        takes: Takes::Json(&approve::REQUEST),
+        gives: Gives::Json(&approve::RESPONSE),
+        ..admin(approve::run)
     },
     Route {
         paths: &["/api/v1/audit", "/api/v1/admin/audit"],

@@ -109,6 +109,33 @@ fn a_license_is_renewed_and_given_other_features() {
 }
 
 #[test]
+fn an_assembly_is_approved_for_all_or_for_one() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    let license = member(&server.post_as_admin("/api/v1/keys/generate", GENERATE), "licenseId");
+    let approve = |hash: &str, scope: &str, license: &str| {
+        let body = format!(
+            r#"{{"assemblyName":"Muonroi.Governance.Enterprise","version":"1.2.0","sha256Hash":"{hash}","publicKeyToken":null,"approvalScope":"{scope}","licenseId":{license},"source":"ci"}}"#
+        );
+        server.post_as_admin("/api/v1/assembly-whitelist/approve", body)
+    };
+    let hash = "ab".repeat(32);
+    assert_eq!(approve(&hash, "Global", "null").body, "{\"approved\":true,\"isNew\":true,\"success\":true}\n");
+    assert!(approve(&hash, "Global", "null").body.contains("\"isNew\":false"));
+    let in_base64 = "q6urq6urq6urq6urq6urq6urq6urq6urq6urq6urq6s=";
+    assert!(approve(in_base64, "Global", "null").body.contains("\"isNew\":false"));
+    assert_eq!(approve(&hash, "License", &format!("\"{license}\"")).status, 200);
+    for (hash, scope, license, status) in [
+        ("abc123", "Global", "null", 400),
+        (hash.as_str(), "License", "null", 400),
+        (&hash, "Global", "\"lic-1\"", 400),
+        (&hash, "License", "\"none\"", 404),
+    ] {
+        assert_eq!(approve(hash, scope, license).status, status, "{hash} {scope} {license}");
+    }
+}
+
+#[test]
 fn the_book_and_its_routes_answer_the_same_bytes() {
     let bench = Bench::new();
     let server = vendor(&bench);
