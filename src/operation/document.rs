@@ -59,7 +59,7 @@ pub fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
 }
 
 /// Takes the armor off a document; the armor of a license stays, since its reader knows more of what a token looks like.
-fn unarmored(text: &str) -> Result<(Cow<'_, str>, Vec<Repair>), Refusal> {
+pub(super) fn unarmored(text: &str) -> Result<(Cow<'_, str>, Vec<Repair>), Refusal> {
     if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') || !armor::looks_armored(text) {
         return Ok((Cow::Borrowed(text), Vec::new()));
     }

@@ -2,16 +2,20 @@
 
 use std::borrow::Cow;
 
+use super::document::{Document, open, unarmored};
 use super::verify::read;
 use crate::armor::Repair;
 use crate::code::Code;
+use crate::dsse::Kind;
 use crate::fingerprint::{
     Comparison, EnrolError, Enrolment, Fingerprint, Fp1, Machine, Profile, Reading, ReadingState, Surroundings, enrol,
     short_id,
 };
 use crate::json::{self, JsonError, Members, Value, Writer};
+use crate::proof::Proof;
 use crate::seal::SealSecret;
 use crate::token::Body;
+use crate::unlock::Unlock;
 use crate::verdict::Refusal;
 
 /// What a text binds to a machine. Nothing of it is verified.
@@ -49,17 +53,41 @@ pub struct Explanation {
     pub enrolled: Result<Fp1, EnrolError>,
 }
 
-/// Reads what a text binds to a machine: an `fp1` object, an exact fingerprint as a JSON string, or a license as pasted.
+/// Reads what a text binds to a machine: an `fp1` object, an exact fingerprint as a JSON string, a proof, request or unlock,
+/// or a license as pasted.
 ///
 /// # Errors
 /// `Sealed` for a license whose claims cannot be seen, `WrongKind` for another document, and whatever is wrong with the
 /// text.
 pub fn binding(text: &str, secret: Option<&SealSecret>) -> Result<Binding, Refusal> {
+    let (text, repairs) = unarmored(text)?;
     let start = text.trim_start_matches('\u{feff}').trim();
-    if start.starts_with(['{', '"']) { bare(start) } else { of_license(text, secret) }
+    match start.starts_with(['{', '"']) {
+        true => Ok(Binding { repairs, ..bare(start)? }),
+        false => of_license(&text, secret),
+    }
+}
+
+/// Takes what a proof, request or unlock binds; `None` for anything else.
+fn of_activation(text: &str) -> Option<Binding> {
+    let (license_id, fingerprint) = match open(text.as_bytes()).ok()?.document {
+        Document::Request(request) => (None, request.fingerprint),
+        Document::Envelope(envelope, Some(Kind::Proof)) => {
+            let proof = Proof::parse(envelope.unverified_payload()).ok()?;
+            (Some(proof.license_id), proof.fingerprint)
+        }
+        Document::Envelope(envelope, Some(Kind::Unlock)) => {
+            (None, Unlock::parse(envelope.unverified_payload()).ok()?.fingerprint)
+        }
+        _ => return None,
+    };
+    Some(Binding { license_id, fingerprint: Some(fingerprint), repairs: Vec::new() })
 }
 
 fn bare(text: &str) -> Result<Binding, Refusal> {
+    if let Some(binding) = of_activation(text) {
+        return Ok(binding);
+    }
     let malformed = |error: JsonError| Refusal::new(error.code(), error);
     let value = json::parse(text.as_bytes()).map_err(malformed)?;
     if let Value::Object(members) = &value

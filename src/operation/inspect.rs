@@ -1,5 +1,6 @@
 //! `inspect`: what a text claims, without believing any of it.
 
+mod activations;
 mod claims;
 mod documents;
 mod keys;
@@ -9,6 +10,7 @@ pub use documents::MAX_DOCUMENT_BYTES;
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
+use super::document::unarmored;
 use super::verify::{NOT_UTF_8, read};
 use crate::armor::{self, Damage};
 use crate::code::Code;
@@ -61,9 +63,16 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
     let Ok(text) = text else {
         return Inspection::unreadable("unknown", Refusal::new(Code::DamagedText, NOT_UTF_8));
     };
+    let (text, mended) = match unarmored(text) {
+        Ok(unarmored) => unarmored,
+        Err(refusal) => return Inspection::unreadable("unknown", refusal),
+    };
+    let text = text.as_ref();
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('{') {
-        return documents::inspect(start, now);
+        let mut inspection = documents::inspect(start, now);
+        mended.iter().for_each(|repair| inspection.fact("mended", repair.to_string()));
+        return inspection;
     }
     let mut repairs = Vec::new();
     match read(text, &mut repairs) {

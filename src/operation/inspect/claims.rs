@@ -82,7 +82,7 @@ fn away(moment: Timestamp, now: Timestamp) -> String {
     }
 }
 
-fn describe(fingerprint: &Fingerprint) -> String {
+pub(super) fn describe(fingerprint: &Fingerprint) -> String {
     match fingerprint {
         Fingerprint::Exact(text) => format!("exactly `{text}`"),
         Fingerprint::Fp1(fp1) => {

@@ -6,6 +6,7 @@ use crate::dsse::{Envelope, Kind};
 use crate::json::{self, Members, Value, Writer};
 use crate::keyring::document::{KeyringDocument, MAX_KEYRING_BYTES};
 use crate::manifest::{FileEntry, MAX_MANIFEST_BYTES, Manifest, Scope};
+use crate::request::{Request, RequestError};
 use crate::revocations::{MAX_REVOCATIONS_BYTES, Revocations};
 use crate::time::Timestamp;
 use crate::verdict::Refusal;
@@ -66,8 +67,14 @@ pub(super) fn inspect(text: &str, now: Timestamp) -> Inspection {
             inspection.fact("member", format!("{name}: {text}"));
         }
     }
-    let names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
-    inspection.fact("members", names.join(", "));
+    match Request::parse(text.as_bytes()) {
+        Ok(request) => inspection.request(&request, now),
+        Err(RequestError::Kind(_)) => {
+            let names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
+            inspection.fact("members", names.join(", "));
+        }
+        Err(error) => inspection.refuse(Refusal::new(error.code(), error)),
+    }
     inspection.member("document", json::canonical(&Value::Object(members.clone())));
     inspection
 }
@@ -99,6 +106,8 @@ fn of_envelope(envelope: &Envelope, size: usize, now: Timestamp) -> Inspection {
             Ok(manifest) => inspection.manifest(&manifest, now),
             Err(error) => inspection.refuse(Refusal::new(error.code(), error)),
         }
+    } else {
+        inspection.activation(Kind::of(envelope.payload_type()), payload, now);
     }
     inspection
 }

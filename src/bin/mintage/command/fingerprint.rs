@@ -35,7 +35,7 @@ pub(crate) struct Arguments {
     /// Show what was read too; it identifies this machine, so only on a terminal
     #[arg(long, requires = "explain")]
     show_values: bool,
-    /// Compare this machine with a fingerprint or license: a file, `-` for standard input, or the token itself
+    /// Compare this machine with a fingerprint, license or proof: a file, `-` for standard input, or the token itself
     #[arg(long, value_name = "DOC", conflicts_with_all = ["product", "profile", "allow_weak", "salt_from"])]
     against: Option<String>,
     /// Open a sealed license with the secret in FILE
