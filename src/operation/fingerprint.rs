@@ -62,10 +62,7 @@ pub struct Explanation {
 pub fn binding(text: &str, secret: Option<&SealSecret>) -> Result<Binding, Refusal> {
     let (text, repairs) = unarmored(text)?;
     let start = text.trim_start_matches('\u{feff}').trim();
-    match start.starts_with(['{', '"']) {
-        true => Ok(Binding { repairs, ..bare(start)? }),
-        false => of_license(&text, secret),
-    }
+    if start.starts_with(['{', '"']) { Ok(Binding { repairs, ..bare(start)? }) } else { of_license(&text, secret) }
 }
 
 /// Takes what a proof, request or unlock binds; `None` for anything else.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::verify::{Against, NOT_UTF_8, read, refused, settle};
 use crate::code::Code;
 use crate::dsse::Envelope;
@@ -77,6 +79,13 @@ pub struct Unverified {
     pub product: Option<String>,
     /// The machine that it is bound to.
     pub fingerprint: Option<Fingerprint>,
+}
+
+/// Returns the salt of the fingerprint in a request for a license: 16 bytes of a hash of its id. Requests for one license can
+/// be compared, so that a machine that asks again is not counted twice; those for two licenses cannot be linked.
+pub fn request_salt(license_id: &str) -> [u8; 16] {
+    let hash: [u8; 32] = Sha256::digest(format!("mintage/request-salt/v1\0{license_id}")).into();
+    *hash.first_chunk().unwrap_or(&[0; 16])
 }
 
 /// Reads the license that is to be activated; whether it counts is for its vendor to say.

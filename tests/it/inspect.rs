@@ -112,12 +112,12 @@ fn text_that_is_no_license_is_told_apart() {
     let bench = bench();
     let words = bench.run_with(["inspect"], "hello, please find our license attached");
     assert_eq!(words.status, Some(1), "{words}");
-    let document = bench.run_with(["inspect"], r#"{"kind":"mintage/request/v1","nonce":"AA==","list":[1,2]}"#);
+    let document = bench.run_with(["inspect"], r#"{"kind":"acme/request/v1","nonce":"AA==","list":[1,2]}"#);
     assert_snapshot!(document, @"
     NOT VERIFIED: this is what the text claims; nothing has been checked
     kind     json
-    form     a JSON object, 57 bytes
-    member   kind: mintage/request/v1
+    form     a JSON object, 54 bytes
+    member   kind: acme/request/v1
     members  kind, nonce, list
     NOT VERIFIED: this is what the text claims; nothing has been checked
     [exit status: 0]

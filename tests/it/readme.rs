@@ -79,6 +79,7 @@ fn play(bench: &Bench, block: &[&str]) -> Vec<String> {
     let program = PathBuf::from(assert_cmd::cargo::cargo_bin!("mintage"));
     let path = format!("{}:{}:{path}", program.parent().unwrap().display(), example_folder().display());
     shell.args(["-c", &format!("exec 2>&1\n{script}")]).current_dir(bench.path("")).env_clear().env("PATH", path);
+    shell.env("HOME", bench.path(""));
     let outcome = feed(shell, b"");
     let printed = String::from_utf8(outcome.stdout).unwrap();
     let mut outputs = printed.split(MARK).skip(1);

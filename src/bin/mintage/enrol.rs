@@ -37,6 +37,8 @@ pub(crate) struct Enrol {
 /// A fingerprint whose salt and product are to be used again, so that digests can be compared.
 #[derive(Debug)]
 pub(crate) enum Like<'a> {
+    /// None; the same license is to give the same salt each time.
+    Salt([u8; 16]),
     /// The one that the license is bound to.
     License(Fp1),
     /// One that was named.
@@ -44,9 +46,10 @@ pub(crate) enum Like<'a> {
 }
 
 impl Like<'_> {
-    fn fp1(&self) -> &Fp1 {
+    fn fp1(&self) -> Option<&Fp1> {
         match self {
-            Self::License(fp1) | Self::Named(fp1, _) => fp1,
+            Self::License(fp1) | Self::Named(fp1, _) => Some(fp1),
+            Self::Salt(_) => None,
         }
     }
 }
@@ -92,7 +95,7 @@ impl Enrol {
     }
 
     pub(crate) fn enrolment(&self, like: Option<&Like<'_>>) -> anyhow::Result<Enrolment> {
-        let own = like.map(Like::fp1);
+        let own = like.and_then(Like::fp1);
         let product = match (&self.product, like) {
             (Some(product), Some(Like::Named(like, _))) if *product != like.product => {
                 let message =
@@ -100,15 +103,15 @@ impl Enrol {
                 let hint = "leave out --product; digests of two products cannot be compared";
                 return Err(Failure::new(Code::Usage, message).hint(hint).into());
             }
-            (_, Some(like)) => like.fp1().product.clone(),
-            (product, None) => product.clone().unwrap_or_default(),
+            (product, _) => own.map_or_else(|| product.clone().unwrap_or_default(), |own| own.product.clone()),
         };
         let profile = self.profile.as_deref().and_then(Profile::parse);
         Ok(Enrolment {
             product,
             profile: profile.or(own.map(|like| like.profile)).unwrap_or_default(),
-            salt: match own {
-                Some(like) => like.salt,
+            salt: match like {
+                Some(Like::License(fp1) | Like::Named(fp1, _)) => fp1.salt,
+                Some(Like::Salt(salt)) => *salt,
                 None => random::bytes()?,
             },
             weak: if self.allow_weak { Weak::Allow } else { Weak::Refuse },

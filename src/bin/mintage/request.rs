@@ -9,7 +9,7 @@ use mintage::fingerprint::Fingerprint;
 use mintage::manifest::MAX_MANIFEST_BYTES;
 use mintage::operation::document::armored;
 use mintage::operation::manifest::unverified;
-use mintage::operation::proof::unverified_license;
+use mintage::operation::proof::{request_salt, unverified_license};
 use mintage::operation::verify::MAX_TEXT_BYTES;
 use mintage::request::{LicenseReference, Nonce, Request};
 
@@ -62,7 +62,8 @@ pub(crate) fn run(
     let build = activation.manifest.as_deref().map(read_manifest).transpose()?;
     let like = match &license.fingerprint {
         Some(Fingerprint::Fp1(fp1)) => Some(Like::License(fp1.clone())),
-        _ => None,
+        // So that the issuer knows a machine again that asks twice, and counts it once.
+        _ => Some(Like::Salt(request_salt(license.license_id.as_deref().unwrap_or(&license.token)))),
     };
     let fingerprint = enrol.fingerprint(like.as_ref(), terminal)?;
     let key = activation.instance.create()?;

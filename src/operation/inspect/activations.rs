@@ -43,7 +43,7 @@ impl Inspection {
         match &proof.manifest {
             None => self.fact("builds", "all".to_owned()),
             Some(ManifestBinding::Digest(digest)) => {
-                self.fact("builds", format!("the one with digest {}", Hex(digest)))
+                self.fact("builds", format!("the one with digest {}", Hex(digest)));
             }
             Some(ManifestBinding::Keys { keys, product }) => {
                 let keys: Vec<String> = keys.iter().map(|key| key.kid().to_string()).collect();

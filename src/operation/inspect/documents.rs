@@ -73,7 +73,10 @@ pub(super) fn inspect(text: &str, now: Timestamp) -> Inspection {
             let names: Vec<&str> = members.iter().map(|(name, _)| name.as_ref()).collect();
             inspection.fact("members", names.join(", "));
         }
-        Err(error) => inspection.refuse(Refusal::new(error.code(), error)),
+        Err(error) => {
+            inspection.kind = "request";
+            inspection.refuse(Refusal::new(error.code(), error));
+        }
     }
     inspection.member("document", json::canonical(&Value::Object(members.clone())));
     inspection

@@ -176,3 +176,52 @@ fn a_proof_pasted_with_a_line_lost_is_named_by_that_line() {
     assert_eq!(outcome.status, Some(1), "{outcome}");
     assert!(outcome.stderr().contains("error[damaged-text]: line"), "{outcome}");
 }
+
+#[test]
+fn what_travels_is_told_by_inspect_and_compared_with_a_machine() {
+    let bench = customer();
+    assert_eq!(bench.ask(&["request.json", "--environment", "production"]).status, Some(0));
+    assert_eq!(bench.answer(&["--armor", "-o", "proof.txt"]).status, Some(0));
+    for (document, kind, facts) in [
+        (
+            "request.json",
+            "request",
+            ["license       lic-1", "environment   production", "machine       exactly `node-1`"],
+        ),
+        ("proof.txt", "proof", ["proof         p-1", "environment   production", "machine       exactly `node-1`"]),
+    ] {
+        let outcome = bench.run(["inspect", document]);
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+        let first = outcome.stdout().lines().nth(1).unwrap().to_owned();
+        assert!(first.ends_with(kind), "{outcome}");
+        facts.iter().for_each(|fact| assert!(outcome.stdout().contains(fact), "{fact}: {outcome}"));
+        let same = bench.run(["fingerprint", "--against", document, "--fingerprint", "node-1"]);
+        assert_eq!(same.status, Some(0), "{same}");
+        let other = bench.run(["fingerprint", "--against", document, "--fingerprint", "node-2"]);
+        assert_eq!(other.status, Some(1), "{other}");
+    }
+    bench.write("malformed.json", request("\"licenseId\":7", ""));
+    let malformed = bench.run(["inspect", "malformed.json"]);
+    assert_eq!(malformed.status, Some(1), "{malformed}");
+}
+
+#[test]
+fn a_machine_that_asks_twice_has_one_fingerprint() {
+    let bench = customer();
+    bench.write("root/etc/machine-id", "4c1f1c2f9d8e4b6ba5d0b1c2d3e4f506\n");
+    let asked = |license: &str, name: &str| {
+        let fixed =
+            ["-q", "fingerprint", "--request", "--sysroot", "root", "--allow-weak", "--license", license, "-o", name];
+        assert_eq!(bench.run(fixed).status, Some(0));
+        let json = bench.read(name);
+        let members = parse(json.trim().as_bytes()).unwrap().into_object("request").unwrap();
+        let found = members.into_iter().find(|(other, _)| other == "fingerprint").unwrap().1;
+        mintage::json::canonical(&found)
+    };
+    let other = bench.mint(&["--id", "lic-2", "--tenant", "acme", "--expires", "never"]);
+    bench.write("other.lic", other);
+    let first = asked("acme.lic", "one.json");
+    assert!(first.contains("\"format\":\"fp1\""), "{first}");
+    assert_eq!(first, asked("acme.lic", "two.json"));
+    assert_ne!(first, asked("other.lic", "three.json"));
+}

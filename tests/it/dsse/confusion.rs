@@ -43,7 +43,28 @@ struct Door {
 const NO_ENVELOPE: &[(&str, &str)] =
     &[("license", "malformed"), ("sealed-license", "malformed"), ("request", "malformed")];
 
-const DOORS: [Door; 9] = [
+const DOORS: [Door; 12] = [
+    Door {
+        name: "verify --proof",
+        lets_in: &["proof"],
+        code: "wrong-kind",
+        except: &[],
+        line: "verify license --trust vendor.pub --any-machine --proof @",
+    },
+    Door {
+        name: "mint proof --request",
+        lets_in: &["request"],
+        code: "wrong-kind",
+        except: &[],
+        line: "mint proof --allow-readable-key --key vendor.key --license license --request @ -o out",
+    },
+    Door {
+        name: "activate --install",
+        lets_in: &[],
+        code: "wrong-kind",
+        except: &[("proof", "nonce-mismatch")],
+        line: "activate --trust vendor.pub --fingerprint node-1 --proof @ --install installed",
+    },
     Door {
         name: "verify --trust",
         lets_in: &["keyring"],
@@ -130,9 +151,13 @@ fn scene() -> Bench {
     }
     bench.write("app/readme", "read me");
     bench.write("secret", [7; 32]);
-    let request = r#"{"kind":"mintage/request/v1","licenseId":"lic-1","nonce":"AAAAAAAAAAAAAAAAAAAAAA=="}"#;
+    let instance_key = STANDARD.encode(vendor().public().as_bytes());
+    let request = format!(
+        r#"{{"createdAt":0,"fingerprint":"node-1","instanceKey":"{instance_key}","kind":"mintage/request/v1",{}}}"#,
+        r#""licenseId":"lic-1","nonce":"AAAAAAAAAAAAAAAAAAAAAA==""#
+    );
     bench.write("request", request);
-    for kind in ["proof", "release", "usage", "unlock"] {
+    for kind in ["release", "usage", "unlock"] {
         bench.write(kind, envelope(kind));
     }
     for line in [
@@ -141,6 +166,7 @@ fn scene() -> Bench {
         "mint keyring --add vendor.pub:license,proof,manifest,revocations,keyring -o keyring",
         "mint revocations --revoke lic-9 --next-update never -o revocations",
         "mint manifest app --product acme --version 1 -o manifest",
+        "mint proof --request request --license license -o proof",
     ] {
         let fixed = ["-q", "--allow-readable-key", "--key", "vendor.key", "--issued-at", ISSUED];
         let minted = bench.run(line.split(' ').chain(fixed));
