@@ -153,7 +153,7 @@ impl Verdict {
     fn write(&self, out: &mut Writer, line: Option<u64>, repairs: &[impl fmt::Display]) {
         out.begin_object();
         out.name("asOf").plain(self.as_of);
-        self.write_checks(out);
+        write_checks(out.name("checks"), &self.checks);
         match self.days_remaining() {
             Some(days) => out.name("daysRemaining").integer(days.into()),
             None => out.name("daysRemaining").null(),
@@ -190,18 +190,6 @@ impl Verdict {
         out.end_object();
     }
 
-    fn write_checks(&self, out: &mut Writer) {
-        out.name("checks").begin_array();
-        for check in &self.checks {
-            out.begin_object();
-            out.name("detail").string(&check.detail);
-            out.name("name").string(check.name);
-            out.name("outcome").string(check.outcome.as_str());
-            out.end_object();
-        }
-        out.end_array();
-    }
-
     fn write_limits(&self, out: &mut Writer) {
         out.name("effectiveLimits").begin_array();
         for limit in &self.effective_limits {
@@ -213,6 +201,19 @@ impl Verdict {
         }
         out.end_array();
     }
+}
+
+/// Writes every rule as `{"detail","name","outcome"}`.
+pub(crate) fn write_checks(out: &mut Writer, checks: &[Check]) {
+    out.begin_array();
+    for check in checks {
+        out.begin_object();
+        out.name("detail").string(&check.detail);
+        out.name("name").string(check.name);
+        out.name("outcome").string(check.outcome.as_str());
+        out.end_object();
+    }
+    out.end_array();
 }
 
 /// Lays the license's limits over the default tier's, key by key, sorted.

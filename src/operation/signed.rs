@@ -13,7 +13,7 @@ use crate::revocations::Revocations;
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::trust;
 use crate::unlock::Unlock;
-use crate::verdict::{Check, Outcome, Refusal};
+use crate::verdict::{Check, Outcome, Refusal, write_checks};
 
 /// The answer to "did somebody whom I trust sign this, and does it still count?".
 #[derive(Clone, Debug)]
@@ -168,15 +168,7 @@ impl SignedVerdict {
         let mut out = Writer::default();
         out.begin_object();
         out.name("asOf").string(&self.as_of.to_string());
-        out.name("checks").begin_array();
-        for check in &self.checks {
-            out.begin_object();
-            out.name("detail").string(&check.detail);
-            out.name("name").string(check.name);
-            out.name("outcome").string(check.outcome.as_str());
-            out.end_object();
-        }
-        out.end_array();
+        write_checks(out.name("checks"), &self.checks);
         match &self.payload {
             Some(payload) => out.name("document").raw(payload),
             None => out.name("document").null(),

@@ -8,7 +8,7 @@ use crate::json::Writer;
 use crate::manifest::Manifest;
 use crate::manifest::compare::Comparison;
 use crate::time::Timestamp;
-use crate::verdict::{Check, Outcome, Refusal};
+use crate::verdict::{Check, Outcome, Refusal, write_checks};
 
 /// The answer to "is this the build that was signed, and for this license?".
 #[derive(Clone, Debug)]
@@ -72,15 +72,7 @@ impl TreeVerdict {
         let mut out = Writer::default();
         out.begin_object();
         out.name("asOf").string(&self.as_of.to_string());
-        out.name("checks").begin_array();
-        for check in &self.checks {
-            out.begin_object();
-            out.name("detail").string(&check.detail);
-            out.name("name").string(check.name);
-            out.name("outcome").string(check.outcome.as_str());
-            out.end_object();
-        }
-        out.end_array();
+        write_checks(out.name("checks"), &self.checks);
         match &self.comparison {
             Some(comparison) => comparison.write(out.name("files")),
             None => out.name("files").null(),
