@@ -167,37 +167,41 @@ fn every_edge_of_time_is_exact_to_the_second() {
             license.grace_period_days = days;
             let grace = (end + i64::from(days) * DAY).min(last);
             for edge in [end, grace] {
-                for now in [edge - 1, edge, edge + 1] {
-                    if !(0..=last).contains(&now) {
+                for moment in [edge - 1, edge, edge + 1] {
+                    if !(0..=last).contains(&moment) {
                         continue;
                     }
-                    let expected = if now <= end {
+                    let expected = if moment <= end {
                         State::Active
-                    } else if now <= grace {
+                    } else if moment <= grace {
                         State::Grace
                     } else {
                         State::Expired
                     };
-                    let verdict = verdict(&license, now);
+                    let verdict = verdict(&license, moment);
                     assert_eq!(
                         (verdict.state, verdict.is_valid()),
                         (expected, expected != State::Expired),
-                        "{end}+{days}d at {now}"
+                        "{end}+{days}d at {moment}"
                     );
                     judged += 1;
                 }
             }
         }
-        for now in [end - 1, end, end + 1].into_iter().filter(|now| (0..=last).contains(now)) {
+        for moment in [end - 1, end, end + 1].into_iter().filter(|moment| (0..=last).contains(moment)) {
             let mut license = License::new("lic-1".to_owned(), "acme".to_owned(), time(0), time(last));
             license.not_before = Some(time(end));
-            let codes: Vec<Code> = verdict(&license, now).refusals.iter().map(|refusal| refusal.code).collect();
-            assert_eq!(codes, if now < end { vec![Code::NotYetValid] } else { vec![] }, "nbf {end} at {now}");
+            let codes: Vec<Code> = verdict(&license, moment).refusals.iter().map(|refusal| refusal.code).collect();
+            assert_eq!(codes, if moment < end { vec![Code::NotYetValid] } else { vec![] }, "nbf {end} at {moment}");
         }
-        for now in [end - 301, end - 300, end - 299, end].into_iter().filter(|now| *now >= 0) {
+        for moment in [end - 301, end - 300, end - 299, end].into_iter().filter(|moment| *moment >= 0) {
             let license = License::new("lic-1".to_owned(), "acme".to_owned(), time(end), time(last));
-            let codes: Vec<Code> = verdict(&license, now).refusals.iter().map(|refusal| refusal.code).collect();
-            assert_eq!(codes, if end - now > 300 { vec![Code::ClockBehind] } else { vec![] }, "iat {end} at {now}");
+            let codes: Vec<Code> = verdict(&license, moment).refusals.iter().map(|refusal| refusal.code).collect();
+            assert_eq!(
+                codes,
+                if end - moment > 300 { vec![Code::ClockBehind] } else { vec![] },
+                "iat {end} at {moment}"
+            );
         }
     }
     assert!(judged > 250, "{judged}");
