@@ -10,7 +10,7 @@ use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::fingerprint::{Fingerprint, FingerprintError};
 use crate::id::KeyId;
 use crate::json::JsonError;
-use crate::key::PublicKey;
+use crate::key::{KeyError, PublicKey};
 use crate::keyring::{Keyring, Purpose};
 use crate::request::{Nonce, RequestError};
 use crate::time::Timestamp;
@@ -86,6 +86,8 @@ pub enum ProofError {
     Envelope(EnvelopeError),
     /// The fingerprint is refused.
     Fingerprint(FingerprintError),
+    /// The instance key is no usable key.
+    InstanceKey(KeyError),
     /// The payload is not the JSON of a proof.
     Json(JsonError),
 }
@@ -136,6 +138,7 @@ impl ProofError {
             Self::Critical(_) => Code::Unsupported,
             Self::Envelope(error) => error.code(),
             Self::Fingerprint(error) => error.code(),
+            Self::InstanceKey(_) => Code::Malformed,
             Self::Json(error) => error.code(),
         }
     }
@@ -152,10 +155,10 @@ impl From<RequestError> for ProofError {
         match error {
             RequestError::Critical(name) => Self::Critical(name),
             RequestError::Fingerprint(error) => Self::Fingerprint(error),
+            RequestError::InstanceKey(error) => Self::InstanceKey(error),
             RequestError::Json(error) => Self::Json(error),
-            RequestError::InstanceKey(_) | RequestError::Kind(_) => {
-                Self::Json(JsonError::Syntax(format!("in the proof: {error}")))
-            }
+            // Only a whole request names its kind.
+            RequestError::Kind(_) => Self::Json(JsonError::Missing("kind")),
         }
     }
 }
@@ -168,6 +171,7 @@ impl fmt::Display for ProofError {
             }
             Self::Envelope(error) => write!(f, "the proof is not to be believed: {error}"),
             Self::Fingerprint(error) => write!(f, "this is no proof: {error}"),
+            Self::InstanceKey(error) => write!(f, "this is no proof: the member `instanceKey`: {error}"),
             Self::Json(error) => write!(f, "this is no proof: {error}"),
         }
     }

@@ -1,5 +1,8 @@
 //! What holds of every proof.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 use crate::json;
 use crate::key::SecretKey;
@@ -94,4 +97,13 @@ fn a_version_is_covered_exactly_by_series_or_as_a_later_patch() {
         assert!(!covers(Some("1.2.3"), Some(by_keys()), version), "{version}");
     }
     assert!(!covers(Some("1.2.3"), Some(ManifestBinding::Digest([7; 32])), "1.2.7"));
+}
+
+#[test]
+fn an_instance_key_that_is_weak_is_named_as_one() {
+    let payload = proof().to_payload();
+    let key = STANDARD.encode(proof().instance_key.as_bytes());
+    let error = Proof::parse(payload.replace(&key, &STANDARD.encode([0; 32])).as_bytes()).unwrap_err();
+    assert_eq!(error.code(), Code::Malformed);
+    assert!(error.to_string().starts_with("this is no proof: the member `instanceKey`: "), "{error}");
 }
