@@ -10,6 +10,7 @@ mod auth;
 mod book;
 mod call;
 mod dispatch;
+mod gate;
 mod health;
 mod host;
 mod inspect;
@@ -28,6 +29,7 @@ pub mod server;
 mod strict;
 mod table;
 pub mod tls;
+mod usage;
 mod validate;
 mod verify;
 
@@ -38,7 +40,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 
-pub use app::{App, Roles, World};
+pub use app::{App, Given, Roles, World};
 pub use auth::{MIN_SECRET_BYTES, SecretError, Secrets};
 pub use call::Peer;
 pub use host::Hosts;

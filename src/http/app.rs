@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use super::auth::Secrets;
+use super::gate::Gate;
 use super::host::Hosts;
-use super::installed;
 use super::limit::Guesses;
 use super::metrics::Metrics;
 use super::problem::Problem;
@@ -17,11 +16,11 @@ use crate::code::Code;
 use crate::key::SecretKey;
 use crate::keyring::Keyring;
 use crate::ledger::Ledger;
+use crate::operation::ledger::install::Origin;
 use crate::operation::ledger::{Stamp, change};
 use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
 use crate::time::Timestamp;
-use crate::verdict::State;
 
 /// Where a server takes time and randomness from.
 pub struct World {
@@ -56,10 +55,19 @@ pub struct Roles {
     pub revocations_document: Option<String>,
     /// The same list for judging.
     pub revocations: RevocationsContext,
-    /// The license of this installation, as its file holds it: the role of a customer's operator.
-    pub license: Option<Vec<u8>>,
+    /// The license of this installation that the server was started with: the role of a customer's operator.
+    pub license: Option<Given>,
     /// Which names the server answers to.
     pub hosts: Hosts,
+}
+
+/// A license that a server was started with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The license, as its file or variable holds it.
+    pub text: Vec<u8>,
+    /// Where it stood.
+    pub origin: Origin,
 }
 
 /// What a server knows.
@@ -67,8 +75,7 @@ pub struct App {
     world: World,
     roles: RwLock<Arc<Roles>>,
     guesses: Guesses,
-    /// Seconds since the epoch; negative before the first time.
-    validated_at: AtomicI64,
+    pub(super) gate: Gate,
     pub(super) metrics: Metrics,
 }
 
@@ -76,8 +83,8 @@ impl App {
     /// Starts with what a server was given.
     pub fn new(world: World, roles: Roles) -> Self {
         let roles = RwLock::new(Arc::new(roles));
-        let validated_at = AtomicI64::new(-1);
-        Self { world, roles, guesses: Guesses::default(), validated_at, metrics: Metrics::default() }
+        let (guesses, gate) = (Guesses::default(), Gate::default());
+        Self { world, roles, guesses, gate, metrics: Metrics::default() }
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.
@@ -103,22 +110,6 @@ impl App {
         self.guesses.was_wrong(peer, Instant::now());
     }
 
-    /// Judges the license of this installation anew, and remembers that it did; says in the log what came of it.
-    pub fn revalidate(&self) {
-        let (roles, Ok(now)) = (self.roles(), self.now()) else { return };
-        if roles.license.is_none() {
-            return;
-        }
-        let verdict = installed::verdict(&roles, now);
-        let (state, why) = (verdict.state.as_str(), verdict.refusals.first().map(|refusal| refusal.message.as_str()));
-        if verdict.state == State::Invalid {
-            tracing::error!(state, why, "the license of this installation was validated");
-        } else {
-            self.validated_at.store(now.seconds(), Ordering::Relaxed);
-            tracing::info!(state, why, "the license of this installation was validated");
-        }
-    }
-
     /// Marks in the ledger what has expired. Several servers on one ledger may do so at once.
     pub fn sweep(&self) {
         let (roles, Ok(now)) = (self.roles(), self.now()) else { return };
@@ -127,12 +118,6 @@ impl App {
             Ok(count) => tracing::info!(count, "licenses of the ledger have expired"),
             Err(error) => tracing::error!(%error, "the ledger could not be swept"),
         }
-    }
-
-    /// Returns when the license of this installation was last validated.
-    pub(super) fn validated_at(&self) -> Option<Timestamp> {
-        let seconds = self.validated_at.load(Ordering::Relaxed);
-        Timestamp::from_seconds(seconds).ok()
     }
 
     /// Reads the clock.
@@ -168,7 +153,10 @@ impl Roles {
             ("the public key", no_key),
             ("the keyring", off(self.keyring_document.is_some(), "there is no --keyring")),
             ("revocations", off(self.revocations_document.is_some(), "there is no --revocations")),
-            ("the license of this installation, as its operator", off(self.license.is_some(), "there is no --license")),
+            (
+                "the license of this installation, as its operator",
+                off(self.license.is_some() || self.ledger.is_some(), "there is neither --license nor --ledger"),
+            ),
         ]
     }
 

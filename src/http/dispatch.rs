@@ -86,8 +86,10 @@ pub(super) async fn answer(app: Arc<App>, route: &'static Route, request: Reques
 async fn serve(app: Arc<App>, route: &'static Route, request: Request) -> Result<Reply, Problem> {
     let peer = peer(&request);
     let (mut parts, body) = request.into_parts();
-    if route.caller == Caller::Admin {
-        admit(&app, peer, &parts.headers)?;
+    match route.caller {
+        Caller::Admin => admit(&app, peer, &parts.headers)?,
+        Caller::Anyone => {}
+        Caller::Program => admit_program(&app, peer, &parts.headers)?,
     }
     let body = read(body, &parts.headers, route.max_body).await?;
     let id = match RawPathParams::from_request_parts(&mut parts, &()).await {
@@ -125,6 +127,29 @@ fn admit(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
         }
         None => Err(Problem::new(Code::Unauthorized, "the request carries no admin key")),
     }
+}
+
+/// Lets a customer's program in: with a key of its own, or as an admin.
+fn admit_program(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
+    let roles = app.roles();
+    let Some(key) = header_text(headers, "x-license-key") else {
+        if roles.admin.is_empty() && !roles.license_keys.is_empty() {
+            let hint = "send one of --license-key-file as X-License-Key";
+            return Err(Problem::new(Code::Unauthorized, "the request carries no license key").hint(hint));
+        }
+        return admit(app, peer, headers);
+    };
+    if roles.license_keys.is_empty() {
+        let message = "this server was started without --license-key-file, so it knows no license key";
+        return Err(Problem::not_served(message));
+    }
+    app.may_guess(peer)?;
+    if roles.license_keys.admit(key) {
+        return Ok(());
+    }
+    app.guessed_wrong(peer);
+    let hint = "send one of --license-key-file as X-License-Key";
+    Err(Problem::new(Code::Unauthorized, "the license key is wrong").hint(hint))
 }
 
 async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Problem> {

@@ -32,7 +32,7 @@ pub(super) fn readyz(_: &App, call: &Call) -> Result<Reply, Problem> {
 }
 
 pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Problem> {
-    let gauges = installed::gauges(app, &call.roles, call.now);
+    let gauges = installed::gauges(app, &call.roles, call.now)?;
     Ok(Reply::of(OPEN_METRICS, app.metrics.tell(gauges)?))
 }
 

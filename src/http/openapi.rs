@@ -23,6 +23,9 @@ pub fn describe() -> String {
         if let Gives::Json(schema) = route.gives {
             collect(schema, &mut schemas);
         }
+        if let Some((_, schema)) = route.no {
+            collect(schema, &mut schemas);
+        }
     }
     let mut out = Writer::default();
     out.begin_object();
@@ -34,7 +37,8 @@ pub fn describe() -> String {
     out.end_object();
     out.name("securitySchemes").raw(concat!(
         r#"{"adminKey":{"in":"header","name":"X-Admin-Api-Key","type":"apiKey"},"#,
-        r#""bearer":{"scheme":"bearer","type":"http"}}"#
+        r#""bearer":{"scheme":"bearer","type":"http"},"#,
+        r#""licenseKey":{"in":"header","name":"X-License-Key","type":"apiKey"}}"#
     ));
     out.end_object();
     out.name("info").begin_object();
@@ -85,9 +89,10 @@ fn write_route(out: &mut Writer, route: &Route) {
     if route.blocks {
         statuses.extend([404, 409, 503]);
     }
-    if route.caller == Caller::Admin {
+    if route.caller != Caller::Anyone {
         statuses.extend([401, 404, 429]);
     }
+    statuses.extend(route.no.iter().map(|(status, _)| *status));
     statuses.sort_unstable();
     statuses.dedup();
     for status in statuses {
@@ -98,15 +103,20 @@ fn write_route(out: &mut Writer, route: &Route) {
             (200, Gives::Other(content_type)) => {
                 write_content(out, content_type, |out| out.raw(r#"{"type":"string"}"#));
             }
-            _ => write_content(out, JSON, |out| refer(out, &PROBLEM)),
+            _ => {
+                let no = route.no.filter(|(no, _)| *no == status).map_or(&PROBLEM, |(_, schema)| schema);
+                write_content(out, JSON, |out| refer(out, no));
+            }
         }
         out.end_object();
         out.name("description").string(if status == 200 { "The answer" } else { "Why there is none" });
         out.end_object();
     }
     out.end_object();
-    if route.caller == Caller::Admin {
-        out.name("security").raw(r#"[{"adminKey":[]},{"bearer":[]}]"#);
+    match route.caller {
+        Caller::Admin => out.name("security").raw(r#"[{"adminKey":[]},{"bearer":[]}]"#),
+        Caller::Anyone => {}
+        Caller::Program => out.name("security").raw(r#"[{"licenseKey":[]},{"adminKey":[]},{"bearer":[]}]"#),
     }
     out.name("summary").string(route.about);
     out.end_object();

@@ -18,6 +18,8 @@ pub struct Problem {
     hint: Option<String>,
     /// The status, where the code's own does not fit.
     status: Option<u16>,
+    /// Whether that status comes before the code's own.
+    forced: bool,
     /// What the log is told and the caller is not.
     pub cause: Option<String>,
     /// Seconds after which it is worth another try.
@@ -27,7 +29,15 @@ pub struct Problem {
 impl Problem {
     /// Gives a code and a sentence.
     pub fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string(), hint: None, status: None, cause: None, retry_after: None }
+        Self {
+            code,
+            message: message.to_string(),
+            hint: None,
+            status: None,
+            forced: false,
+            cause: None,
+            retry_after: None,
+        }
     }
 
     /// Hides a fault of ours behind a sentence that gives nothing away.
@@ -55,9 +65,16 @@ impl Problem {
         self
     }
 
+    /// Gives the status that clients of the field expect, whatever the code's own is.
+    #[must_use]
+    pub fn with_status(self, status: u16) -> Self {
+        Self { forced: true, ..self.status_of_no(status) }
+    }
+
     /// Returns the HTTP status. A reason that a verdict would give with 200 is a bad request where nothing was judged.
     pub fn status(&self) -> u16 {
         match self.code.http_status() {
+            _ if self.forced => self.status.unwrap_or(400),
             200 => self.status.unwrap_or(400),
             status => status,
         }

@@ -20,6 +20,8 @@ pub(super) enum Caller {
     Admin,
     /// Anyone.
     Anyone,
+    /// Whoever knows an admin key, or one of the keys that reports are given for.
+    Program,
 }
 
 /// What a request carries in its body.
@@ -55,6 +57,8 @@ pub(super) struct Route {
     pub(super) query: &'static [Member],
     pub(super) takes: Takes,
     pub(super) gives: Gives,
+    /// What it answers with where the answer is a no of its own: the status and the body.
+    pub(super) no: Option<(u16, &'static Schema)>,
     /// Statuses that it answers with beside 200 and those that any route may.
     pub(super) refusals: &'static [u16],
     /// The longest body, in bytes.

@@ -2,7 +2,7 @@
 
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
 use super::schema::{Holds, Schema, may, must};
-use super::{approve, book, health, inspect, installed, issue, keys, mint, page, validate, verify};
+use super::{approve, book, health, inspect, installed, issue, keys, mint, page, usage, validate, verify};
 
 /// Every route. The first path of each is the one that is described.
 pub(super) static TABLE: &[Route] = &[
@@ -70,6 +70,7 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/metrics", "/api/v1/metrics", "/api/v1/prometheus"],
         about: "What is counted",
         gives: Gives::Other(health::OPEN_METRICS),
+        blocks: true,
         ..get(health::metrics)
     },
     Route {
@@ -174,14 +175,45 @@ pub(super) static TABLE: &[Route] = &[
         caller: Caller::Admin,
         about: "The license of this installation",
         gives: Gives::Json(&installed::INSTALLED),
+        blocks: true,
         ..get(installed::license)
+    },
+    Route {
+        paths: &["/api/v1/admin/license"],
+        about: "Install a license for this installation, in place of the one before",
+        takes: Takes::Json(&installed::INSTALL),
+        gives: Gives::Json(&installed::INSTALLATION),
+        ..admin(installed::install)
     },
     Route {
         paths: &["/api/v1/admin/license/usage"],
         caller: Caller::Admin,
-        about: "The limits that hold in this installation",
+        about: "The limits that hold in this installation, and what is used of them",
         gives: Gives::Json(&installed::USAGE),
+        blocks: true,
         ..get(installed::usage)
+    },
+    Route {
+        paths: &["/api/v1/usage/claim"],
+        about: "Ask whether something may be created under a limit, and count it",
+        takes: Takes::Json(&usage::CLAIM),
+        gives: Gives::Json(&usage::CLAIMED),
+        no: Some((403, &usage::REACHED)),
+        ..program(usage::claim)
+    },
+    Route {
+        paths: &["/api/v1/usage/release"],
+        about: "Count what was removed",
+        takes: Takes::Json(&usage::RELEASE),
+        gives: Gives::Json(&usage::RELEASED),
+        ..program(usage::release)
+    },
+    Route {
+        paths: &["/api/v1/usage/report"],
+        about: "Say how much of the limits is used",
+        takes: Takes::Json(&usage::REPORT),
+        gives: Gives::Json(&usage::REPORTED),
+        ..program(usage::report)
     },
 ];
 
@@ -196,6 +228,7 @@ const fn get(run: Run) -> Route {
         query: &[],
         takes: Takes::Nothing,
         gives: Gives::Json(&PROBLEM),
+        no: None,
         refusals: &[],
         max_body: MAX_BODY_BYTES,
         blocks: false,
@@ -210,6 +243,11 @@ const fn post(run: Run) -> Route {
 /// A route on which the admin changes the book.
 const fn admin(run: Run) -> Route {
     Route { caller: Caller::Admin, blocks: true, ..post(run) }
+}
+
+/// A route by which a customer's program tells what it uses.
+const fn program(run: Run) -> Route {
+    Route { caller: Caller::Program, ..admin(run) }
 }
 
 pub(super) static PROBLEM: Schema = Schema {

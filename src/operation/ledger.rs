@@ -6,7 +6,9 @@ pub mod audit;
 pub mod caps;
 pub mod change;
 pub mod heartbeat;
+pub mod install;
 pub mod issue;
+pub mod posture;
 pub mod release;
 pub mod renew;
 #[cfg(feature = "report")]

@@ -6,6 +6,7 @@ mod guarded;
 mod installed;
 mod same_bytes;
 mod told;
+mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! `mintage serve`: the program itself, on a socket of its own.
 
+mod operator;
 mod page;
 mod running;
 mod settings;

@@ -1,7 +1,8 @@
 //! The license of an installation, as its operator reads it.
 
 use insta::assert_snapshot;
-use mintage::http::Roles;
+use mintage::http::{Given, Roles};
+use mintage::operation::ledger::install::Origin;
 
 use super::{ADMIN, Server, request, roles};
 use crate::harness::Bench;
@@ -9,10 +10,14 @@ use crate::harness::Bench;
 fn operator(license: Option<String>) -> Server {
     let defaults = [("max_apps", 3), ("max_users", 3)].map(|(key, cap)| (key.to_owned(), cap)).into();
     let tenant = Some("acme-prod".to_owned());
-    Server::new(Roles { license: license.map(String::into_bytes), defaults, tenant, signer: None, ..roles() })
+    Server::new(Roles { license: license.map(given), defaults, tenant, signer: None, ..roles() })
 }
 
-fn asked(server: &Server, path: &str) -> String {
+pub(super) fn given(license: String) -> Given {
+    Given { text: license.into_bytes(), origin: Origin::File }
+}
+
+pub(super) fn asked(server: &Server, path: &str) -> String {
     server.send(request("GET", path, &[("x-admin-api-key", ADMIN)]).body(axum::body::Body::empty()).unwrap()).shown()
 }
 
@@ -50,8 +55,7 @@ fn a_license_that_does_not_hold_says_why() {
     damaged.replace_range(damaged.len() - 10..damaged.len() - 9, "A");
     damaged.replace_range(damaged.len() - 9..damaged.len() - 8, "B");
     assert_eq!(reason(&operator(Some(damaged.clone()))), "License signature verification failed");
-    let license = Some(damaged.into_bytes());
-    let keyless = Server::new(Roles { license, keyring: mintage::Keyring::default(), ..roles() });
+    let keyless = Server::new(Roles { license: Some(given(damaged)), keyring: mintage::Keyring::default(), ..roles() });
     assert_eq!(reason(&keyless), "license public key not configured");
     let over = bench.mint(&["--tenant", "acme-prod", "--expires", "2026-05-01"]);
     assert!(asked(&operator(Some(over)), "/api/v1/admin/license/usage").contains("License expired 31 days ago."));

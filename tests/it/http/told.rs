@@ -2,6 +2,7 @@
 
 use insta::assert_snapshot;
 
+use super::installed::given;
 use super::{Server, roles};
 use crate::harness::{Bench, example};
 use mintage::http::Roles;
@@ -40,7 +41,7 @@ fn the_license_of_the_installation_is_measured() {
     let bench = Bench::new();
     let license = |expires: &str| {
         let license = bench.mint(&["--tenant", "acme", "--expires", expires, "--grace-days", "14"]);
-        let server = Server::new(Roles { license: Some(license.into_bytes()), ..roles() });
+        let server = Server::new(Roles { license: Some(given(license)), ..roles() });
         let told = server.get("/metrics").body;
         let of_license = told.lines().filter(|line| line.starts_with("mintage_license"));
         of_license.filter(|line| !line.ends_with(" 0")).collect::<Vec<_>>().join("\n")

@@ -10,8 +10,10 @@ use mintage::ledger::seat::{Claim, Claimed, EndReason};
 use mintage::ledger::session::Session;
 use mintage::ledger::tenant::Used;
 use mintage::ledger::{Ledger, LedgerError};
-use mintage::operation::ledger::caps::{self, CapCheck, Judge};
+use mintage::operation::ledger::caps::{self, Take};
 use mintage::operation::ledger::change::{self, Change};
+use mintage::operation::ledger::install::{self, Origin};
+use mintage::operation::ledger::posture::{Judge, posture};
 use mintage::operation::ledger::{
     approve, audit, heartbeat, issue, release, renew, report, seats, sessions, show, transfer,
 };
@@ -236,35 +238,41 @@ fn reporting(ledger: &Ledger) {
 
 fn capping(ledger: &Ledger) {
     let defaults = BTreeMap::from([("max_apps".to_owned(), 3), ("max_users".to_owned(), 3)]);
-    let judge = Judge { keyring: Keyring::from(key().public()), defaults };
-    let take =
-        |seconds, requested| caps::take(ledger, &by_ann(seconds), &judge, "acme", "max_apps", requested).unwrap();
-    assert_eq!(take(1, 3), CapCheck::Within(3));
-    let CapCheck::Reached { message, state, .. } = take(2, 1) else { panic!("over the cap") };
-    assert_eq!(state, State::Absent);
-    assert_eq!(message, "License absent. Default tier limits apply. Cap reached for max_apps (3 of 3 used).");
+    let tenant = Some("acme".to_owned());
+    let judge = Judge { keyring: Keyring::from(key().public()), tenant, defaults, ..Judge::default() };
+    let take = |seconds, requested| {
+        let take = Take { limit: "max_apps".to_owned(), requested, counted: None };
+        caps::take(ledger, &by_ann(seconds), &judge, None, &take).unwrap()
+    };
+    assert_eq!((take(1, 3).current, take(1, 0).refused), (3, None));
+    let refused = take(2, 1);
+    assert_eq!((refused.current, refused.state), (3, State::Absent));
+    assert_eq!(
+        refused.refused.unwrap(),
+        "License absent. Default tier limits apply. Cap reached for max_apps (3 of 3 used)."
+    );
     let mut larger = license("lic-4");
     larger.limits.insert("max_apps".to_owned(), 25);
     let install = |license| {
         let token = mint(license).token;
-        caps::install(ledger, &by_ann(3), &judge, "acme", &token, "api").unwrap()
+        install::install(ledger, &by_ann(3), &judge, token.as_bytes(), Origin::Api).unwrap()
     };
     assert!(install(larger.clone()).is_valid());
-    assert_eq!(take(4, 1), CapCheck::Within(4));
+    assert_eq!((take(4, 1).current, take(4, 0).refused), (4, None));
     let mut others = larger.clone();
     "globex".clone_into(&mut others.tenant_id);
     assert_eq!(install(others).refusals[0].code, Code::WrongTenant);
     assert!(install(larger).is_valid());
-    caps::tell(ledger, at(5), "acme", &Used { limit: "max_users".to_owned(), current: 4 }).unwrap();
-    let posture = caps::posture(ledger, &judge, "acme", at(5)).unwrap();
+    caps::tell(ledger, at(5), "acme", vec![Used { limit: "max_users".to_owned(), current: 4 }]).unwrap();
+    let posture = posture(ledger, &judge, None, at(5)).unwrap();
     let rows: Vec<String> = posture
         .rows
         .iter()
         .map(|row| format!("{} {} of {} ({})", row.limit.key, row.current, row.limit.value, row.limit.source.as_str()))
         .collect();
     assert_eq!(rows, ["max_apps 4 of 25 (license)", "max_users 4 of 3 (default)"]);
-    assert!(caps::revalidate(ledger, &by_ann(6), &judge, "acme").unwrap().is_valid());
-    let expired = caps::revalidate(ledger, &by_ann(2_000), &judge, "acme").unwrap();
+    assert!(install::revalidate(ledger, &by_ann(6), &judge).unwrap().is_valid());
+    let expired = install::revalidate(ledger, &by_ann(2_000), &judge).unwrap();
     assert_eq!(expired.state, State::Expired);
     let mut told = Vec::new();
     let filter = mintage::ledger::audit::AuditFilter::default();

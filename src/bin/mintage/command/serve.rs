@@ -92,7 +92,9 @@ async fn serve(settings: Settings, roles: Roles, address: SocketAddr, tls: Optio
             Some(why) => tracing::info!(what, why, "does not serve"),
         }
     }
-    app.revalidate();
+    let first = Arc::clone(&app);
+    let adopted = tokio::task::spawn_blocking(move || first.adopt().and_then(|()| first.revalidate())).await;
+    adopted.context("the server cannot start")??;
     tokio::spawn(watch.run());
     tokio::spawn(jobs::run(Arc::clone(&app)));
     server::serve(app, listener, tls, most, stop.asked()).await;

@@ -29,7 +29,9 @@ pub(super) async fn run(app: Arc<App>) {
         due = next(now);
         let app = Arc::clone(&app);
         let work = move || {
-            app.revalidate();
+            if let Err(error) = app.adopt().and_then(|()| app.revalidate()) {
+                tracing::error!(%error, "the license of this installation could not be validated");
+            }
             app.sweep();
         };
         if let Err(error) = tokio::task::spawn_blocking(work).await {

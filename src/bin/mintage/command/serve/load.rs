@@ -6,11 +6,12 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use mintage::code::Code;
 use mintage::http::server::Tls;
-use mintage::http::{Hosts, Roles, Secrets, tls};
+use mintage::http::{Given, Hosts, Roles, Secrets, tls};
 use mintage::key::SecretKey;
 use mintage::key::file::KeyFile;
 use mintage::keyring::Keyring;
 use mintage::keyring::document::MAX_KEYRING_BYTES;
+use mintage::operation::ledger::install::Origin;
 use mintage::operation::revocations;
 use mintage::operation::verify::MAX_TEXT_BYTES;
 use mintage::policy::RevocationsContext;
@@ -106,12 +107,13 @@ fn keyring(settings: &Settings, signer: Option<&SecretKey>) -> anyhow::Result<Ke
     if named { trust.keyring() } else { Ok(Keyring::default()) }
 }
 
-fn license(settings: &Settings) -> anyhow::Result<Option<Vec<u8>>> {
+fn license(settings: &Settings) -> anyhow::Result<Option<Given>> {
     // As `verify` looks for one: the text comes before the file, whatever becomes of it.
     if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
-        return Ok(Some(text.into_encoded_bytes()));
+        return Ok(Some(Given { text: text.into_encoded_bytes(), origin: Origin::Env }));
     }
-    Ok(settings.license.as_deref().map(|path| files::read_setting(path, MAX_TEXT_BYTES)).transpose()?)
+    let text = settings.license.as_deref().map(|path| files::read_setting(path, MAX_TEXT_BYTES)).transpose()?;
+    Ok(text.map(|text| Given { text, origin: Origin::File }))
 }
 
 fn secrets(path: Option<&Path>) -> anyhow::Result<Secrets> {

@@ -69,7 +69,10 @@ impl Watch {
                     old.reload(new);
                 }
                 self.app.reload(roles);
-                self.app.revalidate();
+                let app = &self.app;
+                if let Err(error) = tokio::task::block_in_place(|| app.adopt().and_then(|()| app.revalidate())) {
+                    tracing::error!(%error, "the license of this installation could not be installed");
+                }
                 tracing::info!("read everything again");
             }
             Err(error) => {
