@@ -4,20 +4,24 @@
 //! [`router`] is the whole API without a socket; [`server::serve`] puts it behind one. The list of routes is a table, from
 //! which the router and the API's description ([`describe`]) both come.
 
+mod activate;
 mod app;
 mod approve;
 mod auth;
 mod book;
 mod call;
+mod deactivate;
 mod dispatch;
 mod gate;
 mod health;
+mod heartbeat;
 mod host;
 mod inspect;
 mod installed;
 mod issue;
 mod keys;
 mod limit;
+mod machine;
 mod metrics;
 mod mint;
 mod openapi;

@@ -57,6 +57,8 @@ pub struct Roles {
     pub revocations: RevocationsContext,
     /// The license of this installation that the server was started with: the role of a customer's operator.
     pub license: Option<Given>,
+    /// Hours in which a withdrawn license still counts on its machines, where the withdrawal says nothing.
+    pub grace_hours: u64,
     /// Which names the server answers to.
     pub hosts: Hosts,
 }

@@ -10,7 +10,7 @@ use super::problem::Problem;
 use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
 use crate::id::{Hex, decode_hex};
-use crate::json::Writer;
+use crate::json::{Members, Writer};
 use crate::ledger::approval::Assembly;
 use crate::operation::ledger::approve::approve;
 
@@ -47,19 +47,8 @@ pub(super) static RESPONSE: Schema = Schema {
 pub(super) fn run(_: &App, call: &Call) -> Result<Reply, Problem> {
     let ledger = call.ledger()?;
     let mut members = call.object(&REQUEST)?;
+    let assembly = assembly(&mut members)?;
     let mut member = |name| text(&mut members, name).filter(|text| !text.is_empty());
-    let missing = |name: &str| Problem::new(Code::Malformed, format_args!("`{name}` is missing")).hint(BODIES);
-    let hash = member("sha256Hash").ok_or_else(|| missing("sha256Hash"))?;
-    let decoded = decode_hex::<32>(&hash).or_else(|| STANDARD.decode(&hash).ok()?.try_into().ok());
-    let decoded = decoded.ok_or_else(|| {
-        Problem::new(Code::Malformed, "sha256Hash must be the 32 bytes of SHA-256, hex or base64").hint(BODIES)
-    })?;
-    let assembly = Assembly {
-        name: member("assemblyName").ok_or_else(|| missing("assemblyName"))?,
-        version: member("version").ok_or_else(|| missing("version"))?,
-        sha256: Hex(&decoded).to_string(),
-        public_key_token: member("publicKeyToken"),
-    };
     let is_global = member("approvalScope").is_none_or(|scope| scope.eq_ignore_ascii_case("global"));
     let licenses = match (is_global, member("licenseId")) {
         (true, None) => Vec::new(),
@@ -79,4 +68,21 @@ pub(super) fn run(_: &App, call: &Call) -> Result<Reply, Problem> {
     out.name("success").bool(true);
     out.end_object();
     Ok(Reply::json(out.finish()))
+}
+
+/// Takes what tells an assembly from another out of a body.
+pub(super) fn assembly(members: &mut Members<'_>) -> Result<Assembly, Problem> {
+    let mut member = |name| text(members, name).filter(|text| !text.is_empty());
+    let missing = |name: &str| Problem::new(Code::Malformed, format_args!("`{name}` is missing")).hint(BODIES);
+    let hash = member("sha256Hash").ok_or_else(|| missing("sha256Hash"))?;
+    let decoded = decode_hex::<32>(&hash).or_else(|| STANDARD.decode(&hash).ok()?.try_into().ok());
+    let decoded = decoded.ok_or_else(|| {
+        Problem::new(Code::Malformed, "sha256Hash must be the 32 bytes of SHA-256, hex or base64").hint(BODIES)
+    })?;
+    Ok(Assembly {
+        name: member("assemblyName").ok_or_else(|| missing("assemblyName"))?,
+        version: member("version").ok_or_else(|| missing("version"))?,
+        sha256: Hex(&decoded).to_string(),
+        public_key_token: member("publicKeyToken"),
+    })
 }

@@ -284,7 +284,7 @@ impl Call {
         self.roles.ledger.as_deref().ok_or_else(missing)
     }
 
-    /// Who does something over HTTP, and when.
+    /// The admin does something, now.
     pub(super) fn stamp(&self) -> Stamp {
         Stamp { actor: "admin".to_owned(), now: self.now }
     }

@@ -12,7 +12,8 @@ pub(super) struct Schema {
     pub(super) about: &'static str,
     /// Its members.
     pub(super) members: &'static [Member],
-    /// Whether members that are not listed are let through, as clients of other systems send more than is read.
+    /// Whether clients of other systems send it: members that are not listed are let through, and a name counts in upper
+    /// or lower case.
     pub(super) open: bool,
 }
 
@@ -76,6 +77,9 @@ impl Schema {
     pub(super) fn check<'a>(&self, value: Value<'a>) -> Result<Members<'a>, JsonError> {
         let mut members = value.into_object("body")?;
         members.retain(|(_, value)| *value != Value::Null);
+        if self.open {
+            self.respell(&mut members)?;
+        }
         for (name, value) in &members {
             match self.members.iter().find(|member| member.name == name) {
                 Some(member) => member.holds.check(name, value)?,
@@ -88,6 +92,22 @@ impl Schema {
             Some(member) => Err(JsonError::Missing(member.name)),
             None => Ok(members),
         }
+    }
+}
+
+impl Schema {
+    /// Spells the names of members as the schema does.
+    fn respell(&self, members: &mut Members<'_>) -> Result<(), JsonError> {
+        for member in self.members {
+            let mut found = members.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(member.name));
+            if let Some((name, _)) = found.next() {
+                *name = member.name.into();
+            }
+            if found.next().is_some() {
+                return Err(JsonError::Duplicate(member.name.to_owned()));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -156,5 +176,16 @@ mod tests {
         assert!(check(r#"{"tenantId":"acme","seats":-1}"#).is_err());
         assert!(check(r#"{"tenantId":"acme","limits":{"apps":"1"}}"#).is_err());
         assert!(check("[]").is_err());
+    }
+
+    #[test]
+    fn what_other_systems_send_may_be_spelled_in_upper_case() {
+        let open = Schema { open: true, ..ORDER };
+        let check = |body: &'static str| open.check(json::parse(body.as_bytes()).unwrap());
+        let names = |members: Members<'_>| members.into_iter().map(|(name, _)| name.into_owned()).collect::<Vec<_>>();
+        assert_eq!(check(r#"{"TenantId":"acme","Sent":1}"#).map(names), Ok(vec!["tenantId".into(), "Sent".into()]));
+        assert_eq!(check(r#"{"TenantId":7}"#).unwrap_err().code(), crate::code::Code::Malformed);
+        let twice = check(r#"{"TenantId":"acme","tenantId":"globex"}"#);
+        assert_eq!(twice.unwrap_err(), JsonError::Duplicate("tenantId".to_owned()));
     }
 }

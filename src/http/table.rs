@@ -2,7 +2,10 @@
 
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
 use super::schema::{Holds, Schema, may, must};
-use super::{approve, book, health, inspect, installed, issue, keys, mint, page, usage, validate, verify};
+use super::{
+    activate, approve, book, deactivate, health, heartbeat, inspect, installed, issue, keys, mint, page, usage,
+    validate, verify,
+};
 
 /// Every route. The first path of each is the one that is described.
 pub(super) static TABLE: &[Route] = &[
@@ -87,6 +90,33 @@ pub(super) static TABLE: &[Route] = &[
         refusals: &[429],
         blocks: true,
         ..post(validate::run)
+    },
+    Route {
+        paths: &["/api/v1/activate"],
+        about: "Bind a machine to a license, and hand out its proof",
+        takes: Takes::Json(&activate::REQUEST),
+        gives: Gives::Json(&activate::RESPONSE),
+        refusals: &[403, 429],
+        blocks: true,
+        ..post(activate::run)
+    },
+    Route {
+        paths: &["/api/v1/heartbeat"],
+        about: "Whether an activated machine may go on, and the nonce of its next heartbeat",
+        takes: Takes::Json(&heartbeat::REQUEST),
+        gives: Gives::Json(&heartbeat::RESPONSE),
+        refusals: &[429],
+        blocks: true,
+        ..post(heartbeat::run)
+    },
+    Route {
+        paths: &["/api/v1/deactivate"],
+        about: "Give an activation back",
+        takes: Takes::Json(&deactivate::REQUEST),
+        gives: Gives::Json(&deactivate::RESPONSE),
+        refusals: &[403, 429],
+        blocks: true,
+        ..post(deactivate::run)
     },
     Route {
         paths: &["/api/v1/revocation/list"],

@@ -6,11 +6,13 @@ use super::call::{BODIES, Call, Reply};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
+use crate::fingerprint::Fingerprint;
 use crate::json::Writer;
 use crate::ledger::activation;
 use crate::ledger::license::{Held, HeldState};
 use crate::ledger::license_key::LicenseKey;
 use crate::license::Activation;
+use crate::operation::ledger::activate::machine_id;
 
 pub(super) static REQUEST: Schema = Schema {
     name: "ValidateRequest",
@@ -56,6 +58,7 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     };
     let id = &held.license.license_id;
     let bound = ledger.read(|transaction| activation::of_license(transaction, id))?;
+    let machine = machine.map(|text| machine_id(&Fingerprint::Exact(text)));
     let here = |one: &activation::Activation| one.released_at.is_none() && Some(&one.fingerprint) == machine.as_ref();
     let is_bound = held.license.activation == Activation::None || bound.iter().any(here);
     let why_not = why_not(&held, is_bound, action.as_deref(), call);

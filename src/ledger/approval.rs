@@ -108,14 +108,20 @@ pub fn unapproved(
     Ok(faults)
 }
 
-/// Whether a build may be activated for a license: its digest is approved for it or for every one, or the ledger has not
-/// begun to approve anything.
+/// Whether anything is approved for a license, or for every one. Until then its machines may run what they like.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn is_begun(transaction: &mut Transaction<'_>, license_id: &str) -> Result<bool, LedgerError> {
+    Ok(transaction.find(sql::ANY_APPROVAL, &values![license_id])?.is_some())
+}
+
+/// Whether a build is approved for a license or for every one.
 ///
 /// # Errors
 /// `Unavailable`.
 pub fn is_approved(transaction: &mut Transaction<'_>, license_id: &str, sha256: &str) -> Result<bool, LedgerError> {
-    let begun = transaction.find(sql::ANY_APPROVAL, &[])?.is_some();
-    Ok(!begun || transaction.find(sql::APPROVAL_OF, &values![sha256, license_id])?.is_some())
+    Ok(transaction.find(sql::APPROVAL_OF, &values![sha256, license_id])?.is_some())
 }
 
 impl Approval {

@@ -103,8 +103,8 @@ pub(crate) const ACTIVATION: Columns = Columns {
     columns: "proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
               expires_at, seen_at",
 };
-pub(crate) const REPEAT_ACTIVATION: &str = "UPDATE activation SET instance_key = ?2, environment = ?3, product_version = ?4, expires_at = ?5, \
-     seen_at = ?6 WHERE proof_id = ?1";
+pub(crate) const REPEAT_ACTIVATION: &str = "UPDATE activation SET instance_key = COALESCE(?2, instance_key), environment = ?3, product_version = ?4, \
+     expires_at = ?5, seen_at = ?6 WHERE proof_id = ?1";
 pub(crate) const ACTIVATIONS_OF: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
      expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 ORDER BY activated_at, proof_id";
 
@@ -121,7 +121,7 @@ pub(crate) const APPROVAL: Columns = Columns {
     columns: "approval_id, name, version, sha256, public_key_token, license_id, source, approved_at, approved_by",
 };
 pub(crate) const FIND_APPROVAL: &str = "SELECT name FROM approval WHERE approval_id = ?1";
-pub(crate) const ANY_APPROVAL: &str = "SELECT name FROM approval LIMIT 1";
+pub(crate) const ANY_APPROVAL: &str = "SELECT name FROM approval WHERE license_id IS NULL OR license_id = ?1 LIMIT 1";
 pub(crate) const APPROVAL_OF: &str =
     "SELECT name FROM approval WHERE sha256 = ?1 AND (license_id IS NULL OR license_id = ?2) LIMIT 1";
 pub(crate) const APPROVALS_OF: &str =

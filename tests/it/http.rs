@@ -4,6 +4,7 @@ mod book;
 mod described;
 mod guarded;
 mod installed;
+mod machines;
 mod same_bytes;
 mod told;
 mod usage;
@@ -63,7 +64,10 @@ impl Server {
     }
 
     fn with_clock(roles: Roles, now: fn() -> Option<Timestamp>) -> Self {
-        let world = World { now: Box::new(now), fresh: Box::new(|| Some([7; 16])) };
+        Self::of(World { now: Box::new(now), fresh: Box::new(|| Some([7; 16])) }, roles)
+    }
+
+    fn of(world: World, roles: Roles) -> Self {
         Self { router: router(Arc::new(App::new(world, roles))) }
     }
 

@@ -5,3 +5,4 @@ mod page;
 mod running;
 mod settings;
 mod sockets;
+mod walked;

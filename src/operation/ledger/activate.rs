@@ -1,4 +1,5 @@
-//! `mint proof --ledger`: a machine that asks to be activated is counted, and its build must be approved.
+//! `mint proof --ledger` and `POST /activate`: a machine that asks to be activated is counted, and what it runs must be
+//! approved.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,12 +11,65 @@ use crate::fingerprint::Fingerprint;
 use crate::id::Hex;
 use crate::json::Writer;
 use crate::ledger::activation::Activate;
+use crate::ledger::approval::{Assembly, Unapproved};
 use crate::ledger::license::{self, Held};
 use crate::ledger::license_key::LicenseKey;
-use crate::ledger::{Ledger, LedgerError, approval};
-use crate::operation::proof::Fresh;
-use crate::request::{Nonce, Request};
+use crate::ledger::{Ledger, LedgerError, Transaction, approval};
+use crate::operation::proof::{self, Answer, Fresh};
+use crate::proof::Proof;
+use crate::request::{LicenseReference, Nonce, Request};
 use crate::time::Timestamp;
+use crate::verdict::Refusal;
+
+/// Why a machine is not activated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ActivateError {
+    /// The ledger could not be asked.
+    Ledger(LedgerError),
+    /// The answer is no, for these reasons.
+    Refused(Vec<Refusal>),
+}
+
+/// What a machine asks to have activated.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// Its request.
+    pub request: &'a Request,
+    /// The assemblies that its program consists of.
+    pub assemblies: &'a [Assembly],
+    /// Whether it holds the key that the request names. Where that was made for it and thrown away, the one that the
+    /// ledger holds, if any, stays.
+    pub holds_key: bool,
+}
+
+/// Puts the license itself in the place of an id or a license key that names it.
+///
+/// # Errors
+/// `Refused` with `malformed` for what is no license key, with `unknown-license`; `Unavailable`.
+pub fn resolve(ledger: &Ledger, reference: LicenseReference) -> Result<LicenseReference, LedgerError> {
+    let held = match &reference {
+        LicenseReference::Id(id) => by_id(ledger, id)?,
+        LicenseReference::Key(key) => {
+            let key = LicenseKey::parse(key).map_err(|error| LedgerError::refused(Code::Malformed, error))?;
+            by_license_key(ledger, &key)?
+        }
+        LicenseReference::Token(_) => return Ok(reference),
+    };
+    Ok(LicenseReference::Token(held.token))
+}
+
+/// Answers a request: judges it as [`proof::answer`] does, then counts the machine against its license.
+///
+/// # Errors
+/// [`ActivateError`]; nothing was counted then.
+pub fn answer(ledger: &Ledger, stamp: &Stamp, asked: Asked<'_>, answer: Answer<'_>) -> Result<Proof, ActivateError> {
+    let fresh = answer.fresh.clone();
+    let mut proof = proof::answer(asked.request, answer).map_err(ActivateError::Refused)?;
+    let held = activate(ledger, stamp, asked, &proof.license_id, proof.expires_at, &fresh)?;
+    // A machine that was activated before keeps its proof id.
+    (proof.proof_id, proof.heartbeat_nonce) = (held.proof_id, held.heartbeat_nonce);
+    Ok(proof)
+}
 
 /// Finds the license that a license key stands for.
 ///
@@ -46,30 +100,22 @@ pub fn machine_id(fingerprint: &Fingerprint) -> String {
 
 /// Counts the machine of a request against its license; what it holds already it keeps. Returns what its proof must say:
 /// the id and the nonce that the ledger holds.
-///
-/// # Errors
-/// `Refused` with `manifest-mismatch` when the ledger approves builds, and not this one; else as [`Ledger::activate`].
-pub fn activate(
+fn activate(
     ledger: &Ledger,
     stamp: &Stamp,
-    request: &Request,
+    asked: Asked<'_>,
     license_id: &str,
     expires_at: Timestamp,
     fresh: &Fresh,
 ) -> Result<Fresh, LedgerError> {
-    if let Some(digest) = &request.manifest_digest {
-        let digest = Hex(digest).to_string();
-        if !ledger.read(|transaction| approval::is_approved(transaction, license_id, &digest))? {
-            let message = format!("build {digest} is not approved for license {license_id}");
-            return Err(LedgerError::refused(Code::ManifestMismatch, message));
-        }
-    }
+    let Asked { request, assemblies, holds_key } = asked;
+    ledger.read(|transaction| approved(transaction, request, assemblies, license_id))?;
     let activated = ledger.activate(Activate {
         license_id: license_id.to_owned(),
         fingerprint: machine_id(&request.fingerprint),
         proof_id: fresh.proof_id.clone(),
         nonce: STANDARD.encode(fresh.heartbeat_nonce.0),
-        instance_key: Some(STANDARD.encode(request.instance_key.as_bytes())),
+        instance_key: holds_key.then(|| STANDARD.encode(request.instance_key.as_bytes())),
         environment: request.environment.clone(),
         product_version: request.product_version.clone(),
         expires_at,
@@ -79,4 +125,37 @@ pub fn activate(
     let nonce = STANDARD.decode(&activated.nonce).ok().and_then(|bytes| bytes.try_into().ok());
     let nonce = nonce.ok_or_else(|| LedgerError::corrupted(format_args!("the nonce of {}", activated.proof_id)))?;
     Ok(Fresh { proof_id: activated.proof_id, heartbeat_nonce: Nonce(nonce), now: fresh.now })
+}
+
+/// Whether what runs on a machine is approved for its license, as far as the ledger approves anything for that.
+fn approved(
+    transaction: &mut Transaction<'_>,
+    request: &Request,
+    assemblies: &[Assembly],
+    license_id: &str,
+) -> Result<(), LedgerError> {
+    if !approval::is_begun(transaction, license_id)? {
+        return Ok(());
+    }
+    if let Some(digest) = request.manifest_digest.map(|digest| Hex(&digest).to_string())
+        && !approval::is_approved(transaction, license_id, &digest)?
+    {
+        let message = format!("build {digest} is not approved for license {license_id}");
+        return Err(LedgerError::refused(Code::ManifestMismatch, message));
+    }
+    let unapproved = approval::unapproved(transaction, license_id, assemblies)?;
+    if unapproved.is_empty() {
+        return Ok(());
+    }
+    let named = unapproved.iter().map(Unapproved::to_string).collect::<Vec<_>>().join(", ");
+    Err(LedgerError::refused(Code::ManifestMismatch, format_args!("unapproved versions: {named}")))
+}
+
+impl From<LedgerError> for ActivateError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Refused(refusal) => Self::Refused(vec![refusal]),
+            other => Self::Ledger(other),
+        }
+    }
 }

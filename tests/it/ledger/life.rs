@@ -106,16 +106,22 @@ fn builds(ledger: &Ledger) {
     let is_approved = |license: &str, digest: &str| {
         ledger.read(|transaction| approval::is_approved(transaction, license, digest)).unwrap()
     };
-    assert!(is_approved("lic-2", "cc"), "nothing is refused before anything was approved");
+    let is_begun = |license: &str| ledger.read(|transaction| approval::is_begun(transaction, license)).unwrap();
+    assert!(!is_begun("lic-2"));
     let assembly = |name: &str, sha256: &str| Assembly {
         name: name.to_owned(),
         version: "1.2.0".to_owned(),
         sha256: sha256.to_owned(),
         public_key_token: None,
     };
+    // What is approved for one license binds no other.
+    let own = [assembly("Acme.Own", "ee")];
+    assert_eq!(approve::approve(ledger, &by_ann(29), &own, &["lic-2".to_owned()], "ci").unwrap(), 1);
+    assert_eq!((is_begun("lic-1"), is_begun("lic-2")), (false, true));
     let official = [assembly("Acme.Core", "aa"), assembly("Acme.Web", "bb")];
     assert_eq!(approve::approve(ledger, &by_ann(30), &official, &[], "ci").unwrap(), 2);
     assert_eq!(approve::approve(ledger, &by_ann(31), &official, &[], "ci").unwrap(), 0);
+    assert!(is_begun("lic-1"));
     let fork = [assembly("Acme.Core", "cc")];
     let only = ["lic-2".to_owned()];
     assert_eq!(approve::approve(ledger, &by_ann(32), &fork, &only, "manual").unwrap(), 1);

@@ -33,6 +33,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     max-connections = 7
     # passphrase-file is not set
     # plans is not set
+    revocation-grace-hours = 24
     # revocations is not set
     tenant = "variable"
     # tls-cert is not set

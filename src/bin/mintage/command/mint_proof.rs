@@ -9,11 +9,9 @@ use mintage::dsse::{Envelope, Kind};
 use mintage::id::KeyId;
 use mintage::json::Writer;
 use mintage::keyring::Keyring;
-use mintage::ledger::license_key::LicenseKey;
-use mintage::ledger::{Ledger, LedgerError};
 use mintage::manifest::MAX_MANIFEST_BYTES;
 use mintage::operation::document::{self, armored};
-use mintage::operation::ledger::activate;
+use mintage::operation::ledger::activate::{self, ActivateError, Asked};
 use mintage::operation::manifest::signed;
 use mintage::operation::proof::{self, Answer, Build, Fresh, SignedLicense};
 use mintage::operation::revocations::admit;
@@ -92,19 +90,21 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let now = arguments.issued_at.as_deref().map_or(Ok(clock), |at| Timestamp::parse_when(at, clock))?;
     let ledger = arguments.book.open_if_named(clock)?;
     let expires_at = arguments.expires.as_deref().map(|when| Timestamp::parse_when(when, now)).transpose()?;
-    let request = match read_request(&arguments.request, terminal)? {
+    let mut request = match read_request(&arguments.request, terminal)? {
         Ok(request) => request,
         Err(refusal) => return refuse(&[refusal], terminal),
     };
+    if let Some(ledger) = &ledger {
+        request.license = activate::resolve(ledger, request.license)?;
+    }
     let key = arguments.signer.open()?;
     let keyring =
         if arguments.trust.trust.is_empty() { Keyring::from(key.public()) } else { arguments.trust.keyring()? };
     let secret = arguments.unseal.as_deref().map(secret).transpose()?;
-    let (token, license) =
-        match proof::license(&license_text(&request, arguments, ledger.as_ref())?, &keyring, secret.as_ref()) {
-            Ok(license) => license,
-            Err(refusal) => return refuse(&[refusal], terminal),
-        };
+    let (token, license) = match proof::license(&license_text(&request, arguments)?, &keyring, secret.as_ref()) {
+        Ok(license) => license,
+        Err(refusal) => return refuse(&[refusal], terminal),
+    };
     let manifest = arguments.manifest.as_deref().map(|path| {
         let text = files::read_setting(path, MAX_MANIFEST_BYTES)?;
         signed(&text, &keyring).map_err(|error| {
@@ -129,20 +129,19 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     };
     let license = SignedLicense { text: token.as_str(), token: &license };
     let product_version = arguments.product_version.clone();
-    let answer = Answer { license, build, product_version, expires_at, revocations, fresh: fresh.clone() };
-    let mut proof = match proof::answer(&request, answer) {
-        Ok(proof) => proof,
-        Err(refusals) => return refuse(&refusals, terminal),
-    };
-    if let Some(ledger) = &ledger {
-        let (id, until) = (&proof.license_id, proof.expires_at);
-        match activate::activate(ledger, &stamp(clock), &request, id, until, &fresh) {
-            // A machine that was activated before keeps its proof id.
-            Ok(held) => (proof.proof_id, proof.heartbeat_nonce) = (held.proof_id, held.heartbeat_nonce),
-            Err(LedgerError::Refused(refusal)) => return refuse(&[refusal], terminal),
-            Err(error) => return Err(error.into()),
+    let answer = Answer { license, build, product_version, expires_at, revocations, fresh };
+    let answered = match &ledger {
+        Some(ledger) => {
+            let asked = Asked { request: &request, assemblies: &[], holds_key: true };
+            activate::answer(ledger, &stamp(clock), asked, answer)
         }
-    }
+        None => proof::answer(&request, answer).map_err(ActivateError::Refused),
+    };
+    let proof = match answered {
+        Ok(proof) => proof,
+        Err(ActivateError::Refused(refusals)) => return refuse(&refusals, terminal),
+        Err(ActivateError::Ledger(error)) => return Err(error.into()),
+    };
     let json = Envelope::sign(Kind::Proof, proof.to_payload().into_bytes(), &[&key]).to_json();
     let text = if arguments.armor { armored("proof", &json) } else { format!("{json}\n") };
     let pictures = arguments.qr.draw(&json, arguments.output.overwrite())?;
@@ -168,23 +167,18 @@ pub(crate) fn read_request(path: &Path, terminal: &Terminal) -> anyhow::Result<R
     }))
 }
 
-fn license_text(request: &Request, arguments: &Arguments, ledger: Option<&Ledger>) -> anyhow::Result<String> {
-    match (&arguments.license, &request.license, ledger) {
-        (Some(path), ..) => {
+fn license_text(request: &Request, arguments: &Arguments) -> anyhow::Result<String> {
+    match (&arguments.license, &request.license) {
+        (Some(path), _) => {
             let text = String::from_utf8(files::read(path, MAX_TEXT_BYTES)?);
             Ok(text.map_err(|_| Failure::new(Code::DamagedText, format_args!("`{}` is not UTF-8", path.display())))?)
         }
-        (None, LicenseReference::Token(text), _) => Ok(text.clone()),
-        (None, LicenseReference::Id(id), Some(ledger)) => Ok(activate::by_id(ledger, id)?.token),
-        (None, LicenseReference::Key(key), Some(ledger)) => {
-            let key = LicenseKey::parse(key).map_err(|error| Failure::new(Code::Malformed, error))?;
-            Ok(activate::by_license_key(ledger, &key)?.token)
-        }
-        (None, LicenseReference::Id(id), None) => {
+        (None, LicenseReference::Token(text)) => Ok(text.clone()),
+        (None, LicenseReference::Id(id)) => {
             let message = format!("the request names license `{id}` by its id and does not carry it");
             Err(Failure::new(Code::NoLicense, message).hint("name its file with --license").into())
         }
-        (None, LicenseReference::Key(_), None) => {
+        (None, LicenseReference::Key(_)) => {
             let message = "the request names its license by a license key, which only a ledger can look up";
             Err(Failure::new(Code::LedgerUnavailable, message).hint("name the license with --license").into())
         }

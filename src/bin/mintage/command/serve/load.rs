@@ -57,6 +57,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         revocations_document,
         revocations: admitted.unwrap_or_default(),
         license: license(settings)?,
+        grace_hours: settings.revocation_grace_hours.unwrap_or_default(),
         hosts: hosts(settings),
         keyring,
     })

@@ -49,6 +49,9 @@ pub(super) struct Settings {
     /// Signed list of revocations to judge with and to hand out
     #[arg(long, value_name = "FILE", env = "MINTAGE_REVOCATIONS")]
     pub(super) revocations: Option<PathBuf>,
+    /// Hours in which a withdrawn license still counts on its machines, where its withdrawal says nothing [default: 24]
+    #[arg(long, value_name = "HOURS", env = "MINTAGE_REVOCATION_GRACE_HOURS")]
+    pub(super) revocation_grace_hours: Option<u64>,
     /// TOML file that defines the vendor's plans
     #[arg(long, value_name = "FILE", env = "MINTAGE_PLANS")]
     pub(super) plans: Option<PathBuf>,
@@ -97,7 +100,7 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 22] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 23] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
@@ -115,6 +118,7 @@ impl Settings {
             ("max-connections", &mut self.max_connections),
             ("passphrase-file", &mut self.passphrase_file),
             ("plans", &mut self.plans),
+            ("revocation-grace-hours", &mut self.revocation_grace_hours),
             ("revocations", &mut self.revocations),
             ("tenant", &mut self.tenant),
             ("tls-cert", &mut self.tls_cert),
@@ -172,6 +176,7 @@ impl Settings {
         self.log.get_or_insert_with(|| "text".to_owned());
         self.log_level.get_or_insert_with(|| "info".to_owned());
         self.max_connections.get_or_insert(1_024);
+        self.revocation_grace_hours.get_or_insert(24);
     }
 
     /// Returns the settings as a TOML file.

@@ -1,0 +1,219 @@
+//! `POST /activate`: a machine is bound to a license, and gets its proof.
+//!
+//! A client of the field names a fingerprint and is bound to that text; its nonce and its instance key are made here, and
+//! nobody holds the private half. A client of ours sends the request that it would have written to a file.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use super::app::App;
+use super::approve::assembly;
+use super::book::take;
+use super::call::{BODIES, Call, Reply};
+use super::issue::signer;
+use super::machine::{filled, fingerprint, refused, refused_by_ledger, unknown_key};
+use super::problem::Problem;
+use super::schema::{Holds, Schema, may, must};
+use crate::code::Code;
+use crate::dsse::{Envelope, Kind};
+use crate::id::KeyId;
+use crate::json::{Members, Value, Writer, canonical};
+use crate::key::SecretKey;
+use crate::ledger::LedgerError;
+use crate::ledger::approval::Assembly;
+use crate::license::License;
+use crate::operation::ledger::activate::{self, ActivateError, Asked};
+use crate::operation::proof::{Answer, Build, Fresh, SignedLicense, license};
+use crate::proof::Proof;
+use crate::request::{LicenseReference, Nonce, Request};
+
+pub(super) static REQUEST: Schema = Schema {
+    name: "ActivateRequest",
+    about: "A machine that asks to be bound to a license",
+    members: &[
+        may("licenseKey", Holds::Text, "The license key"),
+        may("machineFingerprint", Holds::Any, "The machine: a text, or an fp1 object"),
+        may("productVersion", Holds::Text, "The version of the product that runs there"),
+        may("environment", Holds::Text, "Where it runs, such as production"),
+        may("assemblyManifest", Holds::List(&Holds::Object(&ASSEMBLY)), "The assemblies that run there"),
+        may(
+            "request",
+            Holds::Any,
+            "A request for activation as a file holds it, with its license key, in place of the other members",
+        ),
+    ],
+    open: true,
+};
+
+static ASSEMBLY: Schema = Schema {
+    name: "AssemblyEntry",
+    about: "An assembly that runs",
+    members: &[
+        must("assemblyName", Holds::Text, "Its name"),
+        must("version", Holds::Text, "Its version"),
+        must("sha256Hash", Holds::Text, "SHA-256 of its file, hex or base64"),
+        may("publicKeyToken", Holds::Text, "The token of the key that it is signed with, 16 hex digits"),
+    ],
+    open: true,
+};
+
+pub(super) static RESPONSE: Schema = Schema {
+    name: "ActivateResponse",
+    about: "A machine that is bound to its license",
+    members: &[
+        must("activationProof", Holds::Text, "Base64 of the proof's file: what `mintage verify` judges"),
+        must("error", Holds::Maybe(&Holds::Text), "Always null"),
+        must("message", Holds::Text, "What was done"),
+        must("proof", Holds::Object(&PROOF), "What the proof says, for people and programs; not signed in this form"),
+        must("success", Holds::Bool, "Always true"),
+    ],
+    open: false,
+};
+
+static PROOF: Schema = Schema {
+    name: "ActivationProof",
+    about: "What a proof says",
+    members: &[
+        must("activatedAt", Holds::Time, "When the machine was activated"),
+        must("activatedEnvironment", Holds::Maybe(&Holds::Text), "Where it runs"),
+        must("allowedAssemblyHashes", Holds::List(&Holds::Object(&ASSEMBLY)), "What was asked for and is approved"),
+        must("expiresAt", Holds::Time, "The last second of the proof"),
+        must("features", Holds::List(&Holds::Text), "What the license grants"),
+        must("heartbeatNonce", Holds::Text, "What the next heartbeat must carry"),
+        must("licenseId", Holds::Text, "The license"),
+        must("machineFingerprint", Holds::Any, "The machine"),
+        must("maxSeats", Holds::Integer, "Concurrent uses, else machines; -1 for any number"),
+        must("organizationName", Holds::Text, "Whom the license is for"),
+        must("productVersion", Holds::Maybe(&Holds::Text), "What runs"),
+        must("proofId", Holds::Text, "The activation; the same machine keeps it"),
+        must("signingKeyId", Holds::Text, "The key that signed, 64 hex digits"),
+        must("tier", Holds::Maybe(&Holds::Text), "The license's tier"),
+    ],
+    open: false,
+};
+
+pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
+    let (ledger, signer) = (call.ledger()?, signer(call)?);
+    app.may_guess(call.peer)?;
+    let mut members = call.object(&REQUEST)?;
+    let assemblies = assemblies(&mut members)?;
+    let (mut request, holds_key) = match take(&mut members, "request") {
+        Some(value) => (of_ours(&value, &members)?, true),
+        None => (of_the_field(app, call, members)?, false),
+    };
+    request.license = match activate::resolve(ledger, request.license) {
+        Err(LedgerError::Refused(_)) => return Err(unknown_key(app, call)),
+        found => found?,
+    };
+    let LicenseReference::Token(text) = &request.license else { return Err(Problem::internal("no token")) };
+    let (token, verified) = license(text, &call.roles.keyring, None).map_err(|refusal| {
+        app.guessed_wrong(call.peer);
+        refused(&[refusal])
+    })?;
+    let fresh = Fresh { proof_id: app.fresh_id()?, heartbeat_nonce: Nonce(app.fresh_bytes()?), now: call.now };
+    let answer = Answer {
+        license: SignedLicense { text: token.as_str(), token: &verified },
+        build: Build::AsRequested,
+        product_version: None,
+        expires_at: None,
+        revocations: call.roles.revocations.clone(),
+        fresh,
+    };
+    let asked = Asked { request: &request, assemblies: &assemblies, holds_key };
+    let proof = match activate::answer(ledger, &call.stamp_of_machine(), asked, answer) {
+        Ok(proof) => proof,
+        Err(ActivateError::Refused(refusals)) => return Err(refused(&refusals)),
+        Err(ActivateError::Ledger(error)) => return Err(refused_by_ledger(error)),
+    };
+    let Some(license) = verified.license() else { return Err(Problem::internal("no claims")) };
+    let envelope = Envelope::sign(Kind::Proof, proof.to_payload().into_bytes(), &[signer]);
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("activationProof").string(&STANDARD.encode(envelope.to_json()));
+    out.name("error").null();
+    out.name("message").string("License activated.");
+    write_proof(out.name("proof"), &proof, license, &assemblies, signer.public().id());
+    out.name("success").bool(true);
+    out.end_object();
+    Ok(Reply::json(out.finish()))
+}
+
+fn assemblies(members: &mut Members<'_>) -> Result<Vec<Assembly>, Problem> {
+    let Some(Value::Array(items)) = take(members, "assemblyManifest") else { return Ok(Vec::new()) };
+    items.into_iter().map(|item| assembly(&mut ASSEMBLY.check(item)?)).collect()
+}
+
+/// Reads the request of a client of ours, which says everything.
+fn of_ours(value: &Value<'_>, beside: &Members<'_>) -> Result<Request, Problem> {
+    let malformed = |message: String| Problem::new(Code::Malformed, message).hint(BODIES);
+    if let Some((name, _)) = beside.iter().find(|(name, _)| REQUEST.members.iter().any(|member| member.name == name)) {
+        return Err(malformed(format!("`{name}` goes into `request`, and does not stand beside it")));
+    }
+    let request = Request::parse(canonical(value).as_bytes());
+    let request = request.map_err(|error| Problem::new(error.code(), format_args!("request: {error}")).hint(BODIES))?;
+    // An id is no secret, so it opens nothing.
+    match request.license {
+        LicenseReference::Id(_) => Err(malformed("License key is required.".to_owned())),
+        _ => Ok(request),
+    }
+}
+
+/// Makes the request of a client of the field, which keeps no key.
+fn of_the_field(app: &App, call: &Call, mut members: Members<'_>) -> Result<Request, Problem> {
+    let missing = |message: &str| Problem::new(Code::Malformed, message).hint(BODIES);
+    let key = filled(&mut members, "licenseKey").ok_or_else(|| missing("License key is required."))?;
+    let fingerprint = fingerprint(&mut members, "machineFingerprint")?;
+    let (first, second): ([u8; 16], [u8; 16]) = (app.fresh_bytes()?, app.fresh_bytes()?);
+    let mut seed = Zeroizing::new([0; 32]);
+    seed[..16].copy_from_slice(&first);
+    seed[16..].copy_from_slice(&second);
+    let request = Request {
+        license: LicenseReference::Key(key),
+        fingerprint: fingerprint.ok_or_else(|| missing("Machine fingerprint is required."))?,
+        environment: filled(&mut members, "environment"),
+        product: None,
+        product_version: filled(&mut members, "productVersion"),
+        manifest_digest: None,
+        nonce: Nonce(app.fresh_bytes()?),
+        instance_key: SecretKey::from_seed(&seed).public(),
+        created_at: call.now,
+    };
+    // What is bound to must be something that its reader takes.
+    Request::parse(request.to_json().as_bytes()).map_err(|error| Problem::new(error.code(), error).hint(BODIES))
+}
+
+fn write_proof(out: &mut Writer, proof: &Proof, license: &License, assemblies: &[Assembly], key_id: KeyId) {
+    let maybe = |out: &mut Writer, text: Option<&str>| match text {
+        Some(text) => out.string(text),
+        None => out.null(),
+    };
+    let seats = license.seats.or(license.max_activations).map_or(-1, i128::from);
+    out.begin_object();
+    out.name("activatedAt").plain(proof.activated_at);
+    maybe(out.name("activatedEnvironment"), proof.environment.as_deref());
+    out.name("allowedAssemblyHashes").begin_array();
+    for assembly in assemblies {
+        out.begin_object();
+        out.name("assemblyName").string(&assembly.name);
+        maybe(out.name("publicKeyToken"), assembly.public_key_token.as_deref());
+        out.name("sha256Hash").string(&assembly.sha256);
+        out.name("version").string(&assembly.version);
+        out.end_object();
+    }
+    out.end_array();
+    out.name("expiresAt").plain(proof.expires_at);
+    out.name("features").begin_array();
+    license.granted_features().iter().for_each(|feature| out.string(feature));
+    out.end_array();
+    out.name("heartbeatNonce").string(&proof.heartbeat_nonce.to_string());
+    out.name("licenseId").string(&proof.license_id);
+    proof.fingerprint.write(out.name("machineFingerprint"));
+    out.name("maxSeats").integer(seats);
+    out.name("organizationName").string(license.label.as_ref().unwrap_or(&license.tenant_id));
+    maybe(out.name("productVersion"), proof.product_version.as_deref());
+    out.name("proofId").string(&proof.proof_id);
+    out.name("signingKeyId").plain(key_id);
+    maybe(out.name("tier"), license.tier.as_deref());
+    out.end_object();
+}

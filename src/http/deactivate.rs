@@ -1,0 +1,125 @@
+//! `POST /deactivate`: a machine gives its activation back.
+
+use super::app::App;
+use super::book::take;
+use super::call::{BODIES, Call, Reply};
+use super::machine::{filled, fingerprint, refused, refused_by_ledger, unknown_activation, unknown_key};
+use super::problem::Problem;
+use super::schema::{Holds, Schema, may, must};
+use crate::code::Code;
+use crate::dsse::{Envelope, Kind};
+use crate::json::{Value, Writer, canonical};
+use crate::ledger::LedgerError;
+use crate::ledger::license_key::LicenseKey;
+use crate::operation::document;
+use crate::operation::ledger::activate::machine_id;
+use crate::operation::ledger::release::{self, GivenBack, Released, Right, SignedError};
+use crate::verdict::Refusal;
+
+pub(super) static REQUEST: Schema = Schema {
+    name: "DeactivateRequest",
+    about: "An activation, and what shows that the caller may give it back: a signed release alone, or the license key with \
+            the machine, or the nonce of the next heartbeat with the activation",
+    members: &[
+        may("licenseId", Holds::Text, "The license"),
+        may("fingerprint", Holds::Any, "The machine: a text, or an fp1 object"),
+        may("licenseKey", Holds::Text, "The license key"),
+        may("proofId", Holds::Text, "The activation"),
+        may("nonce", Holds::Text, "What its next heartbeat would carry"),
+        may("reason", Holds::Text, "Why, for people"),
+        may("release", Holds::Any, "The release that the machine signed: an envelope, or its text"),
+    ],
+    open: true,
+};
+
+pub(super) static RESPONSE: Schema = Schema {
+    name: "DeactivateResponse",
+    about: "An activation that was given back",
+    members: &[
+        must("error", Holds::Maybe(&Holds::Text), "Always null"),
+        must("licenseId", Holds::Text, "The license"),
+        must("message", Holds::Text, "What was done"),
+        must("proofId", Holds::Text, "The activation"),
+        must("releasedAt", Holds::Maybe(&Holds::Time), "When it was given back"),
+        must("success", Holds::Bool, "Always true"),
+    ],
+    open: false,
+};
+
+pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
+    let ledger = call.ledger()?;
+    app.may_guess(call.peer)?;
+    let mut members = call.object(&REQUEST)?;
+    if let Some(value) = take(&mut members, "release") {
+        let envelope = envelope(value).map_err(|refusal| Problem::new(refusal.code, refusal.message).hint(BODIES))?;
+        let signed = release::signed(ledger, &envelope).map_err(|error| match error {
+            SignedError::Ledger(error) => of_ledger(app, call, error),
+            error => refused(&[Refusal::new(error.code(), error)]),
+        })?;
+        let document = Some(envelope.to_json());
+        return Ok(told(&release::release(
+            ledger,
+            &call.stamp_of_machine(),
+            &signed.proof_id,
+            signed.reason,
+            document,
+        )?));
+    }
+    let machine = fingerprint(&mut members, "fingerprint")?;
+    let mut member = |name| filled(&mut members, name);
+    let (license_id, proof_id, reason) = (member("licenseId"), member("proofId"), member("reason"));
+    let right = match (member("licenseKey"), member("nonce")) {
+        (Some(key), None) if machine.is_some() || proof_id.is_some() => {
+            Right::LicenseKey(LicenseKey::parse(&key).map_err(|_| unknown_key(app, call))?)
+        }
+        (None, Some(nonce)) if proof_id.is_some() => Right::Nonce(nonce),
+        _ => {
+            let message = "the body must hold `release`, or `licenseKey` with `fingerprint`, or `nonce` with `proofId`";
+            return Err(Problem::new(Code::Malformed, message).hint(BODIES));
+        }
+    };
+    let fingerprint = machine.as_ref().map(machine_id);
+    let asked = GivenBack { license_id, proof_id, fingerprint, right, reason };
+    let released = release::give_back(ledger, &call.stamp_of_machine(), asked);
+    released.map(|released| told(&released)).map_err(|error| of_ledger(app, call, error))
+}
+
+fn envelope(value: Value<'_>) -> Result<Envelope, Refusal> {
+    let text = match value {
+        Value::String(text) => text.into_owned(),
+        other => canonical(&other),
+    };
+    document::open(text.as_bytes())?.document.envelope(Kind::Release)
+}
+
+fn of_ledger(app: &App, call: &Call, error: LedgerError) -> Problem {
+    match error.code() {
+        Code::UnknownLicense => unknown_activation(app, call),
+        Code::NonceMismatch => {
+            app.guessed_wrong(call.peer);
+            refused_by_ledger(error)
+        }
+        _ => refused_by_ledger(error),
+    }
+}
+
+fn told(released: &Released) -> Reply {
+    let activation = &released.activation;
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("error").null();
+    out.name("licenseId").string(&activation.license_id);
+    out.name("message").string(if released.unchanged {
+        "License was deactivated before."
+    } else {
+        "License deactivated."
+    });
+    out.name("proofId").string(&activation.proof_id);
+    match activation.released_at {
+        Some(at) => out.name("releasedAt").plain(at),
+        None => out.name("releasedAt").null(),
+    }
+    out.name("success").bool(true);
+    out.end_object();
+    Reply::json(out.finish())
+}

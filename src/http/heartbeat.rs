@@ -1,0 +1,93 @@
+//! `POST /heartbeat`: an activated machine says that it is alive, and hears whether its license still counts.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::app::App;
+use super::book::text;
+use super::call::{Call, Reply};
+use super::machine::{fingerprint, unknown_activation};
+use super::problem::Problem;
+use super::schema::{Holds, Schema, must};
+use crate::code::Code;
+use crate::json::Writer;
+use crate::ledger::LedgerError;
+use crate::ledger::release::{Beat, Heartbeat};
+use crate::operation::ledger::activate::machine_id;
+use crate::operation::ledger::heartbeat::heartbeat;
+use crate::time::Timestamp;
+use crate::verdict::Refusal;
+
+pub(super) static REQUEST: Schema = Schema {
+    name: "HeartbeatRequest",
+    about: "An activated machine, and the nonce that it was handed last",
+    members: &[
+        must("licenseId", Holds::Text, "The license"),
+        must("proofId", Holds::Text, "The activation"),
+        must("machineFingerprint", Holds::Any, "The machine as the proof names it: a text, or an fp1 object"),
+        must("nonce", Holds::Text, "The proof's `heartbeatNonce`, then the `newNonce` of the answer before"),
+    ],
+    open: true,
+};
+
+pub(super) static RESPONSE: Schema = Schema {
+    name: "HeartbeatResponse",
+    about: "Whether it may go on. Who never got an answer asks again with the same nonce, and gets the same answer",
+    members: &[
+        must("checkedAtUtc", Holds::Time, "When the ledger was asked"),
+        must("code", Holds::Maybe(&Holds::Text), "Why it is refused: one word of mintage-codes(7)"),
+        must("error", Holds::Maybe(&Holds::Text), "The same as a sentence"),
+        must("graceUntilUtc", Holds::Maybe(&Holds::Time), "Until when a withdrawn license still counts"),
+        must("isRevoked", Holds::Bool, "Whether the license was withdrawn"),
+        must("newNonce", Holds::Maybe(&Holds::Text), "What the next heartbeat must carry"),
+        must("success", Holds::Bool, "Whether the heartbeat was taken"),
+    ],
+    open: false,
+};
+
+pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
+    let ledger = call.ledger()?;
+    app.may_guess(call.peer)?;
+    let mut members = call.object(&REQUEST)?;
+    let machine = fingerprint(&mut members, "machineFingerprint")?;
+    let mut member = |name| text(&mut members, name).unwrap_or_default();
+    let beat = Heartbeat {
+        proof_id: member("proofId"),
+        license_id: member("licenseId"),
+        fingerprint: machine.as_ref().map(machine_id).unwrap_or_default(),
+        nonce: member("nonce"),
+        fresh_nonce: STANDARD.encode(app.fresh_bytes::<16>()?),
+        grace_hours: call.roles.grace_hours,
+        now: call.now,
+    };
+    match heartbeat(ledger, beat) {
+        Ok(beat) => Ok(told(beat.checked_at, Ok(&beat))),
+        Err(LedgerError::Refused(refusal)) if refusal.code == Code::UnknownLicense => {
+            Err(unknown_activation(app, call))
+        }
+        Err(LedgerError::Refused(refusal)) => Ok(told(call.now, Err(&refusal))),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn told(checked_at: Timestamp, answer: Result<&Beat, &Refusal>) -> Reply {
+    let (beat, refusal) = (answer.ok(), answer.err());
+    let maybe = |out: &mut Writer, text: Option<&str>| match text {
+        Some(text) => out.string(text),
+        None => out.null(),
+    };
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("checkedAtUtc").plain(checked_at);
+    maybe(out.name("code"), refusal.map(|refusal| refusal.code.as_str()));
+    maybe(out.name("error"), refusal.map(|refusal| refusal.message.as_str()));
+    match beat.and_then(|beat| beat.grace_until) {
+        Some(until) => out.name("graceUntilUtc").plain(until),
+        None => out.name("graceUntilUtc").null(),
+    }
+    out.name("isRevoked").bool(beat.is_some_and(|beat| beat.revoked));
+    maybe(out.name("newNonce"), beat.map(|beat| beat.nonce.as_str()));
+    out.name("success").bool(refusal.is_none());
+    out.end_object();
+    Reply::json(out.finish())
+}
