@@ -148,7 +148,7 @@ fn a_server_says_what_it_serves_and_what_not() {
     {"message":"serves","what":"the public key"}
     {"message":"does not serve","what":"the keyring","why":"there is no --keyring"}
     {"message":"does not serve","what":"revocations","why":"there is no --revocations"}
-    {"message":"does not serve","what":"the license of this installation, as its operator","why":"there is no --license"}
+    {"message":"does not serve","what":"the license of this installation, as its operator","why":"there is neither --license nor --ledger"}
     "#);
 }
 
