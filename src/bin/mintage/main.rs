@@ -27,6 +27,7 @@ mod random;
 mod render;
 mod request;
 mod tree;
+mod verdict;
 
 use std::process::ExitCode;
 

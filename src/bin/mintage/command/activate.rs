@@ -22,6 +22,7 @@ use crate::machine::Here;
 use crate::output::Output;
 use crate::render::Terminal;
 use crate::request::{self, Activation};
+use crate::verdict::Answer;
 
 /// What is installed came whole.
 const NO_REPAIRS: &[Repair] = &[];
@@ -113,7 +114,7 @@ fn install(envelope: &Envelope, target: &Path, arguments: &Arguments, terminal: 
         }
         return Ok(ExitCode::SUCCESS);
     }
-    crate::command::verify::answer(&verdict, &[], &Output { output: None, force: false }, terminal)
+    Answer::of(&verdict, &[]).give(&Output { output: None, force: false }, terminal)
 }
 
 /// Holds a proof against what was asked for here: a proof made for another machine's key is of no use to this one.

@@ -5,13 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use mintage::armor::Repair;
-use mintage::code::Exit;
 use mintage::dsse::{Envelope, Kind};
 use mintage::json;
 use mintage::keyring::Keyring;
 use mintage::operation::document::{Document, Opened};
-use mintage::operation::revocations;
+use mintage::operation::revocations::{self, Admission};
 use mintage::operation::verify::{self, Against, Verification};
 use mintage::policy::Context;
 use mintage::revocations::MAX_REVOCATIONS_BYTES;
@@ -19,7 +17,7 @@ use mintage::seal::SealSecret;
 use mintage::state::VerifierState;
 use mintage::time::Timestamp;
 use mintage::trust::Established;
-use mintage::verdict::{Outcome, Refusal, State, Verdict};
+use mintage::verdict::{Refusal, State, Verdict};
 
 use crate::clock;
 use crate::command::mint::secret;
@@ -33,6 +31,7 @@ use crate::machine::Machine;
 use crate::memory;
 use crate::output::Output;
 use crate::render::Terminal;
+use crate::verdict::Answer;
 
 const DEFAULTS_HINT: &str = "write {\"max_apps\":3}";
 
@@ -109,125 +108,175 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let mut context = arguments.context()?;
-    arguments.trust.announce(terminal);
-    let established = arguments.trust.establish();
-    let mut state = arguments.memory(&established, context.now, terminal)?;
-    context.floor = state.as_ref().and_then(|state| state.latest_seen);
-    let trusted = established.and_then(|trusted| arguments.admitted(trusted, state.as_ref(), &mut context));
-    let admission = match (&arguments.revocations, &trusted) {
-        (Some(path), Ok(trusted)) => {
-            let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
-            Some(revocations::admit(text, &trusted.keyring, state.as_ref(), arguments.max_age, context.now))
-        }
-        _ => None,
-    };
-    if let Some(admission) = &admission {
-        context.revocations = admission.context.clone();
-        context.floor = context.floor.max(admission.issued_at());
-    }
-    let secret = arguments.unseal.as_deref().map(secret).transpose()?;
-    if arguments.at.is_some() {
-        terminal.note(&format!("judged as of {}, not as of now", context.now));
-    }
+    let (bench, trusted) = Bench::set(arguments, terminal)?;
     if let Some(batch) = &arguments.batch {
-        context.machine = arguments.machine.whole_context(terminal)?;
-        let against = Against { keyring: &trusted?.keyring, context: &context, secret: secret.as_ref() };
-        return verify_batch::run(batch, against, &arguments.output, terminal);
+        return bench.batch(batch, &trusted?);
     }
     if arguments.build.dir.is_some() {
-        let trusted = trusted?;
-        let keyring = &trusted.keyring;
-        let path = arguments.build.license.as_deref();
-        let found = path.map(document::read).transpose()?;
-        let judged = found
-            .map(|found| judge(&found, keyring, &mut context, arguments, secret.as_ref(), terminal))
-            .transpose()?;
-        let license = judged.map(|verification| verification.verdict);
-        let product = arguments.product.as_deref();
-        let (now, floor) = (context.now, context.floor);
-        let beside = verify_manifest::Beside { keyring, product, license: license.as_ref(), now, floor };
-        let verdict = verify_manifest::judge(arguments.document.as_deref(), &arguments.build, &beside, terminal)?;
-        if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
-            let made = verdict.manifest.as_ref().map(|manifest| manifest.created_at);
-            let of_build = verdict.is_valid().then_some([Some(verdict.as_of), made]);
-            let seen = license.iter().flat_map(memory::times).chain(of_build.into_iter().flatten().flatten());
-            let admission = admission.as_ref().filter(|_| license.as_ref().is_some_and(memory::is_current));
-            memory::remember(path, state, &trusted, admission, seen)?;
-        }
-        return verify_manifest::answer(&verdict, &arguments.output, terminal);
+        return bench.tree(&trusted?);
     }
-    verify_manifest::needs_dir(arguments.document.as_deref())?;
     let Some(found) = document::find_license(arguments.document.as_deref(), terminal)? else {
-        return answer(&verify::absent(&context), &[], &arguments.output, terminal);
+        return Answer::of(&verify::absent(&bench.context), &[]).give(&arguments.output, terminal);
     };
-    let trusted = trusted?;
-    let keyring = &trusted.keyring;
-    arguments.activated.add_to(&mut context, keyring)?;
-    let Verification { verdict, repairs } = match document::open(&found)? {
-        Some(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
-            let running = arguments.running(keyring, &context, secret.as_ref(), terminal);
-            let verdict = match arguments.build.license.as_deref() {
-                None => verify_proof::judge(&envelope, running)?,
-                Some(path) => judge_beside(&document::read(path)?, &envelope, running)?,
-            };
-            Verification { verdict, repairs }
-        }
-        Some(Opened { document: Document::Envelope(envelope, Some(kind)), repairs }) => {
-            repairs.iter().for_each(|repair| terminal.note(&format!("mended: {repair}")));
-            let (activated, output) = (&arguments.activated, &arguments.output);
-            return verify_proof::other(&envelope, kind, activated, keyring, &context, output, terminal);
-        }
-        Some(Opened { document: Document::Request(_), .. }) => return Err(verify_proof::unjudged("request")),
-        _ => match arguments.activated.proof.as_deref() {
-            None => judge(&found, keyring, &mut context, arguments, secret.as_ref(), terminal)?,
-            Some(path) => {
-                let proof = verify_proof::read_proof(path)?;
-                let verdict =
-                    judge_beside(&found, &proof, arguments.running(keyring, &context, secret.as_ref(), terminal))?;
-                Verification { verdict, repairs: Vec::new() }
-            }
-        },
-    };
-    if let (Some(path), Some(state)) = (&arguments.state, &mut state) {
-        let admission = admission.as_ref().filter(|_| memory::is_current(&verdict));
-        memory::remember(path, state, &trusted, admission, memory::times(&verdict))?;
+    let opened = document::open(&found);
+    if let Ok(Some(Opened { document: Document::Envelope(_, Some(Kind::Manifest)), .. })) = &opened {
+        return Err(verify_manifest::needs_dir(arguments.document.as_deref()));
     }
-    answer(&verdict, &repairs, &arguments.output, terminal)
+    let trusted = trusted?;
+    bench.document(&found, opened?, &trusted)
 }
 
-/// Judges a license beside a proof of its activation.
-fn judge_beside(found: &Found, proof: &Envelope, running: Running<'_>) -> anyhow::Result<Verdict> {
-    let context = verify_proof::admit(proof, found.text(), running)?;
-    let against = Against { keyring: running.keyring, context: &context, secret: running.secret };
-    Ok(match found {
-        Found::Text(text) => verify::license_bytes(text, against).verdict,
-        Found::TooLarge(error) => too_large(error, &context),
-    })
+/// What everything is judged with, set out before anything is judged.
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    terminal: &'a Terminal,
+    context: Context,
+    state: Option<VerifierState>,
+    admission: Option<Admission>,
+    secret: Option<SealSecret>,
+}
+
+impl<'a> Bench<'a> {
+    /// Reads whom to trust, what is remembered and what was withdrawn. That nobody is trusted is an answer of its own: a
+    /// license that is absent is so for everybody.
+    fn set(arguments: &'a Arguments, terminal: &'a Terminal) -> anyhow::Result<(Self, anyhow::Result<Established>)> {
+        let mut context = arguments.context()?;
+        arguments.trust.announce(terminal);
+        let established = arguments.trust.establish();
+        let state = arguments.memory(&established, context.now, terminal)?;
+        context.floor = state.as_ref().and_then(|state| state.latest_seen);
+        let trusted = established.and_then(|trusted| arguments.admitted(trusted, state.as_ref(), &mut context));
+        let admission = match (&arguments.revocations, &trusted) {
+            (Some(path), Ok(trusted)) => {
+                let text = files::read_setting(path, MAX_REVOCATIONS_BYTES)?;
+                Some(revocations::admit(text, &trusted.keyring, state.as_ref(), arguments.max_age, context.now))
+            }
+            _ => None,
+        };
+        if let Some(admission) = &admission {
+            context.revocations = admission.context.clone();
+            context.floor = context.floor.max(admission.issued_at());
+        }
+        let secret = arguments.unseal.as_deref().map(secret).transpose()?;
+        if arguments.at.is_some() {
+            terminal.note(&format!("judged as of {}, not as of now", context.now));
+        }
+        Ok((Self { arguments, terminal, context, state, admission, secret }, trusted))
+    }
+
+    fn batch(mut self, path: &Path, trusted: &Established) -> anyhow::Result<ExitCode> {
+        self.context.machine = self.arguments.machine.whole_context(self.terminal)?;
+        let against = self.against(&trusted.keyring);
+        verify_batch::run(path, against, &self.arguments.output, self.terminal)
+    }
+
+    /// Judges a manifest against a folder.
+    fn tree(mut self, trusted: &Established) -> anyhow::Result<ExitCode> {
+        let (arguments, terminal) = (self.arguments, self.terminal);
+        let license = match &arguments.build.license {
+            Some(path) => Some(self.license(&document::read(path)?, &trusted.keyring)?.verdict),
+            None => None,
+        };
+        let beside = verify_manifest::Beside {
+            keyring: &trusted.keyring,
+            product: arguments.product.as_deref(),
+            license: license.as_ref(),
+            now: self.context.now,
+            floor: self.context.floor,
+        };
+        let verdict = verify_manifest::judge(arguments.document.as_deref(), &arguments.build, &beside, terminal)?;
+        let made = verdict.manifest.as_ref().map(|manifest| manifest.created_at);
+        let of_build = verdict.is_valid().then_some([Some(verdict.as_of), made]);
+        let seen = license.iter().flat_map(memory::times).chain(of_build.into_iter().flatten().flatten());
+        self.remember(trusted, license.as_ref(), seen)?;
+        Answer::of_tree(&verdict).give(&arguments.output, terminal)
+    }
+
+    /// Judges whatever was found; what is no document is judged, and refused, as a license.
+    fn document(mut self, found: &Found, opened: Option<Opened>, trusted: &Established) -> anyhow::Result<ExitCode> {
+        let (arguments, terminal, keyring) = (self.arguments, self.terminal, &trusted.keyring);
+        arguments.activated.add_to(&mut self.context, keyring)?;
+        let Verification { verdict, repairs } = match opened {
+            Some(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
+                Verification { verdict: self.proof(&envelope, keyring)?, repairs }
+            }
+            Some(Opened { document: Document::Envelope(envelope, Some(kind)), repairs }) => {
+                repairs.iter().for_each(|repair| terminal.note(&format!("mended: {repair}")));
+                let verdict = verify_proof::other(&envelope, kind, &arguments.activated, keyring, self.context.now)?;
+                return Answer::of_document(&verdict).give(&arguments.output, terminal);
+            }
+            Some(Opened { document: Document::Request(_), .. }) => return Err(verify_proof::unjudged("request")),
+            _ => match arguments.activated.proof.as_deref() {
+                None => self.license(found, keyring)?,
+                Some(path) => {
+                    let verdict = self.license_beside(found, &verify_proof::read_proof(path)?, keyring)?;
+                    Verification { verdict, repairs: Vec::new() }
+                }
+            },
+        };
+        self.remember(trusted, Some(&verdict), memory::times(&verdict))?;
+        Answer::of(&verdict, &repairs).give(&arguments.output, terminal)
+    }
+
+    /// Judges a proof, with the license inside it unless another is to take its place.
+    fn proof(&self, envelope: &Envelope, keyring: &Keyring) -> anyhow::Result<Verdict> {
+        match self.arguments.build.license.as_deref() {
+            None => verify_proof::judge(envelope, self.running(keyring)),
+            Some(path) => self.license_beside(&document::read(path)?, envelope, keyring),
+        }
+    }
+
+    /// Judges a license beside a proof of its activation.
+    fn license_beside(&self, found: &Found, proof: &Envelope, keyring: &Keyring) -> anyhow::Result<Verdict> {
+        let context = verify_proof::admit(proof, found.text(), self.running(keyring))?;
+        Ok(match found {
+            Found::Text(text) => {
+                verify::license_bytes(text, Against { context: &context, ..self.against(keyring) }).verdict
+            }
+            Found::TooLarge(error) => too_large(error, &context),
+        })
+    }
+
+    /// Judges a license, on this machine if the license asks for one.
+    fn license(&mut self, found: &Found, keyring: &Keyring) -> anyhow::Result<Verification> {
+        let text = match found {
+            Found::Text(text) => text,
+            Found::TooLarge(error) => {
+                return Ok(Verification { verdict: too_large(error, &self.context), repairs: Vec::new() });
+            }
+        };
+        let bound = std::str::from_utf8(text).ok();
+        let bound = bound.and_then(|text| verify::unverified_fingerprint(text, self.secret.as_ref()));
+        let bound: Vec<_> = bound.iter().collect();
+        self.context.machine = self.arguments.machine.here().context(&bound, self.terminal)?;
+        Ok(verify::license_bytes(text, self.against(keyring)))
+    }
+
+    fn against<'b>(&'b self, keyring: &'b Keyring) -> Against<'b> {
+        Against { keyring, context: &self.context, secret: self.secret.as_ref() }
+    }
+
+    fn running<'b>(&'b self, keyring: &'b Keyring) -> Running<'b> {
+        let Self { arguments, terminal, context, secret, .. } = self;
+        let (here, instance) = (arguments.machine.here(), &arguments.activated.instance);
+        Running { keyring, context, secret: secret.as_ref(), here, instance, terminal }
+    }
+
+    /// Remembers what was seen, and the revocations that a license was judged with.
+    fn remember(
+        &mut self,
+        trusted: &Established,
+        license: Option<&Verdict>,
+        seen: impl Iterator<Item = Timestamp>,
+    ) -> Result<(), FileError> {
+        let (Some(path), Some(state)) = (&self.arguments.state, &mut self.state) else { return Ok(()) };
+        let admission = self.admission.as_ref().filter(|_| license.is_some_and(memory::is_current));
+        memory::remember(path, state, trusted, admission, seen)
+    }
 }
 
 fn too_large(error: &FileError, context: &Context) -> Verdict {
     Verdict::refused(State::Invalid, Refusal::new(error.code(), error), context.now, &context.defaults)
-}
-
-/// Judges what was found, on this machine if the license asks for one.
-fn judge(
-    found: &Found,
-    keyring: &Keyring,
-    context: &mut Context,
-    arguments: &Arguments,
-    secret: Option<&SealSecret>,
-    terminal: &Terminal,
-) -> anyhow::Result<Verification> {
-    let text = match found {
-        Found::Text(text) => text,
-        Found::TooLarge(error) => {
-            return Ok(Verification { verdict: too_large(error, context), repairs: Vec::new() });
-        }
-    };
-    let bound = std::str::from_utf8(text).ok().and_then(|text| verify::unverified_fingerprint(text, secret));
-    context.machine = arguments.machine.here().context(bound.iter().collect::<Vec<_>>().as_slice(), terminal)?;
-    Ok(verify::license_bytes(text, Against { keyring, context, secret }))
 }
 
 /// Reads a span such as `12h`, in seconds.
@@ -257,16 +306,6 @@ impl Arguments {
             }
             _ => memory::read_state(path).map(Some),
         }
-    }
-
-    fn running<'a>(
-        &'a self,
-        keyring: &'a Keyring,
-        context: &'a Context,
-        secret: Option<&'a SealSecret>,
-        terminal: &'a Terminal,
-    ) -> Running<'a> {
-        Running { keyring, context, secret, here: self.machine.here(), instance: &self.activated.instance, terminal }
     }
 
     /// Holds the trusted keys against what is remembered; the keyring among them is time evidence, unless another time than
@@ -309,49 +348,4 @@ pub(crate) fn defaults(path: &Path) -> anyhow::Result<BTreeMap<String, u64>> {
         let message = format!("default-tier limits `{}`: {error}", path.display());
         Failure::new(error.code(), message).hint(DEFAULTS_HINT).unable().into()
     })
-}
-
-/// Answers on standard output, gives reasons on standard error, and says yes or no by the exit status.
-pub(crate) fn answer(
-    verdict: &Verdict,
-    repairs: &[Repair],
-    output: &Output,
-    terminal: &Terminal,
-) -> anyhow::Result<ExitCode> {
-    for repair in repairs {
-        terminal.note(&format!("mended: {repair}"));
-    }
-    if terminal.json {
-        output.write(&format!("{}\n", verdict.to_json(repairs)), terminal)?;
-    } else {
-        people(verdict, output, terminal)?;
-    }
-    if verdict.state == State::Grace {
-        terminal.warning("the license is in its grace period; renew it");
-    }
-    for refusal in &verdict.refusals {
-        terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
-    }
-    Ok(verdict.exit().map_or(ExitCode::SUCCESS, |exit: Exit| ExitCode::from(exit.status())))
-}
-
-fn people(verdict: &Verdict, output: &Output, terminal: &Terminal) -> Result<(), FileError> {
-    let mut lines = Vec::new();
-    for check in &verdict.checks {
-        let good = check.outcome != Outcome::Fail;
-        let outcome = terminal.word(&format!("{:4}", check.outcome.as_str()), good);
-        lines.push(format!("{outcome}  {:11}  {}", check.name, crate::render::shown(&check.detail)));
-    }
-    for limit in &verdict.effective_limits {
-        let key = crate::render::shown(&limit.key);
-        lines.push(format!("      {:11}  {key} = {} ({})", "limit", limit.value, limit.source.as_str()));
-    }
-    let answer = if verdict.is_valid() { "valid" } else { "refused" };
-    lines.push(format!(
-        "{}, {}, as of {}",
-        terminal.word(answer, verdict.is_valid()),
-        verdict.state.as_str(),
-        verdict.as_of
-    ));
-    output.write(&(lines.join("\n") + "\n"), terminal)
 }

@@ -1,23 +1,19 @@
 //! `mintage verify MANIFEST --dir`.
 
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
 use clap::Args;
-use mintage::code::{Code, Exit};
-use mintage::dsse::{Envelope, Kind};
+use mintage::code::Code;
 use mintage::keyring::Keyring;
 use mintage::manifest::compare::{Change, Comparison, Found, Thing};
 use mintage::manifest::path::lossless;
 use mintage::manifest::{Identity, MAX_MANIFEST_BYTES};
 use mintage::operation::manifest::{self, Extras, Patterns, Tree, TreeVerdict};
 use mintage::time::Timestamp;
-use mintage::verdict::{Outcome, Verdict};
+use mintage::verdict::Verdict;
 
 use crate::failure::Failure;
-use crate::files::{self, FileError};
-use crate::output::Output;
+use crate::files;
 use crate::render::{Terminal, shown};
 use crate::tree::{self, Own};
 
@@ -53,19 +49,10 @@ pub(crate) struct Beside<'a> {
 }
 
 /// Refuses to judge a manifest alone: without the files it says nothing about what runs.
-pub(crate) fn needs_dir(document: Option<&str>) -> anyhow::Result<()> {
-    let Some(path) = document.map(Path::new).filter(|path| path.is_file()) else { return Ok(()) };
-    let Ok(text) = files::read(path, MAX_MANIFEST_BYTES) else { return Ok(()) };
-    if !text.trim_ascii_start().starts_with(b"{") {
-        return Ok(());
-    }
-    match Envelope::parse(&text) {
-        Ok(envelope) if envelope.payload_type() == Kind::Manifest.payload_type() => {
-            let message = format!("`{}` is a manifest, and no folder was named", path.display());
-            Err(Failure::new(Code::Usage, message).hint("name the folder of the build with --dir").into())
-        }
-        _ => Ok(()),
-    }
+pub(crate) fn needs_dir(document: Option<&str>) -> anyhow::Error {
+    let name = document.map_or("the text".to_owned(), |path| files::named(Path::new(path)));
+    let message = format!("{name} is a manifest, and no folder was named");
+    Failure::new(Code::Usage, message).hint("name the folder of the build with --dir").into()
 }
 
 /// Reads the manifest and the folder, and judges both.
@@ -91,57 +78,31 @@ pub(crate) fn judge(
     }))
 }
 
-/// Answers on standard output, gives reasons on standard error, and says yes or no by the exit status.
-pub(crate) fn answer(verdict: &TreeVerdict, output: &Output, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    if terminal.json {
-        output.write(&format!("{}\n", verdict.to_json()), terminal)?;
-    } else {
-        people(verdict, output, terminal)?;
-    }
-    verdict.warnings.iter().for_each(|warning| terminal.warning(warning));
-    for refusal in &verdict.refusals {
-        terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
-    }
-    Ok(verdict.exit().map_or(ExitCode::SUCCESS, |exit: Exit| ExitCode::from(exit.status())))
-}
-
-fn people(verdict: &TreeVerdict, output: &Output, terminal: &Terminal) -> Result<(), FileError> {
-    let mut text = String::new();
-    for check in &verdict.checks {
-        let good = check.outcome != Outcome::Fail;
-        let outcome = terminal.word(&format!("{:4}", check.outcome.as_str()), good);
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "{outcome}  {:11}  {}", check.name, shown(&check.detail));
-    }
-    if let Some(comparison) = &verdict.comparison {
-        differences(comparison, &mut text);
-    }
-    let answer = if verdict.is_valid() { "valid" } else { "refused" };
-    let _ = writeln!(text, "{}, as of {}", terminal.word(answer, verdict.is_valid()), verdict.as_of);
-    output.write(&text, terminal)
-}
-
-fn differences(comparison: &Comparison, text: &mut String) {
+/// Lists the differences for people.
+pub(crate) fn differences(comparison: &Comparison) -> Vec<String> {
     let alone = |found: &Found| vec![format!("{}{}", found.path, identity(&found.thing))];
-    list("CHANGED", &comparison.changed, change, text);
-    list("MISSING", &comparison.missing, alone, text);
-    list("EXTRA", &comparison.extra, alone, text);
-    list("MOVED", &comparison.moved, |moved| vec![format!("{} -> {}", moved.from, moved.to)], text);
-    list("UNREADABLE", &comparison.unreadable, |found| vec![thing(&found.thing)], text);
+    let mut lines = Vec::new();
+    lines.extend(list("CHANGED", &comparison.changed, change));
+    lines.extend(list("MISSING", &comparison.missing, alone));
+    lines.extend(list("EXTRA", &comparison.extra, alone));
+    lines.extend(list("MOVED", &comparison.moved, |moved| vec![format!("{} -> {}", moved.from, moved.to)]));
+    lines.extend(list("UNREADABLE", &comparison.unreadable, |found| vec![thing(&found.thing)]));
+    lines
 }
 
 /// Lists the first differences of a kind, the first line of each with the word, and counts the rest.
-fn list<T>(word: &str, all: &[T], lines: impl Fn(&T) -> Vec<String>, text: &mut String) {
+fn list<T>(word: &str, all: &[T], lines_of: impl Fn(&T) -> Vec<String>) -> Vec<String> {
+    let mut lines = Vec::new();
     for one in all.iter().take(SHOWN) {
-        for (at, line) in lines(one).iter().enumerate() {
+        for (at, line) in lines_of(one).iter().enumerate() {
             let word = if at == 0 { word } else { "" };
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "{word:10}  {}", shown(line));
+            lines.push(format!("{word:10}  {}", shown(line)));
         }
     }
     if all.len() > SHOWN {
-        let _ = writeln!(text, "{word:10}  +{} more; --json lists all", all.len() - SHOWN);
+        lines.push(format!("{word:10}  +{} more; --json lists all", all.len() - SHOWN));
     }
+    lines
 }
 
 fn change(change: &Change) -> Vec<String> {

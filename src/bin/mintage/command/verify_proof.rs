@@ -1,11 +1,10 @@
 //! `mintage verify PROOF`, and every other signed document that is judged without a folder.
 
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use mintage::code::{Code, Exit};
+use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
 use mintage::keyring::Keyring;
 use mintage::manifest::{MAX_MANIFEST_BYTES, VerifiedManifest};
@@ -17,15 +16,14 @@ use mintage::policy::{Context, MachineContext};
 use mintage::proof::{MAX_PROOF_BYTES, Proof};
 use mintage::seal::SealSecret;
 use mintage::time::Timestamp;
-use mintage::verdict::{Outcome, Verdict};
+use mintage::verdict::Verdict;
 
 use crate::command::activate::read_envelope;
 use crate::failure::Failure;
 use crate::files;
 use crate::instance::Instance;
 use crate::machine::Here;
-use crate::output::Output;
-use crate::render::{Terminal, shown};
+use crate::render::Terminal;
 
 /// The longest text of a proof: armor adds half of its length.
 pub(crate) const MAX_PROOF_TEXT: usize = 2 * MAX_PROOF_BYTES;
@@ -118,41 +116,16 @@ fn about_machine(
     Ok((context, released_at))
 }
 
-/// Judges and answers any other kind.
+/// Judges any other kind.
 pub(crate) fn other(
     envelope: &Envelope,
     kind: Kind,
     activated: &Activated,
     keyring: &Keyring,
-    context: &Context,
-    output: &Output,
-    terminal: &Terminal,
-) -> anyhow::Result<ExitCode> {
+    now: Timestamp,
+) -> anyhow::Result<SignedVerdict> {
     let proof = activated.proof.as_deref().map(read_proof).transpose()?;
-    let beside = documents::Beside { keyring, proof: proof.as_ref(), now: context.now };
-    answer(&documents::verify(envelope, kind, beside), output, terminal)
-}
-
-fn answer(verdict: &SignedVerdict, output: &Output, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    if terminal.json {
-        output.write(&format!("{}\n", verdict.to_json()), terminal)?;
-    } else {
-        let mut lines: Vec<String> = verdict
-            .checks
-            .iter()
-            .map(|check| {
-                let outcome = terminal.word(&format!("{:4}", check.outcome.as_str()), check.outcome != Outcome::Fail);
-                format!("{outcome}  {:11}  {}", check.name, shown(&check.detail))
-            })
-            .collect();
-        let word = terminal.word(if verdict.is_valid() { "valid" } else { "refused" }, verdict.is_valid());
-        lines.push(format!("{word}, as of {}", verdict.as_of));
-        output.write(&(lines.join("\n") + "\n"), terminal)?;
-    }
-    for refusal in &verdict.refusals {
-        terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
-    }
-    Ok(verdict.exit().map_or(ExitCode::SUCCESS, |exit: Exit| ExitCode::from(exit.status())))
+    Ok(documents::verify(envelope, kind, documents::Beside { keyring, proof: proof.as_ref(), now }))
 }
 
 /// Says that a document of a kind is not judged.
