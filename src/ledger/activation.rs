@@ -101,7 +101,7 @@ struct Counter {
 /// Decides activations in the order in which they came.
 pub(crate) fn decide(
     transaction: &mut Transaction<'_>,
-    asked: &[Activate],
+    asked: &[&Activate],
 ) -> Result<Vec<Result<Activated, LedgerError>>, LedgerError> {
     if asked.is_empty() {
         return Ok(Vec::new());
@@ -144,7 +144,7 @@ pub(crate) fn decide(
     Ok(answers)
 }
 
-fn lock(transaction: &mut Transaction<'_>, asked: &[Activate]) -> Result<BTreeMap<String, Counter>, LedgerError> {
+fn lock(transaction: &mut Transaction<'_>, asked: &[&Activate]) -> Result<BTreeMap<String, Counter>, LedgerError> {
     let ids: BTreeSet<&String> = asked.iter().map(|one| &one.license_id).collect();
     let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
     let mut counters = BTreeMap::new();
@@ -163,7 +163,7 @@ fn lock(transaction: &mut Transaction<'_>, asked: &[Activate]) -> Result<BTreeMa
 
 fn find_held(
     transaction: &mut Transaction<'_>,
-    asked: &[Activate],
+    asked: &[&Activate],
 ) -> Result<HashMap<(String, String), Activated>, LedgerError> {
     let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
     let machines: Vec<_> = machines.into_iter().collect();

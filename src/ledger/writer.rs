@@ -186,16 +186,12 @@ impl Desk {
 /// Runs the jobs of a group in a transaction that has begun.
 fn fill(connection: &mut dyn Connection, group: &mut [Job]) -> Result<(), Failed> {
     let mut transaction = Transaction::new(connection);
-    let mut waiting: Vec<&mut Waiting> = Vec::new();
+    let asked: Vec<&Activate> = group.iter().filter_map(Job::asks_to_activate).collect();
+    let mut answers = activation::decide(&mut transaction, &asked).map_err(Failed::Transaction)?.into_iter();
     for job in &mut *group {
-        if let Job::Activate(one) = job {
-            waiting.push(one);
+        if let Job::Activate(waiting) = job {
+            waiting.value = answers.next();
         }
-    }
-    let activates: Vec<Activate> = waiting.iter().map(|one| one.activate.clone()).collect();
-    let answers = activation::decide(&mut transaction, &activates).map_err(Failed::Transaction)?;
-    for (one, answer) in waiting.into_iter().zip(answers) {
-        one.value = Some(answer);
     }
     transaction.take_changed();
     for job in group {
@@ -215,6 +211,13 @@ fn fill(connection: &mut dyn Connection, group: &mut [Job]) -> Result<(), Failed
 }
 
 impl Job {
+    fn asks_to_activate(&self) -> Option<&Activate> {
+        match self {
+            Self::Activate(waiting) => Some(&waiting.activate),
+            Self::Act(_) => None,
+        }
+    }
+
     fn answer(self, transaction: Result<(), LedgerError>) {
         match self {
             Self::Act(act) => act.answer(transaction),
