@@ -72,6 +72,7 @@ codes! {
     BadKey "bad-key" Unable 400 "a key is not a usable Ed25519 key" "make one with `mintage keygen`, or check that the whole file or text was given"
     BadPassphrase "bad-passphrase" Unable 400 "the passphrase is missing or does not open the key" "type it at a terminal or name a file with --passphrase-file"
     BadSignature "bad-signature" No 200 "the signature does not belong to this document and any trusted key" "the text was changed after signing, or another key signed it; ask the issuer for a fresh copy and for the public key"
+    Borrowed "borrowed" No 409 "the seat is taken along until a stated time, and its lease counts offline until then" "wait until then, or ask the issuer to take the seat back"
     BuildNotCovered "build-not-covered" No 200 "the build is dated after the end of maintenance" "run an earlier build, or renew maintenance"
     ClockBehind "clock-behind" No 200 "the document was issued more than 300 seconds in this machine's future" "set the clock of this machine"
     ClockRolledBack "clock-rolled-back" No 200 "the clock is earlier than a time this machine has already seen" "set the clock of this machine to the present"

@@ -29,6 +29,7 @@ mod page;
 mod problem;
 mod route;
 mod schema;
+mod seats;
 pub mod server;
 mod strict;
 mod table;

@@ -17,7 +17,7 @@ use crate::key::SecretKey;
 use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::operation::ledger::install::Origin;
-use crate::operation::ledger::{Stamp, change};
+use crate::operation::ledger::{Stamp, change, seats};
 use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
 use crate::time::Timestamp;
@@ -112,12 +112,13 @@ impl App {
         self.guesses.was_wrong(peer, Instant::now());
     }
 
-    /// Marks in the ledger what has expired. Several servers on one ledger may do so at once.
+    /// Marks in the ledger which licenses and leases have expired. Several servers on one ledger may do so at once.
     pub fn sweep(&self) {
         let (roles, Ok(now)) = (self.roles(), self.now()) else { return };
         let Some(ledger) = &roles.ledger else { return };
-        match change::sweep(ledger, &Stamp { actor: "server".to_owned(), now }) {
-            Ok(count) => tracing::info!(count, "licenses of the ledger have expired"),
+        let stamp = Stamp { actor: "server".to_owned(), now };
+        match change::sweep(ledger, &stamp).and_then(|count| Ok((count, seats::sweep(ledger, &stamp)?))) {
+            Ok((count, leases)) => tracing::info!(count, leases, "licenses and leases of the ledger have expired"),
             Err(error) => tracing::error!(%error, "the ledger could not be swept"),
         }
     }

@@ -4,6 +4,7 @@ use super::app::App;
 use super::call::{BODIES, Call, Reply};
 use super::problem::Problem;
 use super::schema::{Holds, Member, Schema, may, must};
+use super::seats::HELD_LEASE;
 use crate::code::Code;
 use crate::json::{Members, Value, Writer};
 use crate::ledger::audit::{self, AuditFilter, Chained};
@@ -80,6 +81,7 @@ pub(super) static SHOWN: Schema = Schema {
     members: &[
         must("activations", Holds::List(&Holds::Any), "Its machines, also those that were released"),
         must("history", Holds::List(&Holds::Object(&ENTRY)), "What was done to it"),
+        must("leases", Holds::List(&Holds::Object(&HELD_LEASE)), "Who holds its seats"),
         must("license", Holds::Object(&HELD), "The license"),
     ],
     open: false,

@@ -112,7 +112,7 @@ fn run(app: &App, route: &Route, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// Lets an admin in. Who guesses has to wait before any further key is looked at, a right one included.
-fn admit(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn admit(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
     let roles = app.roles();
     if roles.admin.is_empty() {
         let message = "this server was started without --admin-key-file, so it serves no admin";

@@ -3,7 +3,7 @@
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
 use super::schema::{Holds, Schema, may, must};
 use super::{
-    activate, approve, book, deactivate, health, heartbeat, inspect, installed, issue, keys, mint, page, usage,
+    activate, approve, book, deactivate, health, heartbeat, inspect, installed, issue, keys, mint, page, seats, usage,
     validate, verify,
 };
 
@@ -117,6 +117,27 @@ pub(super) static TABLE: &[Route] = &[
         refusals: &[403, 429],
         blocks: true,
         ..post(deactivate::run)
+    },
+    Route {
+        paths: &["/api/v1/seats/claim"],
+        about: "Claim a seat, or a place in line; asking again keeps it",
+        takes: Takes::Json(&seats::CLAIM),
+        gives: Gives::Json(&seats::SEAT),
+        ..holder(seats::claim)
+    },
+    Route {
+        paths: &["/api/v1/seats/renew"],
+        about: "Renew a seat before its lease ends",
+        takes: Takes::Json(&seats::RENEW),
+        gives: Gives::Json(&seats::SEAT),
+        ..holder(seats::renew)
+    },
+    Route {
+        paths: &["/api/v1/seats/release"],
+        about: "Give a seat back; the admin takes it",
+        takes: Takes::Json(&seats::RELEASE),
+        gives: Gives::Json(&seats::RELEASED),
+        ..holder(seats::release)
     },
     Route {
         paths: &["/api/v1/revocation/list"],
@@ -280,6 +301,11 @@ const fn program(run: Run) -> Route {
     Route { caller: Caller::Program, ..admin(run) }
 }
 
+/// A route for whoever shows a license key or a proof in the body.
+const fn holder(run: Run) -> Route {
+    Route { refusals: &[401, 403, 429], blocks: true, ..post(run) }
+}
+
 pub(super) static PROBLEM: Schema = Schema {
     name: "Problem",
     about: "Why there is no answer",
@@ -351,7 +377,7 @@ static INSPECTION: Schema = Schema {
     open: true,
 };
 
-static ENVELOPE: Schema = Schema {
+pub(super) static ENVELOPE: Schema = Schema {
     name: "Envelope",
     about: "A DSSE envelope",
     members: &[

@@ -248,6 +248,25 @@ pub fn find(transaction: &mut Transaction<'_>, proof_id: &str) -> Result<Activat
     })
 }
 
+/// Names the activation that a machine holds now, by the digest of its fingerprint.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn of_machine(
+    transaction: &mut Transaction<'_>,
+    license_id: &str,
+    fingerprint: &str,
+) -> Result<Option<String>, LedgerError> {
+    let row = transaction.find(&sql::find_activations(1), &values![license_id, fingerprint])?;
+    row.map(|mut row| {
+        // The license and the machine stand first.
+        row.value()?;
+        row.value()?;
+        row.text()
+    })
+    .transpose()
+}
+
 /// Reads the activations of a license, also those that were released.
 ///
 /// # Errors

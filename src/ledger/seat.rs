@@ -79,7 +79,8 @@ pub fn claim(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<Claimed
     let key = values![&claim.license_id, &claim.holder];
     if let Some(row) = transaction.find(sql::FIND_LEASE_OF, &key)? {
         let lease = read(row)?;
-        return extend(transaction, lease, until, claim.borrow_until.is_some(), claim.now).map(Claimed::Granted);
+        let borrow = claim.borrow_until.map(|_| claim.actor.as_str());
+        return extend(transaction, lease, until, borrow, claim.now).map(Claimed::Granted);
     }
     let taken = count(transaction, sql::COUNT_LEASES, &claim.license_id)?;
     let ahead = line(transaction, claim)?;
@@ -136,7 +137,7 @@ pub fn renew(
         return Err(LedgerError::refused(Code::LeaseEnded, format_args!("lease {lease_id} ended at {at}: {reason}")));
     }
     let until = now.saturating_add(seconds).min(held.license.grace_until());
-    extend(transaction, lease, until, false, now)
+    extend(transaction, lease, until, None, now)
 }
 
 /// Ends a lease; says whether it was held until now.
@@ -238,16 +239,34 @@ pub fn find(transaction: &mut Transaction<'_>, lease_id: &str) -> Result<Lease, 
         .ok_or_else(|| LedgerError::refused(Code::LeaseEnded, format_args!("the ledger holds no lease {lease_id}")))
 }
 
+/// Finds the seat that a holder has now.
+///
+/// # Errors
+/// `Refused` with `lease-ended` when it has none; `Unavailable`.
+pub fn of_holder(transaction: &mut Transaction<'_>, license_id: &str, holder: &str) -> Result<Lease, LedgerError> {
+    let row = transaction.find(sql::FIND_LEASE_OF, &values![license_id, holder])?;
+    row.map(read).transpose()?.ok_or_else(|| {
+        LedgerError::refused(Code::LeaseEnded, format_args!("{holder} holds no seat of license {license_id}"))
+    })
+}
+
 fn extend(
     transaction: &mut Transaction<'_>,
     mut lease: Lease,
     until: Timestamp,
-    borrow: bool,
+    borrow: Option<&str>,
     now: Timestamp,
 ) -> Result<Lease, LedgerError> {
+    if let Some(actor) = borrow.filter(|_| !lease.borrowed || lease.expires_at < until) {
+        let entry = Entry::new(now, actor, "seat.borrowed", &lease.license_id).target(&lease.lease_id);
+        transaction.record(entry.detail(|out| {
+            out.name("expiresAt").plain(until);
+            out.name("holder").string(&lease.holder);
+        }));
+    }
     // What was taken along is not cut short by asking again.
     lease.expires_at = lease.expires_at.max(until);
-    lease.borrowed |= borrow;
+    lease.borrowed |= borrow.is_some();
     lease.renewed_at = now;
     let parameters = values![&lease.lease_id, now, lease.expires_at, i64::from(lease.borrowed)];
     transaction.execute(sql::EXTEND_LEASE, &parameters)?;
@@ -333,6 +352,11 @@ impl Lease {
             self.end_reason.clone(),
         ]
         .to_vec()
+    }
+
+    /// Whether the seat is taken at a time.
+    pub fn is_held(&self, now: Timestamp) -> bool {
+        self.ended_at.is_none() && now <= self.expires_at
     }
 
     /// Writes the lease.

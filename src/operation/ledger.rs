@@ -8,6 +8,7 @@ pub mod change;
 pub mod heartbeat;
 pub mod install;
 pub mod issue;
+pub mod lease;
 pub mod posture;
 pub mod release;
 pub mod renew;

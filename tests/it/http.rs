@@ -6,11 +6,13 @@ mod guarded;
 mod installed;
 mod machines;
 mod same_bytes;
+mod seats;
 mod told;
 mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
 
 use axum::body::Body;
 use axum::http::{Request, Response};
@@ -65,6 +67,14 @@ impl Server {
 
     fn with_clock(roles: Roles, now: fn() -> Option<Timestamp>) -> Self {
         Self::of(World { now: Box::new(now), fresh: Box::new(|| Some([7; 16])) }, roles)
+    }
+
+    /// A server whose clock is set, and whose ids count up.
+    pub(crate) fn timed(roles: Roles, clock: &Arc<AtomicI64>) -> Self {
+        let (clock, count) = (Arc::clone(clock), AtomicU8::new(0));
+        let now = move || Timestamp::from_seconds(clock.load(Ordering::Relaxed)).ok();
+        let fresh = move || Some([count.fetch_add(1, Ordering::Relaxed); 16]);
+        Self::of(World { now: Box::new(now), fresh: Box::new(fresh) }, roles)
     }
 
     fn of(world: World, roles: Roles) -> Self {

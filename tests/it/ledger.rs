@@ -8,6 +8,7 @@ mod crashes;
 mod life;
 mod proofs;
 mod races;
+mod seats;
 mod story;
 
 use std::path::Path;

@@ -3,7 +3,7 @@
 use clap::Args;
 use mintage::code::Code;
 use mintage::ledger::{Birth, Cause, Ledger, LedgerError, LedgerUrl};
-use mintage::operation::ledger::{Stamp, change};
+use mintage::operation::ledger::{Stamp, change, seats};
 use mintage::time::Timestamp;
 
 use crate::failure::Failure;
@@ -37,7 +37,8 @@ impl Book {
     /// Opens the ledger, and marks first what has expired.
     pub(crate) fn open_swept(&self, now: Timestamp, terminal: &Terminal) -> anyhow::Result<Ledger> {
         let ledger = self.open(now)?;
-        let swept = match change::sweep(&ledger, &stamp(now)) {
+        let by = stamp(now);
+        let swept = match change::sweep(&ledger, &by).and_then(|swept| seats::sweep(&ledger, &by).map(|_| swept)) {
             // Who may only read sees the states as they were swept last.
             Err(LedgerError::Unavailable(Cause::ReadOnly, _)) => 0,
             swept => swept?,

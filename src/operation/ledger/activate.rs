@@ -128,7 +128,7 @@ fn activate(
 }
 
 /// Whether what runs on a machine is approved for its license, as far as the ledger approves anything for that.
-fn approved(
+pub(super) fn approved(
     transaction: &mut Transaction<'_>,
     request: &Request,
     assemblies: &[Assembly],

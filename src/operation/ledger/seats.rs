@@ -1,7 +1,6 @@
 //! Concurrent seats: claimed, renewed, given back, taken away, and swept when nobody renews them.
 //!
-//! What a holder is handed for use offline is a proof whose id is that of the lease and whose end is that of the lease:
-//! any verifier accepts it until then, and no longer.
+//! What a holder is handed for use offline stands in [`super::lease`].
 
 use super::Stamp;
 use crate::ledger::seat::{self, Claim, Claimed, EndReason, Lease};
@@ -54,5 +53,18 @@ pub fn sweep(ledger: &Ledger, stamp: &Stamp) -> Result<u64, LedgerError> {
             seat::end_overdue(transaction, &license_id, stamp.now, &stamp.actor)
         })?;
         Ok(count + ended)
+    })
+}
+
+/// Takes a seat away; returns its lease as it was, and whether it was held until now.
+///
+/// # Errors
+/// As [`seat::release`].
+pub fn take_back(ledger: &Ledger, stamp: &Stamp, lease_id: &str) -> Result<(Lease, bool), LedgerError> {
+    let (stamp, lease_id) = (stamp.clone(), lease_id.to_owned());
+    ledger.write(move |transaction| {
+        let lease = seat::find(transaction, &lease_id)?;
+        let held = seat::release(transaction, &lease_id, EndReason::Forced, stamp.now, &stamp.actor)?;
+        Ok((lease, held))
     })
 }

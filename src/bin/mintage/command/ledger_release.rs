@@ -8,7 +8,6 @@ use mintage::code::Code;
 use mintage::dsse::Kind;
 use mintage::json::Writer;
 use mintage::ledger::LedgerError;
-use mintage::ledger::seat::EndReason;
 use mintage::operation::document;
 use mintage::operation::ledger::{release, seats};
 use mintage::release::MAX_RELEASE_BYTES;
@@ -20,7 +19,8 @@ use crate::{clock, files};
 
 /// Free a machine or a seat
 ///
-/// The machine can be activated again, and another in its place.
+/// The machine can be activated again, and another in its place. A seat can be claimed by another at once; the lease of the
+/// one that it is taken from counts offline until its end.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// The proof id of the machine, or the lease of the seat
@@ -65,10 +65,18 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         }
         // It may be the id of a lease; when it is neither, the first answer is the one to give.
         Err(LedgerError::Refused(refusal)) if refusal.code == Code::UnknownLicense => {
-            match seats::release(&ledger, &by, id, EndReason::Forced) {
-                Ok(held) => {
+            match seats::take_back(&ledger, &by, id) {
+                Ok((lease, held)) => {
                     let already = if held { "" } else { " already" };
                     terminal.note(&format!("seat {id} is released{already}"));
+                    if held {
+                        terminal.note(&format!("its lease still counts offline, until {}", lease.expires_at));
+                    }
+                    if terminal.json {
+                        let mut out = Writer::default();
+                        lease.write(&mut out);
+                        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+                    }
                 }
                 Err(LedgerError::Refused(_)) => return Err(LedgerError::Refused(refusal).into()),
                 Err(error) => return Err(error.into()),

@@ -12,6 +12,7 @@ use mintage::keyring::Keyring;
 use mintage::manifest::MAX_MANIFEST_BYTES;
 use mintage::operation::document::{self, armored};
 use mintage::operation::ledger::activate::{self, ActivateError, Asked};
+use mintage::operation::ledger::lease;
 use mintage::operation::manifest::signed;
 use mintage::operation::proof::{self, Answer, Build, Fresh, SignedLicense};
 use mintage::operation::revocations::admit;
@@ -35,7 +36,8 @@ use crate::{clock, files, random};
 ///
 /// The license is the one that the request carries, or --license. It must be signed by a trusted key, be in force, and be
 /// the one that the request is for; every reason for a "no" is given. The proof binds the license to the machine, the
-/// environment, the product and its version that the request names, and to the build, if one is named.
+/// environment, the product and its version that the request names, and to the build, if one is named. With --borrow-until
+/// it is the lease of a seat, which the machine takes along until then.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -55,6 +57,9 @@ pub(crate) struct Arguments {
     /// The last second of the proof; the end of the license and its grace if left out
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
+    /// Lend a seat until then instead: the proof is the lease of a seat that --ledger counts, and lasts as long
+    #[arg(long, value_name = "WHEN", conflicts_with = "expires")]
+    borrow_until: Option<String>,
     /// Cover the one build that this manifest describes
     #[arg(long, value_name = "FILE", conflicts_with = "manifest_key")]
     manifest: Option<PathBuf>,
@@ -89,7 +94,16 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let clock = clock::now()?;
     let now = arguments.issued_at.as_deref().map_or(Ok(clock), |at| Timestamp::parse_when(at, clock))?;
     let ledger = arguments.book.open_if_named(clock)?;
-    let expires_at = arguments.expires.as_deref().map(|when| Timestamp::parse_when(when, now)).transpose()?;
+    let when = |text: &Option<String>| text.as_deref().map(|when| Timestamp::parse_when(when, now)).transpose();
+    let borrow_until = when(&arguments.borrow_until)?;
+    let expires_at = borrow_until.or(when(&arguments.expires)?);
+    if let Some(until) = borrow_until.filter(|until| *until <= clock) {
+        return Err(Failure::new(Code::Usage, format_args!("{until} is over, and a seat is lent from now on")).into());
+    }
+    if borrow_until.is_some() && ledger.is_none() {
+        let failure = Failure::new(Code::Usage, "only a ledger counts seats, and none was named");
+        return Err(failure.hint("name one with --ledger or MINTAGE_LEDGER").into());
+    }
     let mut request = match read_request(&arguments.request, terminal)? {
         Ok(request) => request,
         Err(refusal) => return refuse(&[refusal], terminal),
@@ -130,12 +144,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let license = SignedLicense { text: token.as_str(), token: &license };
     let product_version = arguments.product_version.clone();
     let answer = Answer { license, build, product_version, expires_at, revocations, fresh };
-    let answered = match &ledger {
-        Some(ledger) => {
-            let asked = Asked { request: &request, assemblies: &[], holds_key: true };
-            activate::answer(ledger, &stamp(clock), asked, answer)
-        }
-        None => proof::answer(&request, answer).map_err(ActivateError::Refused),
+    let asked = Asked { request: &request, assemblies: &[], holds_key: true };
+    let answered = match (&ledger, borrow_until) {
+        (Some(ledger), Some(until)) => lease::lend(ledger, &stamp(clock), &request, answer, until),
+        (Some(ledger), None) => activate::answer(ledger, &stamp(clock), asked, answer),
+        (None, _) => proof::answer(&request, answer).map_err(ActivateError::Refused),
     };
     let proof = match answered {
         Ok(proof) => proof,
@@ -153,7 +166,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         terminal.note(&format!("the license allows {count} activations, which only a ledger counts"));
     }
     let (id, until) = (&proof.license_id, proof.expires_at);
-    terminal.note(&format!("minted proof {} for license {id}, until {until}", proof.proof_id));
+    let what = if borrow_until.is_some() { "lent seat" } else { "minted proof" };
+    terminal.note(&format!("{what} {} for license {id}, until {until}", proof.proof_id));
     Ok(ExitCode::SUCCESS)
 }
 

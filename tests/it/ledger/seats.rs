@@ -1,0 +1,164 @@
+//! Seats: never more than there are, whoever asks; lent by file, and taken back.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use insta::assert_snapshot;
+use mintage::Fingerprint;
+use mintage::code::Code;
+use mintage::keyring::Keyring;
+use mintage::ledger::Ledger;
+use mintage::operation::ledger::lease::{self, Seated, Shown, Terms};
+use mintage::operation::ledger::{audit, issue, seats};
+use mintage::operation::proof::Fresh;
+use mintage::policy::RevocationsContext;
+use mintage::request::{LicenseReference, Nonce, Request};
+
+use super::{Place, at, by_ann, key, license, mint};
+use crate::harness::{Bench, ISSUED, Outcome, example};
+
+/// How many claim at once.
+const CLAIMERS: u8 = 64;
+
+/// Claims a seat for a machine that carries the license.
+fn claim(ledger: &Ledger, token: &str, machine: u8, second: i64) -> Result<String, Code> {
+    let request = Request {
+        license: LicenseReference::Token(token.to_owned()),
+        fingerprint: Fingerprint::Exact(format!("m{machine}")),
+        environment: None,
+        product: None,
+        product_version: None,
+        manifest_digest: None,
+        nonce: Nonce([machine; 16]),
+        instance_key: key().public(),
+        created_at: at(second),
+    };
+    let fresh =
+        Fresh { proof_id: format!("lease-{machine}-{second}"), heartbeat_nonce: Nonce([machine; 16]), now: at(second) };
+    let keyring = Keyring::from(key().public());
+    let shown = Shown::Request(&request);
+    let draft = lease::draft(ledger, &keyring, RevocationsContext::None, &shown, None, fresh);
+    let terms = Terms { seconds: 10, borrow_until: None, username: None, wait: false };
+    match lease::claim(ledger, &by_ann(second), draft.unwrap(), &terms) {
+        Ok(Seated::Held(leased)) => {
+            assert_eq!((&leased.proof.proof_id, leased.proof.expires_at), (&leased.lease.lease_id, at(second + 10)));
+            Ok(leased.lease.lease_id)
+        }
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error.code()),
+    }
+}
+
+#[test]
+fn ten_seats_are_ten_whoever_asks() {
+    for mut place in Place::all() {
+        let ledger = Arc::new(place.open("seats"));
+        let mut ten = license("lic-1");
+        ten.seats = Some(10);
+        let record = mint(ten);
+        let token = record.token.clone();
+        issue::record(&ledger, &by_ann(0), vec![record]).unwrap();
+        for round in 0..2_i64 {
+            // All leases of the round before have ended.
+            let second = 1 + round * 100;
+            let claimers = (0..CLAIMERS).map(|machine| {
+                let (ledger, token) = (Arc::clone(&ledger), token.clone());
+                std::thread::spawn(move || {
+                    // A crash at once: the second answer is the one that counts, and is the same.
+                    let first = claim(&ledger, &token, machine, second);
+                    let again = claim(&ledger, &token, machine, second);
+                    if first.is_ok() {
+                        assert_eq!(again, first);
+                    }
+                    again
+                })
+            });
+            let claimers: Vec<_> = claimers.collect();
+            let answers: Vec<_> = claimers.into_iter().map(|claimer| claimer.join().unwrap()).collect();
+            let granted: BTreeSet<_> = answers.iter().flatten().collect();
+            assert_eq!(granted.len(), 10, "round {round}");
+            assert!(
+                answers.iter().filter_map(|answer| answer.as_ref().err()).all(|code| *code == Code::SeatsExhausted)
+            );
+            assert_eq!(seats::holders(&ledger, "lic-1").unwrap().len(), 10);
+        }
+        // Each of 20 leases began, and the 10 of the first round ended.
+        assert_eq!(audit::verify(&ledger, None).unwrap().sequence, 1 + 20 + 10);
+    }
+}
+
+const BOOK: [&str; 2] = ["--ledger", "sqlite:book.db"];
+
+impl Bench {
+    fn lends(&self, machine: &str, arguments: &[&str]) -> Outcome {
+        let (key, request) = (example("vendor.key"), format!("{machine}.request"));
+        let asks = ["-q", "activate", "--license", "acme.lic", "--fingerprint", machine, "--force"];
+        assert_eq!(self.run([&asks[..], &["--request-out", &request]].concat()).status, Some(0));
+        let fixed = ["mint", "proof", "--allow-readable-key", "--key", &key, "--issued-at", ISSUED, "--force"];
+        self.run(fixed.iter().chain(&["--request", &request, "-o", "lease.json"]).chain(arguments))
+    }
+}
+
+#[test]
+fn a_seat_is_lent_by_file_and_taken_back() {
+    let bench = Bench::new();
+    let terms = ["--tenant", "acme", "--activation", "proof", "--expires", "2099-12-31", "--seats", "1"];
+    bench.write("acme.lic", bench.mint(&[&terms[..], &BOOK].concat()));
+    let lend = |machine: &str, arguments: &[&str]| bench.lends(machine, &[arguments, &BOOK].concat());
+    assert_snapshot!(bench.lends("node-1", &["--borrow-until", "2099-06-01"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: only a ledger counts seats, and none was named
+    mintage: hint: name one with --ledger or MINTAGE_LEDGER
+    [exit status: 2]
+    ");
+    assert_snapshot!(lend("node-1", &["--borrow-until", "2100-06-01"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: the proof would last until 2100-06-01T23:59:59Z, and the license ends on 2099-12-31T23:59:59Z
+    mintage: hint: run it with --help
+    [exit status: 2]
+    ");
+    assert_snapshot!(lend("node-1", &["--borrow-until", "2026-02-01"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: 2026-02-01T23:59:59Z is over, and a seat is lent from now on
+    mintage: hint: run it with --help
+    [exit status: 2]
+    ");
+    assert_snapshot!(lend("node-1", &["--borrow-until", "2099-06-01", "--id", "lease-1"]), @r"
+    ------- stderr -------
+    mintage: lent seat lease-1 for license lic-1, until 2099-06-01T23:59:59Z
+    [exit status: 0]
+    ");
+    let trust = example("vendor.pub");
+    let lease = ["-q", "verify", "lease.json", "--trust", &trust, "--fingerprint", "node-1", "--at"];
+    let verify = |at: &str| bench.run([&lease[..], &[at]].concat()).status;
+    assert_eq!((verify("2099-06-01T23:59:59Z"), verify("2099-06-02T00:00:00Z")), (Some(0), Some(1)));
+    // Who lost the lease gets it again, and who wants to keep it for longer has one seat still.
+    assert!(
+        lend("node-1", &["--borrow-until", "2099-07-01", "--id", "lease-2"]).stderr().contains("lent seat lease-1")
+    );
+    assert_snapshot!(lend("node-2", &["--borrow-until", "2099-06-01", "--id", "lease-3"]), @r"
+    ------- stderr -------
+    mintage: error[seats-exhausted]: 1 of 1 seats of license lic-1 are taken
+    mintage: hint: wait for one to be released, or ask for more seats
+    [exit status: 1]
+    ");
+    let shown = bench.run([&["ledger", "show", "lic-1"], &BOOK[..]].concat());
+    let seats: Vec<_> =
+        shown.stdout().lines().filter(|line| line.contains("seat ") || line.contains("seats")).collect();
+    assert_snapshot!(seats.join("\n"), @r"
+    seats     1 of 1
+    seat      lease-1 by b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b borrowed until 2099-07-01T23:59:59Z
+    ");
+    assert_snapshot!(bench.run([&["ledger", "release", "lease-1"], &BOOK[..]].concat()), @r"
+    ------- stderr -------
+    mintage: seat lease-1 is released
+    mintage: its lease still counts offline, until 2099-07-01T23:59:59Z
+    [exit status: 0]
+    ");
+    assert_snapshot!(bench.run([&["ledger", "release", "lease-1"], &BOOK[..]].concat()), @r"
+    ------- stderr -------
+    mintage: seat lease-1 is released already
+    [exit status: 0]
+    ");
+    assert_eq!(lend("node-2", &["--borrow-until", "2099-06-01", "--id", "lease-3"]).status, Some(0));
+}
