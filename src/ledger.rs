@@ -9,11 +9,13 @@ pub mod approval;
 pub mod audit;
 mod connection;
 mod error;
+pub mod job;
 pub mod license;
 pub mod license_key;
 mod migration;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub mod published;
 pub mod release;
 pub mod seat;
 pub mod session;

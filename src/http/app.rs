@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::auth::Secrets;
 use super::gate::Gate;
 use super::host::Hosts;
+use super::jobs::Jobs;
 use super::limit::Guesses;
 use super::metrics::Metrics;
 use super::problem::Problem;
@@ -17,9 +18,9 @@ use crate::key::SecretKey;
 use crate::keyring::Keyring;
 use crate::ledger::Ledger;
 use crate::operation::ledger::install::Origin;
-use crate::operation::ledger::{Stamp, change, seats};
 use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
+use crate::revocations::Revocations;
 use crate::time::Timestamp;
 
 /// Where a server takes time and randomness from.
@@ -31,7 +32,7 @@ pub struct World {
 }
 
 /// What a server was given, and so which roles it plays. It is replaced as a whole when files change.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Roles {
     /// Whom documents are verified against.
     pub keyring: Keyring,
@@ -55,6 +56,10 @@ pub struct Roles {
     pub revocations_document: Option<String>,
     /// The same list for judging.
     pub revocations: RevocationsContext,
+    /// The list that the server was started with; on a ledger, what that has withdrawn is added to it.
+    pub named: Option<Arc<Revocations>>,
+    /// How often the list follows the ledger, in minutes.
+    pub refresh_minutes: Option<u64>,
     /// The license of this installation that the server was started with: the role of a customer's operator.
     pub license: Option<Given>,
     /// Hours in which a withdrawn license still counts on its machines, where the withdrawal says nothing.
@@ -78,6 +83,7 @@ pub struct App {
     roles: RwLock<Arc<Roles>>,
     guesses: Guesses,
     pub(super) gate: Gate,
+    pub(super) jobs: Jobs,
     pub(super) metrics: Metrics,
 }
 
@@ -85,13 +91,21 @@ impl App {
     /// Starts with what a server was given.
     pub fn new(world: World, roles: Roles) -> Self {
         let roles = RwLock::new(Arc::new(roles));
-        let (guesses, gate) = (Guesses::default(), Gate::default());
-        Self { world, roles, guesses, gate, metrics: Metrics::default() }
+        let (guesses, gate, jobs) = (Guesses::default(), Gate::default(), Jobs::default());
+        Self { world, roles, guesses, gate, jobs, metrics: Metrics::default() }
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.
     pub fn reload(&self, roles: Roles) {
         *self.roles.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roles);
+    }
+
+    /// Changes some of what the server was given.
+    pub(super) fn change(&self, change: impl FnOnce(&mut Roles)) {
+        let mut current = self.roles.write().unwrap_or_else(PoisonError::into_inner);
+        let mut roles = Roles::clone(&current);
+        change(&mut roles);
+        *current = Arc::new(roles);
     }
 
     /// Returns what the server was given.
@@ -110,17 +124,6 @@ impl App {
     /// Remembers a wrong key.
     pub(super) fn guessed_wrong(&self, peer: IpAddr) {
         self.guesses.was_wrong(peer, Instant::now());
-    }
-
-    /// Marks in the ledger which licenses and leases have expired. Several servers on one ledger may do so at once.
-    pub fn sweep(&self) {
-        let (roles, Ok(now)) = (self.roles(), self.now()) else { return };
-        let Some(ledger) = &roles.ledger else { return };
-        let stamp = Stamp { actor: "server".to_owned(), now };
-        match change::sweep(ledger, &stamp).and_then(|count| Ok((count, seats::sweep(ledger, &stamp)?))) {
-            Ok((count, leases)) => tracing::info!(count, leases, "licenses and leases of the ledger have expired"),
-            Err(error) => tracing::error!(%error, "the ledger could not be swept"),
-        }
     }
 
     /// Reads the clock.
@@ -155,7 +158,13 @@ impl Roles {
             ("the book, as the vendor", off(self.ledger.is_some(), "there is no --ledger").or(no_admin)),
             ("the public key", no_key),
             ("the keyring", off(self.keyring_document.is_some(), "there is no --keyring")),
-            ("revocations", off(self.revocations_document.is_some(), "there is no --revocations")),
+            (
+                "revocations",
+                off(
+                    self.revocations_document.is_some() || (self.ledger.is_some() && self.signer.is_some()),
+                    "there is neither --revocations nor a --ledger with --key",
+                ),
+            ),
             (
                 "the license of this installation, as its operator",
                 off(self.license.is_some() || self.ledger.is_some(), "there is neither --license nor --ledger"),

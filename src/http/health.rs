@@ -8,8 +8,8 @@ use super::installed;
 use super::openapi;
 use super::problem::Problem;
 use super::schema::{Holds, Schema, must};
-use crate::ledger::license;
 use crate::ledger::license::LicenseFilter;
+use crate::ledger::{job, license};
 
 pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -32,6 +32,11 @@ pub(super) fn readyz(_: &App, call: &Call) -> Result<Reply, Problem> {
 }
 
 pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Problem> {
+    if let Some(ledger) = &call.roles.ledger {
+        for ran in ledger.read(job::all)? {
+            app.metrics.job_told(&ran.name, ran.started_at, ran.succeeded_at);
+        }
+    }
     let gauges = installed::gauges(app, &call.roles, call.now)?;
     Ok(Reply::of(OPEN_METRICS, app.metrics.tell(gauges)?))
 }

@@ -1,5 +1,6 @@
 //! [`Metrics`]: what is counted, and how it is told.
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::http::Method;
@@ -11,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::problem::Problem;
+use crate::time::Timestamp;
 
 /// What a server counts. The names of the license's metrics are those of the field, under this program's own prefix.
 #[derive(Debug)]
@@ -23,6 +25,10 @@ pub(super) struct Metrics {
     days_remaining: Gauge,
     validated_age: Gauge,
     rejections: Family<Capped, Counter>,
+    job_run: Family<Done, Gauge>,
+    job_success: Family<Done, Gauge>,
+    job_seconds: Family<Done, Gauge<f64, AtomicU64>>,
+    job_failures: Family<Done, Counter>,
 }
 
 /// What is told of the license of this installation.
@@ -58,6 +64,11 @@ struct Capped {
     limit: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Done {
+    job: String,
+}
+
 const STATES: [&str; 5] = ["ABSENT", "ACTIVE", "EXPIRED", "GRACE", "INVALID"];
 
 /// Upper bounds of the buckets of latencies, in seconds.
@@ -84,7 +95,28 @@ impl Default for Metrics {
         registry.register("license_last_validated_age_seconds", about, validated_age.clone());
         let about = "Requests refused because a limit of the license was reached";
         registry.register("license_cap_rejections", about, rejections.clone());
-        Self { registry, requests, seconds, connections, state, days_remaining, validated_age, rejections }
+        let (job_run, job_success) = (Family::<Done, Gauge>::default(), Family::<Done, Gauge>::default());
+        let (job_seconds, job_failures) = (Family::<Done, Gauge<f64, AtomicU64>>::default(), Family::default());
+        let about = "When a job was last begun, by any server of the ledger, in seconds since the epoch";
+        registry.register("job_last_run_timestamp_seconds", about, job_run.clone());
+        let about = "When the last run of a job that succeeded was begun, by any server of the ledger";
+        registry.register("job_last_success_timestamp_seconds", about, job_success.clone());
+        registry.register("job_seconds", "How long this server's last run of a job took", job_seconds.clone());
+        registry.register("job_failures", "Runs of a job on this server that failed", job_failures.clone());
+        Self {
+            registry,
+            requests,
+            seconds,
+            connections,
+            state,
+            days_remaining,
+            validated_age,
+            rejections,
+            job_run,
+            job_success,
+            job_seconds,
+            job_failures,
+        }
     }
 }
 
@@ -111,6 +143,30 @@ impl Metrics {
         let mut told = String::new();
         text::encode(&mut told, &self.registry).map_err(Problem::internal)?;
         Ok(told)
+    }
+
+    /// Counts a run of a job here.
+    pub(super) fn job_ran(&self, job: &str, began: Timestamp, succeeded: bool, took: Duration) {
+        let done = Done { job: job.to_owned() };
+        self.job_seconds.get_or_create(&done).set(took.as_secs_f64());
+        self.job_told(job, Some(began), succeeded.then_some(began));
+    }
+
+    /// Takes over when a job was run, wherever that was.
+    pub(super) fn job_told(&self, job: &str, began: Option<Timestamp>, succeeded: Option<Timestamp>) {
+        let done = Done { job: job.to_owned() };
+        // A job that never ran has no time, but is there to be asked for.
+        self.job_failures.get_or_create(&done).inc_by(0);
+        for (family, at) in [(&self.job_run, began), (&self.job_success, succeeded)] {
+            if let Some(at) = at {
+                family.get_or_create(&done).set(at.seconds());
+            }
+        }
+    }
+
+    /// Counts a run of a job that failed.
+    pub(super) fn job_failed(&self, job: &str) {
+        self.job_failures.get_or_create(&Done { job: job.to_owned() }).inc();
     }
 
     /// Counts a refusal for a limit.

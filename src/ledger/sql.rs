@@ -24,7 +24,7 @@ pub(crate) struct Columns {
 }
 
 /// Every table of a book, parents first, with all columns, the key first: what an export holds.
-pub(crate) const BOOK_TABLES: [Columns; 10] = [
+pub(crate) const BOOK_TABLES: [Columns; 11] = [
     Columns { table: "book", columns: "book_id, created_at, revocation_sequence, audit_sequence, audit_hash" },
     LICENSE,
     Columns {
@@ -42,6 +42,7 @@ pub(crate) const BOOK_TABLES: [Columns; 10] = [
         columns: "session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
                   started_at, ended_at",
     },
+    Columns { table: "published", columns: "kind, sequence, document, published_at" },
     AUDIT,
 ];
 
@@ -187,6 +188,22 @@ pub(crate) const SET_SESSION: &str = "INSERT INTO session (session_id, license_i
 pub(crate) const SESSION_PAGE: &str = "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
      started_at, ended_at FROM session WHERE (started_at > ?1 OR (started_at = ?1 AND session_id > ?2)) AND started_at <= ?3 \
      ORDER BY started_at, session_id LIMIT ?4";
+
+pub(crate) const ENSURE_JOB: &str = "INSERT INTO job (name, holder, held_until, created_at) VALUES (?1, NULL, 0, ?2) \
+     ON CONFLICT (name) DO NOTHING";
+pub(crate) const LOCK_JOB: &str =
+    "SELECT holder, held_until, created_at, succeeded_at FROM job WHERE name = ?1 FOR UPDATE";
+pub(crate) const TAKE_JOB: &str = "UPDATE job SET holder = ?2, held_until = ?3, started_at = ?4 WHERE name = ?1";
+pub(crate) const JOB_SUCCEEDED: &str = "UPDATE job SET holder = NULL, held_until = ?3, succeeded_at = started_at \
+     WHERE name = ?1 AND holder = ?2";
+pub(crate) const JOB_FAILED: &str = "UPDATE job SET holder = NULL, held_until = ?3 WHERE name = ?1 AND holder = ?2";
+pub(crate) const JOBS: &str = "SELECT name, started_at, succeeded_at FROM job ORDER BY name";
+
+pub(crate) const PUBLISHED_SEQUENCE: &str = "SELECT sequence FROM published WHERE kind = ?1";
+pub(crate) const PUBLISHED: &str = "SELECT document FROM published WHERE kind = ?1";
+pub(crate) const PUBLISH: &str = "INSERT INTO published (kind, sequence, document, published_at) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (kind) DO UPDATE SET sequence = excluded.sequence, document = excluded.document, \
+     published_at = excluded.published_at WHERE excluded.sequence > published.sequence";
 
 /// Locks licenses, always in the same order.
 pub(crate) fn lock_licenses(count: usize) -> String {

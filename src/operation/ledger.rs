@@ -8,8 +8,10 @@ pub mod change;
 pub mod heartbeat;
 pub mod install;
 pub mod issue;
+pub mod jobs;
 pub mod lease;
 pub mod posture;
+pub mod publish;
 pub mod release;
 pub mod renew;
 #[cfg(feature = "report")]

@@ -5,6 +5,8 @@ mod broken;
 mod cluster;
 mod commands;
 mod crashes;
+#[cfg(feature = "serve")]
+mod jobs;
 mod life;
 mod proofs;
 mod races;

@@ -158,7 +158,8 @@ fn what_is_used_is_counted_and_capped() {
     assert_snapshot!(told(&second, "/api/v1/usage/report", r#"{"usage":{"max_users":2}}"#).shown(), @r#"200 {"limits":[{"cap":4,"current":1,"key":"max_apps","source":"license"},{"cap":3,"current":2,"key":"max_users","source":"default"}],"state":"ACTIVE"}"#);
     assert_snapshot!(asked(&first, "/api/v1/admin/license/usage"), @r#"200 {"daysRemaining":250,"expiresAt":"2027-02-06T00:00:00Z","gracePeriodDays":0,"label":null,"lastValidatedAt":"2026-06-01T00:00:00Z","limits":[{"cap":4,"current":1,"key":"max_apps","source":"license"},{"cap":3,"current":2,"key":"max_users","source":"default"}],"message":"License active. 250 days remaining.","state":"ACTIVE","tenantId":"acme-prod"}"#);
     let counted = first.get("/metrics").body;
-    let counted: Vec<&str> = counted.lines().filter(|line| line.starts_with("mintage_license_cap")).collect();
+    let mut counted: Vec<&str> = counted.lines().filter(|line| line.starts_with("mintage_license_cap")).collect();
+    counted.sort_unstable();
     assert_eq!(
         counted,
         [

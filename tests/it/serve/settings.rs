@@ -34,6 +34,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     # passphrase-file is not set
     # plans is not set
     revocation-grace-hours = 24
+    revocation-refresh-minutes = 15
     # revocations is not set
     tenant = "variable"
     # tls-cert is not set

@@ -55,7 +55,12 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         tenant: settings.tenant.clone(),
         defaults: settings.defaults.as_deref().map(verify::defaults).transpose()?.unwrap_or_default(),
         revocations_document,
+        named: match &admitted {
+            Some(RevocationsContext::List { list, .. }) => Some(Arc::clone(list)),
+            _ => None,
+        },
         revocations: admitted.unwrap_or_default(),
+        refresh_minutes: settings.revocation_refresh_minutes,
         license: license(settings)?,
         grace_hours: settings.revocation_grace_hours.unwrap_or_default(),
         hosts: hosts(settings),

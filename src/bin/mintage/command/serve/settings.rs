@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mintage::code::Code;
+use mintage::http::REFRESH_MINUTES;
 use mintage::ledger::LedgerUrl;
 use toml::{Table, Value};
 
@@ -52,6 +53,9 @@ pub(super) struct Settings {
     /// Hours in which a withdrawn license still counts on its machines, where its withdrawal says nothing [default: 24]
     #[arg(long, value_name = "HOURS", env = "MINTAGE_REVOCATION_GRACE_HOURS")]
     pub(super) revocation_grace_hours: Option<u64>,
+    /// How often the list of revocations follows the ledger, in minutes [default: 15]
+    #[arg(long, value_name = "MINUTES", env = "MINTAGE_REVOCATION_REFRESH_MINUTES", value_parser = clap::value_parser!(u64).range(1..=525_600))]
+    pub(super) revocation_refresh_minutes: Option<u64>,
     /// TOML file that defines the vendor's plans
     #[arg(long, value_name = "FILE", env = "MINTAGE_PLANS")]
     pub(super) plans: Option<PathBuf>,
@@ -100,7 +104,7 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 23] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 24] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
@@ -119,6 +123,7 @@ impl Settings {
             ("passphrase-file", &mut self.passphrase_file),
             ("plans", &mut self.plans),
             ("revocation-grace-hours", &mut self.revocation_grace_hours),
+            ("revocation-refresh-minutes", &mut self.revocation_refresh_minutes),
             ("revocations", &mut self.revocations),
             ("tenant", &mut self.tenant),
             ("tls-cert", &mut self.tls_cert),
@@ -177,6 +182,7 @@ impl Settings {
         self.log_level.get_or_insert_with(|| "info".to_owned());
         self.max_connections.get_or_insert(1_024);
         self.revocation_grace_hours.get_or_insert(24);
+        self.revocation_refresh_minutes.get_or_insert(REFRESH_MINUTES);
     }
 
     /// Returns the settings as a TOML file.
