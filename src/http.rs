@@ -47,7 +47,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 
-pub use app::{App, Given, Roles, World};
+pub use app::{App, Given, Roles, Rotation, World};
 pub use auth::{MIN_SECRET_BYTES, SecretError, Secrets};
 pub use call::Peer;
 pub use host::Hosts;

@@ -16,8 +16,10 @@ use super::problem::Problem;
 use crate::code::Code;
 use crate::key::SecretKey;
 use crate::keyring::Keyring;
+use crate::keyring::document::KeyringDocument;
 use crate::ledger::Ledger;
 use crate::operation::ledger::install::Origin;
+use crate::operation::ledger::rotate::{KeyStore, Rhythm};
 use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
 use crate::revocations::Revocations;
@@ -60,12 +62,27 @@ pub struct Roles {
     pub named: Option<Arc<Revocations>>,
     /// How often the list follows the ledger, in minutes.
     pub refresh_minutes: Option<u64>,
+    /// What the keyring that is handed out says.
+    pub keyring_says: Option<Arc<KeyringDocument>>,
+    /// How signing keys follow each other, where they do.
+    pub rotation: Option<Rotation>,
     /// The license of this installation that the server was started with: the role of a customer's operator.
     pub license: Option<Given>,
     /// Hours in which a withdrawn license still counts on its machines, where the withdrawal says nothing.
     pub grace_hours: u64,
     /// Which names the server answers to.
     pub hosts: Hosts,
+}
+
+/// How signing keys follow each other.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// When.
+    pub rhythm: Rhythm,
+    /// Where they are kept.
+    pub store: Arc<dyn KeyStore>,
+    /// The key that the server was started with.
+    pub own: Arc<SecretKey>,
 }
 
 /// A license that a server was started with.
@@ -96,8 +113,11 @@ impl App {
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.
-    pub fn reload(&self, roles: Roles) {
-        *self.roles.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(roles);
+    pub fn reload(&self, mut roles: Roles) {
+        let mut current = self.roles.write().unwrap_or_else(PoisonError::into_inner);
+        // A key that has been followed by another must not sign in between.
+        roles.keep_up_with(&current);
+        *current = Arc::new(roles);
     }
 
     /// Changes some of what the server was given.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::app::{App, Roles};
+use super::app::{App, Roles, Rotation};
 use super::gate::by_server;
 use crate::ledger::LedgerError;
 use crate::ledger::job::Claimed;
 use crate::operation::ledger::jobs::{Job, RETRY};
-use crate::operation::ledger::{change, publish, seats};
+use crate::operation::ledger::{change, publish, rotate, seats};
 use crate::policy::RevocationsContext;
 use crate::time::Timestamp;
 
@@ -40,7 +40,7 @@ impl App {
         if let Err(error) = self.adopt() {
             tracing::error!(%error, "the license of this installation could not be installed");
         }
-        self.follow();
+        self.follow_or_say();
         for job in Job::ALL {
             let due = *self.jobs().due.entry(job).or_insert(Due { at: job.first(now), not_before: now });
             if now < due.at || now < due.not_before || !is_served(&self.roles(), job) {
@@ -58,6 +58,15 @@ impl App {
                 }
             };
             self.jobs().due.insert(job, next);
+        }
+        // What was made just now counts here at once.
+        self.follow_or_say();
+    }
+
+    fn follow_or_say(&self) {
+        if let Err(problem) = self.follow() {
+            let cause = problem.cause.unwrap_or(problem.message);
+            tracing::error!(cause, "what the ledger hands out could not be taken over");
         }
     }
 
@@ -96,7 +105,7 @@ impl App {
         Ok(true)
     }
 
-    fn work(&self, job: Job, roles: &Roles, _since: Timestamp, now: Timestamp) -> Result<(), LedgerError> {
+    fn work(&self, job: Job, roles: &Roles, since: Timestamp, now: Timestamp) -> Result<(), LedgerError> {
         match (job, &roles.ledger) {
             (Job::Revalidation, _) => self.revalidate(),
             (Job::ExpirySweep, Some(ledger)) => {
@@ -111,7 +120,14 @@ impl App {
                 let Some(signer) = &roles.signer else { return Ok(()) };
                 if let Some(sequence) = publish::revocations(ledger, &by_server(now), signer, roles.named.as_deref())? {
                     tracing::info!(sequence, "a list of revocations was made");
-                    self.follow();
+                }
+                Ok(())
+            }
+            (Job::KeyRotation, Some(ledger)) => {
+                let Some(Rotation { rhythm, store, own }) = &roles.rotation else { return Ok(()) };
+                let (keys, named) = ((own, store.as_ref()), roles.keyring_says.as_deref());
+                if let Some(sequence) = rotate::rotate(ledger, &by_server(now), *rhythm, keys, named, since)? {
+                    tracing::info!(sequence, "a keyring was made");
                 }
                 Ok(())
             }
@@ -142,7 +158,7 @@ fn is_served(roles: &Roles, job: Job) -> bool {
         Job::Revalidation => roles.license.is_some() || roles.ledger.is_some(),
         Job::ExpirySweep => roles.ledger.is_some(),
         Job::RevocationRefresh => roles.ledger.is_some() && roles.signer.is_some(),
-        Job::KeyRotation => false,
+        Job::KeyRotation => roles.ledger.is_some() && roles.rotation.is_some(),
     }
 }
 

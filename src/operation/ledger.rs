@@ -16,6 +16,7 @@ pub mod release;
 pub mod renew;
 #[cfg(feature = "report")]
 pub mod report;
+pub mod rotate;
 pub mod seats;
 pub mod sessions;
 pub mod show;

@@ -10,6 +10,8 @@ mod jobs;
 mod life;
 mod proofs;
 mod races;
+#[cfg(feature = "serve")]
+mod rotated;
 mod seats;
 mod story;
 

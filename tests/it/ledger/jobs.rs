@@ -49,20 +49,20 @@ fn one_of_two_servers_runs_a_job_and_the_other_takes_over_when_it_dies() {
 }
 
 /// Servers on one ledger, under one clock.
-struct Fleet {
+pub(super) struct Fleet {
     url: String,
     clock: Arc<AtomicI64>,
 }
 
 impl Fleet {
-    fn new(place: &mut Place, name: &str) -> (Self, Ledger) {
+    pub(super) fn new(place: &mut Place, name: &str) -> (Self, Ledger) {
         let (url, clock) = (place.url(name), Arc::new(AtomicI64::new(NOW)));
         let ledger = open(&url).unwrap();
         (Self { url, clock }, ledger)
     }
 
     /// A server with a connection of its own.
-    fn server(&self, mark: u8, roles: Roles) -> Arc<App> {
+    pub(super) fn server(&self, mark: u8, roles: Roles) -> Arc<App> {
         let (clock, count) = (Arc::clone(&self.clock), AtomicU8::new(0));
         let fresh = move || [[mark; 15].as_slice(), &[count.fetch_add(1, Ordering::Relaxed)]].concat().try_into().ok();
         let now = move || Timestamp::from_seconds(clock.load(Ordering::Relaxed)).ok();
@@ -78,7 +78,7 @@ impl Fleet {
         Arc::new(App::new(World { now: Box::new(now), fresh: Box::new(fresh) }, roles))
     }
 
-    fn go_to(&self, seconds: i64) {
+    pub(super) fn go_to(&self, seconds: i64) {
         self.clock.store(NOW + seconds, Ordering::Relaxed);
     }
 }
@@ -91,7 +91,7 @@ fn asked(app: &Arc<App>, method: &str, path: &str, body: String) -> String {
     String::from_utf8(body.to_bytes().to_vec()).unwrap()
 }
 
-fn get(app: &Arc<App>, path: &str) -> String {
+pub(super) fn get(app: &Arc<App>, path: &str) -> String {
     asked(app, "GET", path, String::new())
 }
 

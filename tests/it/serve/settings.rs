@@ -24,6 +24,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     insecure-listen = false
     # key is not set
     # keyring is not set
+    # keys-dir is not set
     # ledger is not set
     # license is not set
     # license-key-file is not set
@@ -36,6 +37,8 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     revocation-grace-hours = 24
     revocation-refresh-minutes = 15
     # revocations is not set
+    # rotate-days is not set
+    # rotate-overlap-days is not set
     tenant = "variable"
     # tls-cert is not set
     # tls-client-ca is not set
@@ -101,4 +104,54 @@ fn a_server_does_not_start_unsafe() {
     mintage: hint: give the chain and the key of its first certificate, both PEM
     [exit status: 3]
     ");
+}
+
+#[test]
+fn keys_are_rotated_only_where_none_can_be_lost() {
+    let bench = Bench::new();
+    let key = example("vendor.key");
+    let rotate = |more: &[&str]| {
+        let arguments = ["serve", "--key", &key, "--allow-readable-key", "--rotate-days", "30"];
+        bench.run(arguments.iter().chain(more))
+    };
+    let book = ["--ledger", "sqlite:book.db"];
+    assert_snapshot!(rotate(&book), @r"
+    ------- stderr -------
+    mintage: error[usage]: --rotate-days makes keys, and there is no folder to keep them in
+    mintage: hint: name one with --keys-dir
+    [exit status: 2]
+    ");
+    assert_snapshot!(rotate(&["--keys-dir", "keys"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: --rotate-days goes with --key and --ledger
+    mintage: hint: name the first key and the book
+    [exit status: 2]
+    ");
+    assert_snapshot!(rotate(&[&book[..], &["--keys-dir", "keys"]].concat()), @r"
+    ------- stderr -------
+    mintage: error[file-unreadable]: `keys` is no folder, and new keys would be lost
+    mintage: hint: make it, for the server's user alone
+    [exit status: 3]
+    ");
+    std::fs::create_dir(bench.path("keys")).unwrap();
+    let overlap = ["--keys-dir", "keys", "--rotate-overlap-days", "30"];
+    assert_snapshot!(rotate(&[&book[..], &overlap].concat()), @r"
+    ------- stderr -------
+    mintage: error[usage]: keys are rotated every 30 days, and 30 days of overlap do not fit in
+    mintage: hint: choose a shorter --rotate-overlap-days
+    [exit status: 2]
+    ");
+    let keyring = ["-q", "mint", "keyring", "--allow-readable-key", "--key", &key, "-o", "keyring.json"];
+    assert_eq!(bench.run(keyring).status, Some(0));
+    assert_snapshot!(rotate(&[&book[..], &["--keys-dir", "keys", "--keyring", "keyring.json"]].concat()), @r"
+    ------- stderr -------
+    mintage: error[wrong-purpose]: the keyring does not let key ec192ae06d2b6cb0 sign licenses and, alone, keyrings
+    mintage: hint: add it with `mint keyring --add FILE:keyring,license,proof,revocations`
+    [exit status: 3]
+    ");
+    bench.write("passphrase", "correct horse battery staple");
+    assert_eq!(bench.run(["keygen", "locked", "--passphrase-file", "passphrase"]).status, Some(0));
+    let locked =
+        ["serve", "--key", "locked.key", "--rotate-days", "30", "--keys-dir", "keys", "--ledger", "sqlite:book.db"];
+    assert_eq!(bench.run(locked).status, Some(3));
 }

@@ -89,7 +89,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 }
 
 /// Writes both files or neither; until they are kept, a failure takes them back.
-fn write_pair(
+pub(super) fn write_pair(
     private_file: &Path,
     private: &[u8],
     public_file: &Path,

@@ -3,6 +3,7 @@
 mod jobs;
 mod load;
 mod settings;
+mod store;
 mod watch;
 
 use std::net::SocketAddr;
@@ -93,8 +94,14 @@ async fn serve(settings: Settings, roles: Roles, address: SocketAddr, tls: Optio
         }
     }
     let first = Arc::clone(&app);
-    let adopted = tokio::task::spawn_blocking(move || first.adopt().and_then(|()| first.revalidate())).await;
-    adopted.context("the server cannot start")??;
+    let settled = tokio::task::spawn_blocking(move || {
+        first.adopt().and_then(|()| first.revalidate())?;
+        first.follow().map_err(|problem| {
+            let message = problem.cause.unwrap_or(problem.message);
+            anyhow::Error::from(Failure::new(problem.code, message).unable())
+        })
+    });
+    settled.await.context("the server cannot start")??;
     tokio::spawn(watch.run());
     tokio::spawn(jobs::run(Arc::clone(&app)));
     server::serve(app, listener, tls, most, stop.asked()).await;

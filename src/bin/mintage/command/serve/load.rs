@@ -6,12 +6,13 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use mintage::code::Code;
 use mintage::http::server::Tls;
-use mintage::http::{Given, Hosts, Roles, Secrets, tls};
+use mintage::http::{Given, Hosts, Roles, Rotation, Secrets, tls};
 use mintage::key::SecretKey;
 use mintage::key::file::KeyFile;
 use mintage::keyring::Keyring;
-use mintage::keyring::document::MAX_KEYRING_BYTES;
+use mintage::keyring::document::{KeyringDocument, MAX_KEYRING_BYTES};
 use mintage::operation::ledger::install::Origin;
+use mintage::operation::ledger::rotate;
 use mintage::operation::revocations;
 use mintage::operation::verify::MAX_TEXT_BYTES;
 use mintage::policy::RevocationsContext;
@@ -20,6 +21,7 @@ use mintage::time::Timestamp;
 use zeroize::Zeroizing;
 
 use super::settings::Settings;
+use super::store;
 use crate::book::Book;
 use crate::command::{mint, verify};
 use crate::failure::Failure;
@@ -41,8 +43,12 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
     if let Some(RevocationsContext::Refused(refusal)) = &admitted {
         return Err(Failure::new(refusal.code, &refusal.message).unable().into());
     }
+    let keyring_document = settings.keyring.as_deref().map(|path| text(path, MAX_KEYRING_BYTES)).transpose()?;
+    let keyring_says = keyring_document.as_deref().map(rotate::read).transpose()?;
     Ok(Roles {
-        keyring_document: settings.keyring.as_deref().map(|path| text(path, MAX_KEYRING_BYTES)).transpose()?,
+        rotation: rotation(settings, signer.as_ref(), keyring_says.as_ref())?,
+        keyring_document,
+        keyring_says: keyring_says.map(Arc::new),
         ledger: match before {
             // A book is opened once.
             Some(before) => before.ledger.clone(),
@@ -66,6 +72,19 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         hosts: hosts(settings),
         keyring,
     })
+}
+
+/// Loads how keys follow each other, where they do.
+fn rotation(
+    settings: &Settings,
+    signer: Option<&Arc<SecretKey>>,
+    named: Option<&KeyringDocument>,
+) -> anyhow::Result<Option<Rotation>> {
+    let (Some((rhythm, folder)), Some(signer)) = (store::rhythm(settings)?, signer) else { return Ok(None) };
+    if let Some(document) = named {
+        store::check(document, signer)?;
+    }
+    Ok(Some(Rotation { rhythm, store: Arc::new(folder), own: Arc::clone(signer) }))
 }
 
 /// Loads what TLS presents, where it is wanted.

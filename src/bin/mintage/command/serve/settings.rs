@@ -56,6 +56,15 @@ pub(super) struct Settings {
     /// How often the list of revocations follows the ledger, in minutes [default: 15]
     #[arg(long, value_name = "MINUTES", env = "MINTAGE_REVOCATION_REFRESH_MINUTES", value_parser = clap::value_parser!(u64).range(1..=525_600))]
     pub(super) revocation_refresh_minutes: Option<u64>,
+    /// Follow the signing key by a new one after so many days; needs --keys-dir, --key and --ledger
+    #[arg(long, value_name = "DAYS", env = "MINTAGE_ROTATE_DAYS", value_parser = clap::value_parser!(u64).range(2..=3_650))]
+    pub(super) rotate_days: Option<u64>,
+    /// Keep the old signing key beside the new one for so many days [default: 7]
+    #[arg(long, value_name = "DAYS", env = "MINTAGE_ROTATE_OVERLAP_DAYS", value_parser = clap::value_parser!(u64).range(1..=3_649))]
+    pub(super) rotate_overlap_days: Option<u64>,
+    /// Folder that new signing keys are kept in, shared by every server of the ledger
+    #[arg(long, value_name = "DIR", env = "MINTAGE_KEYS_DIR")]
+    pub(super) keys_dir: Option<PathBuf>,
     /// TOML file that defines the vendor's plans
     #[arg(long, value_name = "FILE", env = "MINTAGE_PLANS")]
     pub(super) plans: Option<PathBuf>,
@@ -104,7 +113,7 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 24] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 27] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
@@ -113,6 +122,7 @@ impl Settings {
             ("insecure-listen", &mut self.insecure_listen),
             ("key", &mut self.key),
             ("keyring", &mut self.keyring),
+            ("keys-dir", &mut self.keys_dir),
             ("ledger", &mut self.ledger),
             ("license", &mut self.license),
             ("license-key-file", &mut self.license_key_file),
@@ -125,6 +135,8 @@ impl Settings {
             ("revocation-grace-hours", &mut self.revocation_grace_hours),
             ("revocation-refresh-minutes", &mut self.revocation_refresh_minutes),
             ("revocations", &mut self.revocations),
+            ("rotate-days", &mut self.rotate_days),
+            ("rotate-overlap-days", &mut self.rotate_overlap_days),
             ("tenant", &mut self.tenant),
             ("tls-cert", &mut self.tls_cert),
             ("tls-client-ca", &mut self.tls_client_ca),

@@ -70,10 +70,7 @@ impl Watch {
                 }
                 self.app.reload(roles);
                 let app = &self.app;
-                let settled = tokio::task::block_in_place(|| {
-                    app.follow();
-                    app.adopt().and_then(|()| app.revalidate())
-                });
+                let settled = tokio::task::block_in_place(|| app.adopt().and_then(|()| app.revalidate()));
                 if let Err(error) = settled {
                     tracing::error!(%error, "the license of this installation could not be installed");
                 }
