@@ -144,8 +144,8 @@ mod tests {
             assert_eq!(KeyFile::parse(&std::fs::read(&path).unwrap()).unwrap().is_encrypted(), is_encrypted);
             #[cfg(unix)]
             {
-                let mode = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
-                assert_eq!(mode & 0o777, 0o600);
+                let bits = std::os::unix::fs::PermissionsExt::mode(&path.metadata().unwrap().permissions());
+                assert_eq!(bits & 0o777, 0o600);
             }
             assert_eq!(folder.find(&made.public()).unwrap().unwrap().public(), made.public());
             assert!(folder.path(&made.public(), "pub").is_file());
