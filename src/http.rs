@@ -5,6 +5,7 @@
 //! which the router and the API's description ([`describe`]) both come.
 
 mod activate;
+mod answers;
 mod app;
 mod approve;
 mod auth;
@@ -29,10 +30,12 @@ mod mint;
 mod openapi;
 mod page;
 mod problem;
+mod reports;
 mod route;
 mod schema;
 mod seats;
 pub mod server;
+mod sessions;
 mod strict;
 mod table;
 pub mod tls;
@@ -54,6 +57,7 @@ pub use host::Hosts;
 pub use jobs::REFRESH_MINUTES;
 pub use openapi::describe;
 pub use problem::Problem;
+pub use sessions::SESSIONS;
 
 use route::Method;
 

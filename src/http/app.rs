@@ -70,6 +70,8 @@ pub struct Roles {
     pub license: Option<Given>,
     /// Hours in which a withdrawn license still counts on its machines, where the withdrawal says nothing.
     pub grace_hours: u64,
+    /// Whether the log tells of every session that has ended.
+    pub session_log: bool,
     /// Which names the server answers to.
     pub hosts: Hosts,
 }
@@ -171,11 +173,18 @@ impl Roles {
         let off = |is_on: bool, why: &'static str| (!is_on).then_some(why);
         let no_key = off(self.signer.is_some(), "there is no --key");
         let no_admin = off(!self.admin.is_empty(), "there is no --admin-key-file");
+        let no_ledger = off(self.ledger.is_some(), "there is no --ledger");
+        let readers = !self.admin.is_empty() || !self.license_keys.is_empty();
         vec![
             ("inspect", None),
             ("verify", off(!self.keyring.keys().is_empty(), "there is neither --trust nor --key")),
             ("mint, as the vendor", no_key.or(no_admin)),
-            ("the book, as the vendor", off(self.ledger.is_some(), "there is no --ledger").or(no_admin)),
+            ("the book, as the vendor", no_ledger.or(no_admin)),
+            ("seats, as the vendor", no_ledger.or(no_key)),
+            (
+                "sessions and reports of use",
+                no_ledger.or(off(readers, "there is neither --license-key-file nor --admin-key-file")),
+            ),
             ("the public key", no_key),
             ("the keyring", off(self.keyring_document.is_some(), "there is no --keyring")),
             (

@@ -130,7 +130,7 @@ pub(super) fn admit(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), 
 }
 
 /// Lets a customer's program in: with a key of its own, or as an admin.
-fn admit_program(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
+pub(super) fn admit_program(app: &App, peer: IpAddr, headers: &HeaderMap) -> Result<(), Problem> {
     let roles = app.roles();
     let Some(key) = header_text(headers, "x-license-key") else {
         if roles.admin.is_empty() && !roles.license_keys.is_empty() {

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::answers::PROBLEM;
 use super::route::{Caller, Gives, Method, Route, Takes};
 use super::schema::{Holds, Schema};
-use super::table::{PROBLEM, TABLE};
+use super::table::TABLE;
 use crate::json::Writer;
 
 const JSON: &str = "application/json";
@@ -102,6 +103,12 @@ fn write_route(out: &mut Writer, route: &Route) {
             (200, Gives::Json(schema)) => write_content(out, JSON, |out| refer(out, schema)),
             (200, Gives::Other(content_type)) => {
                 write_content(out, content_type, |out| out.raw(r#"{"type":"string"}"#));
+            }
+            (200, Gives::AnyOf(content_types)) => {
+                for content_type in content_types {
+                    let schema = if *content_type == JSON { r#"{"type":"object"}"# } else { r#"{"type":"string"}"# };
+                    write_content(out, content_type, |out| out.raw(schema));
+                }
             }
             _ => {
                 let no = route.no.filter(|(no, _)| *no == status).map_or(&PROBLEM, |(_, schema)| schema);

@@ -40,6 +40,8 @@ pub(super) enum Takes {
 pub(super) enum Gives {
     /// A JSON object.
     Json(&'static Schema),
+    /// Something of one of some content types, in alphabetical order.
+    AnyOf(&'static [&'static str]),
     /// Something of a content type.
     Other(&'static str),
 }

@@ -1,5 +1,6 @@
 //! `POST /seats/claim`, `/seats/renew` and `/seats/release`: concurrent uses, each with a lease that verifies offline.
 
+use super::answers::ENVELOPE;
 use super::app::App;
 use super::auth::admin_key;
 use super::book::{take, text};
@@ -9,7 +10,6 @@ use super::issue::signer;
 use super::machine::{refused, refused_by_ledger, unknown_key};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, may, must};
-use super::table::ENVELOPE;
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
 use crate::json::{self, Members, Value, Writer};

@@ -2,7 +2,7 @@
 
 use super::value::values;
 use super::{LedgerError, Row, Transaction, sql};
-use crate::json::Writer;
+use crate::code::Code;
 use crate::time::Timestamp;
 
 /// As many rows are read at once.
@@ -11,7 +11,7 @@ const PAGE: u64 = 2_000;
 /// One use of a product, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// Its id; telling the same session again changes it.
+    /// Its id; telling of the same session again may end it.
     pub session_id: String,
     /// The license.
     pub license_id: String,
@@ -33,11 +33,14 @@ pub struct Session {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Records sessions; one that is known already is brought up to date.
+/// Records sessions, and returns those that have ended with this. One that is known keeps what was said of it first; once
+/// it has ended, it stays so.
 ///
 /// # Errors
-/// `Unavailable`.
-pub fn record(transaction: &mut Transaction<'_>, sessions: &[Session]) -> Result<(), LedgerError> {
+/// `Refused` with `license-mismatch` for an id under which another license has a session, or with `malformed` for one that
+/// ends before it began; `Unavailable`.
+pub fn record(transaction: &mut Transaction<'_>, sessions: &[Session]) -> Result<Vec<Session>, LedgerError> {
+    let mut ended = Vec::new();
     for session in sessions {
         let row = values![
             &session.session_id,
@@ -51,9 +54,40 @@ pub fn record(transaction: &mut Transaction<'_>, sessions: &[Session]) -> Result
             session.started_at,
             session.ended_at,
         ];
-        transaction.execute(sql::SET_SESSION, &row)?;
+        if transaction.execute(sql::BEGIN_SESSION, &row)? > 0 {
+            in_order(session, session.ended_at)?;
+            ended.extend(session.ended_at.map(|_| session.clone()));
+            continue;
+        }
+        let known = find(transaction, &session.session_id)?;
+        if known.license_id != session.license_id {
+            let message = format!("session {} is not of license {}", known.session_id, session.license_id);
+            return Err(LedgerError::refused(Code::LicenseMismatch, message));
+        }
+        let Some(at) = session.ended_at else { continue };
+        in_order(&known, Some(at))?;
+        let end = values![&known.session_id, &known.license_id, at];
+        if transaction.execute(sql::END_SESSION, &end)? > 0 {
+            ended.push(Session { ended_at: Some(at), ..known });
+        }
     }
-    Ok(())
+    Ok(ended)
+}
+
+fn in_order(session: &Session, ended_at: Option<Timestamp>) -> Result<(), LedgerError> {
+    let (id, from) = (&session.session_id, session.started_at);
+    match ended_at.filter(|at| *at < from) {
+        Some(at) => {
+            let message = format!("session {id} began at {from}, and so did not end at {at}");
+            Err(LedgerError::refused(Code::Malformed, message))
+        }
+        None => Ok(()),
+    }
+}
+
+fn find(transaction: &mut Transaction<'_>, session_id: &str) -> Result<Session, LedgerError> {
+    let row = transaction.find(sql::FIND_SESSION, &values![session_id])?;
+    row.map(read).transpose()?.ok_or_else(|| LedgerError::corrupted(format_args!("session {session_id} is gone")))
 }
 
 /// Hands on every session that began in a period, in the order in which they did.
@@ -94,28 +128,4 @@ fn read(mut row: Row) -> Result<Session, LedgerError> {
         started_at: row.time()?,
         ended_at: row.maybe_time()?,
     })
-}
-
-impl Session {
-    /// Spells the log line of a finished session, as the seed's log collectors read it.
-    pub fn log_line(&self, now: Timestamp) -> String {
-        let mut out = Writer::default();
-        out.begin_object();
-        out.name("fields").begin_object();
-        let maybe = |out: &mut Writer, name: &str, text: &Option<String>| {
-            if let Some(text) = text {
-                out.name(name).string(text);
-            }
-        };
-        maybe(&mut out, "hostname", &self.client_hostname);
-        maybe(&mut out, "kubernetes_username", &self.username);
-        out.name("message").string("Session event");
-        out.name("user_id").string(&self.machine_id);
-        maybe(&mut out, "username", &self.client_username);
-        out.end_object();
-        out.name("level").string("INFO");
-        out.name("timestamp").plain(now);
-        out.end_object();
-        out.finish()
-    }
 }

@@ -182,9 +182,12 @@ pub(crate) const LOCK_USAGE: &str = "SELECT used FROM usage WHERE usage_key = ?1
 pub(crate) const SET_USAGE: &str = "INSERT INTO usage (usage_key, tenant_id, limit_key, used, changed_at) VALUES (?1, ?2, ?3, ?4, ?5) \
      ON CONFLICT (usage_key) DO UPDATE SET used = excluded.used, changed_at = excluded.changed_at";
 
-pub(crate) const SET_SESSION: &str = "INSERT INTO session (session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, \
-     version, started_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) \
-     ON CONFLICT (session_id) DO UPDATE SET ended_at = excluded.ended_at, version = excluded.version";
+pub(crate) const BEGIN_SESSION: &str = "INSERT INTO session (session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, \
+     version, started_at, ended_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (session_id) DO NOTHING";
+pub(crate) const END_SESSION: &str =
+    "UPDATE session SET ended_at = ?3 WHERE session_id = ?1 AND license_id = ?2 AND ended_at IS NULL";
+pub(crate) const FIND_SESSION: &str = "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
+     started_at, ended_at FROM session WHERE session_id = ?1";
 pub(crate) const SESSION_PAGE: &str = "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
      started_at, ended_at FROM session WHERE (started_at > ?1 OR (started_at = ?1 AND session_id > ?2)) AND started_at <= ?3 \
      ORDER BY started_at, session_id LIMIT ?4";

@@ -36,7 +36,7 @@ impl Format {
     }
 
     /// Returns the media type under which it is sent.
-    pub fn media_type(self) -> &'static str {
+    pub const fn media_type(self) -> &'static str {
         match self {
             Self::Csv => "text/csv; charset=utf-8; header=present",
             Self::Html => "text/html; charset=utf-8",

@@ -5,6 +5,7 @@ mod described;
 mod guarded;
 mod installed;
 mod machines;
+mod reports;
 mod same_bytes;
 mod seats;
 mod told;

@@ -2,6 +2,7 @@
 
 mod operator;
 mod page;
+mod reported;
 mod running;
 mod settings;
 mod sockets;

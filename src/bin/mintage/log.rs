@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::Write;
 
 use clap::ValueEnum;
+use mintage::http::SESSIONS;
 use mintage::json::Writer;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
@@ -103,7 +104,7 @@ impl Fields {
 
 impl Subscriber for Log {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        *metadata.level() <= self.most && metadata.target().starts_with("mintage")
+        metadata.target() == SESSIONS || *metadata.level() <= self.most && metadata.target().starts_with("mintage")
     }
 
     fn event(&self, event: &Event<'_>) {
@@ -111,6 +112,7 @@ impl Subscriber for Log {
         event.record(&mut fields);
         let (level, timestamp) = (*event.metadata().level(), clock::stamp());
         let line = match self.format {
+            _ if event.metadata().target() == SESSIONS => fields.json(level, &timestamp),
             Format::Json => fields.json(level, &timestamp),
             Format::Text => fields.text(level, &timestamp),
         };

@@ -4,11 +4,11 @@ use crate::ledger::session::{self, Session};
 use crate::ledger::{Ledger, LedgerError};
 use crate::time::Timestamp;
 
-/// Records sessions; one that is known already is brought up to date.
+/// Records sessions, all of them or none, and returns those that have ended with this.
 ///
 /// # Errors
-/// `Unavailable`.
-pub fn record(ledger: &Ledger, sessions: Vec<Session>) -> Result<(), LedgerError> {
+/// As [`session::record`].
+pub fn record(ledger: &Ledger, sessions: Vec<Session>) -> Result<Vec<Session>, LedgerError> {
     ledger.write(move |transaction| session::record(transaction, &sessions))
 }
 

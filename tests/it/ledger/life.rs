@@ -226,10 +226,15 @@ fn sessioning(ledger: &Ledger) {
     })
     .unwrap();
     assert_eq!((count, ended, last), (4_000, 1, at(2_000)));
-    assert_eq!(
-        session(1, Some(2)).log_line(at(2)),
-        r#"{"fields":{"hostname":"m4p.local","message":"Session event","user_id":"m-1","username":"Ann"},"level":"INFO","timestamp":"2026-01-01T00:00:02Z"}"#
-    );
+    // What ended once has ended, and is told of once; an id is of one license.
+    let ended = |told: Session| sessions::record(ledger, vec![told]).map(|ended| ended.len());
+    assert_eq!(ended(session(7, Some(120))), Ok(0));
+    assert_eq!(ended(session(7, None)), Ok(0));
+    assert_eq!(ended(session(9, Some(9))), Ok(1));
+    let foreign = Session { license_id: "lic-1".to_owned(), ..session(9, Some(9)) };
+    assert_eq!(told(ended(foreign)), "error[license-mismatch]: session s-9 is not of license lic-1");
+    let early = "session s-11 began at 2026-01-01T00:00:05Z, and so did not end at 2026-01-01T00:00:01Z";
+    assert_eq!(told(ended(session(11, Some(1)))), format!("error[malformed]: {early}"));
 }
 
 fn reporting(ledger: &Ledger) {

@@ -39,6 +39,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     # revocations is not set
     # rotate-days is not set
     # rotate-overlap-days is not set
+    session-log = false
     tenant = "variable"
     # tls-cert is not set
     # tls-client-ca is not set

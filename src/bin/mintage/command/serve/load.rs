@@ -69,6 +69,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         refresh_minutes: settings.revocation_refresh_minutes,
         license: license(settings)?,
         grace_hours: settings.revocation_grace_hours.unwrap_or_default(),
+        session_log: settings.session_log,
         hosts: hosts(settings),
         keyring,
     })

@@ -101,6 +101,9 @@ pub(super) struct Settings {
     /// The least important records that are logged: error, warn, info or debug [default: info]
     #[arg(long, value_name = "LEVEL", env = "MINTAGE_LOG_LEVEL", value_parser = ["error", "warn", "info", "debug"])]
     pub(super) log_level: Option<String>,
+    /// Log every session that has ended, as one JSON object on one line, however else the log is written
+    #[arg(long, env = "MINTAGE_SESSION_LOG")]
+    pub(super) session_log: bool,
 }
 
 /// One setting, of whatever type.
@@ -113,7 +116,7 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 27] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 28] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
@@ -137,6 +140,7 @@ impl Settings {
             ("revocations", &mut self.revocations),
             ("rotate-days", &mut self.rotate_days),
             ("rotate-overlap-days", &mut self.rotate_overlap_days),
+            ("session-log", &mut self.session_log),
             ("tenant", &mut self.tenant),
             ("tls-cert", &mut self.tls_cert),
             ("tls-client-ca", &mut self.tls_client_ca),
