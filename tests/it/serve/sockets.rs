@@ -149,7 +149,7 @@ fn a_server_says_what_it_serves_and_what_not() {
     {"message":"does not serve","what":"sessions and reports of use","why":"there is no --ledger"}
     {"message":"serves","what":"the public key"}
     {"message":"does not serve","what":"the keyring","why":"there is no --keyring"}
-    {"message":"does not serve","what":"revocations","why":"there is no --revocations"}
+    {"message":"does not serve","what":"revocations","why":"there is neither --revocations nor a --ledger with --key"}
     {"message":"does not serve","what":"the license of this installation, as its operator","why":"there is neither --license nor --ledger"}
     "#);
 }
