@@ -25,6 +25,7 @@ mod jobs;
 mod keys;
 mod limit;
 mod machine;
+mod measured;
 mod metrics;
 mod mint;
 mod openapi;

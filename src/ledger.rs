@@ -9,6 +9,7 @@ pub mod approval;
 pub mod audit;
 mod connection;
 mod error;
+pub mod figures;
 pub mod job;
 pub mod license;
 pub mod license_key;
@@ -77,6 +78,11 @@ impl Ledger {
     /// Returns the address that it was opened with; its password never shows.
     pub fn url(&self) -> &LedgerUrl {
         &self.url
+    }
+
+    /// Returns how many acts wait to be made durable.
+    pub fn waiting(&self) -> u64 {
+        self.writer.waiting()
     }
 
     /// Runs an act in a transaction, and returns once that is durable. An act may be run again after a conflict with

@@ -11,6 +11,7 @@ use super::gate::Gate;
 use super::host::Hosts;
 use super::jobs::Jobs;
 use super::limit::Guesses;
+use super::measured::Looked;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use crate::code::Code;
@@ -103,6 +104,7 @@ pub struct App {
     guesses: Guesses,
     pub(super) gate: Gate,
     pub(super) jobs: Jobs,
+    pub(super) looked: Looked,
     pub(super) metrics: Metrics,
 }
 
@@ -111,7 +113,7 @@ impl App {
     pub fn new(world: World, roles: Roles) -> Self {
         let roles = RwLock::new(Arc::new(roles));
         let (guesses, gate, jobs) = (Guesses::default(), Gate::default(), Jobs::default());
-        Self { world, roles, guesses, gate, jobs, metrics: Metrics::default() }
+        Self { world, roles, guesses, gate, jobs, looked: Looked::default(), metrics: Metrics::default() }
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.

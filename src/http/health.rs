@@ -1,17 +1,14 @@
-//! `GET /healthz`, `/readyz`, `/metrics` and `/openapi.json`.
+//! `GET /healthz`, `/readyz` and `/openapi.json`.
 
 #![expect(clippy::unnecessary_wraps, reason = "routes are all of one type")]
 
 use super::app::App;
 use super::call::{Call, Reply};
-use super::installed;
 use super::openapi;
 use super::problem::Problem;
 use super::schema::{Holds, Schema, must};
+use crate::ledger::license;
 use crate::ledger::license::LicenseFilter;
-use crate::ledger::{job, license};
-
-pub(super) const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) static STATUS: Schema = Schema {
     name: "Status",
@@ -29,16 +26,6 @@ pub(super) fn readyz(_: &App, call: &Call) -> Result<Reply, Problem> {
         ledger.read(|transaction| license::page(transaction, &LicenseFilter::default(), 1))?;
     }
     Ok(Reply::json(r#"{"status":"ready"}"#.to_owned()))
-}
-
-pub(super) fn metrics(app: &App, call: &Call) -> Result<Reply, Problem> {
-    if let Some(ledger) = &call.roles.ledger {
-        for ran in ledger.read(job::all)? {
-            app.metrics.job_told(&ran.name, ran.started_at, ran.succeeded_at);
-        }
-    }
-    let gauges = installed::gauges(app, &call.roles, call.now)?;
-    Ok(Reply::of(OPEN_METRICS, app.metrics.tell(gauges)?))
 }
 
 pub(super) fn openapi(_: &App, _: &Call) -> Result<Reply, Problem> {

@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use super::problem::Problem;
+use crate::ledger::figures::Figures;
 use crate::time::Timestamp;
 
 /// What a server counts. The names of the license's metrics are those of the field, under this program's own prefix.
@@ -29,6 +30,13 @@ pub(super) struct Metrics {
     job_success: Family<Done, Gauge>,
     job_seconds: Family<Done, Gauge<f64, AtomicU64>>,
     job_failures: Family<Done, Counter>,
+    ledger_up: Family<Kept, Gauge>,
+    ledger_seconds: Family<Kept, Gauge<f64, AtomicU64>>,
+    ledger_queue: Family<Kept, Gauge>,
+    licenses: Family<HeldState, Gauge>,
+    full: Gauge,
+    activations: [Gauge; 2],
+    seats: [Gauge; 3],
 }
 
 /// What is told of the license of this installation.
@@ -69,6 +77,16 @@ struct Done {
     job: String,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Kept {
+    engine: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct HeldState {
+    state: &'static str,
+}
+
 const STATES: [&str; 5] = ["ABSENT", "ACTIVE", "EXPIRED", "GRACE", "INVALID"];
 
 /// Upper bounds of the buckets of latencies, in seconds.
@@ -103,6 +121,24 @@ impl Default for Metrics {
         registry.register("job_last_success_timestamp_seconds", about, job_success.clone());
         registry.register("job_seconds", "How long this server's last run of a job took", job_seconds.clone());
         registry.register("job_failures", "Runs of a job on this server that failed", job_failures.clone());
+        let (ledger_up, ledger_seconds, ledger_queue) = (Family::default(), Family::default(), Family::default());
+        let (licenses, full) = (Family::default(), Gauge::default());
+        let (activations, seats): ([Gauge; 2], [Gauge; 3]) = Default::default();
+        registry.register(
+            "ledger_up",
+            "Whether the ledger answered when it was last looked at",
+            Family::clone(&ledger_up),
+        );
+        let about = "How long the ledger took to answer when it was last looked at";
+        registry.register("ledger_read_seconds", about, Family::clone(&ledger_seconds));
+        registry.register("ledger_queue", "Acts that wait to be made durable", Family::clone(&ledger_queue));
+        registry.register("licenses", "Licenses of the ledger by state", Family::clone(&licenses));
+        registry.register("licenses_full", "Active licenses whose every seat is held", full.clone());
+        registry.register("activations", "Machines that hold an activation", activations[0].clone());
+        registry.register("activations_cap", "How many may, of active licenses that say", activations[1].clone());
+        registry.register("seats_held", "Seats that are held", seats[0].clone());
+        registry.register("seats_cap", "How many may be, of active licenses that say", seats[1].clone());
+        registry.register("seats_waiting", "Who stands in line for a seat", seats[2].clone());
         Self {
             registry,
             requests,
@@ -116,6 +152,13 @@ impl Default for Metrics {
             job_success,
             job_seconds,
             job_failures,
+            ledger_up,
+            ledger_seconds,
+            ledger_queue,
+            licenses,
+            full,
+            activations,
+            seats,
         }
     }
 }
@@ -134,15 +177,44 @@ impl Metrics {
     }
 
     /// Tells everything in the text format of `OpenMetrics`.
-    pub(super) fn tell(&self, license: LicenseGauges) -> Result<String, Problem> {
-        for state in STATES {
-            self.state.get_or_create(&Held { state }).set(i64::from(state == license.state));
+    pub(super) fn tell(&self, license: Option<LicenseGauges>) -> Result<String, Problem> {
+        if let Some(license) = license {
+            for state in STATES {
+                self.state.get_or_create(&Held { state }).set(i64::from(state == license.state));
+            }
+            self.days_remaining.set(license.days_remaining);
+            self.validated_age.set(license.validated_age);
         }
-        self.days_remaining.set(license.days_remaining);
-        self.validated_age.set(license.validated_age);
         let mut told = String::new();
         text::encode(&mut told, &self.registry).map_err(Problem::internal)?;
         Ok(told)
+    }
+
+    /// Says how the ledger answered.
+    pub(super) fn ledger(&self, engine: &'static str, is_up: bool, took: Duration) {
+        self.ledger_up.get_or_create(&Kept { engine }).set(is_up.into());
+        self.ledger_seconds.get_or_create(&Kept { engine }).set(took.as_secs_f64());
+    }
+
+    /// Says how many acts wait.
+    pub(super) fn queue(&self, engine: &'static str, waiting: u64) {
+        self.ledger_queue.get_or_create(&Kept { engine }).set(signed(waiting));
+    }
+
+    /// Says what stands in the ledger.
+    pub(super) fn book(&self, figures: &Figures) {
+        for state in ["active", "expired", "revoked", "suspended"] {
+            let count = figures.licenses.iter().find(|(found, _)| found == state).map_or(0, |(_, count)| *count);
+            self.licenses.get_or_create(&HeldState { state }).set(signed(count));
+        }
+        self.full.set(signed(figures.full));
+        let Figures { activations, activations_cap, seats_held, seats_cap, seats_waiting, .. } = figures;
+        for (gauge, count) in self.activations.iter().zip([activations, activations_cap]) {
+            gauge.set(signed(*count));
+        }
+        for (gauge, count) in self.seats.iter().zip([seats_held, seats_cap, seats_waiting]) {
+            gauge.set(signed(*count));
+        }
     }
 
     /// Counts a run of a job here.
@@ -173,4 +245,8 @@ impl Metrics {
     pub(super) fn capped(&self, limit: &str) {
         self.rejections.get_or_create(&Capped { limit: limit.to_owned() }).inc();
     }
+}
+
+fn signed(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
 }

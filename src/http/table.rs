@@ -3,8 +3,8 @@
 use super::answers::{DESCRIPTION, ENVELOPE, INSPECTION, PROBLEM, VERDICT};
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
 use super::{
-    activate, approve, book, deactivate, health, heartbeat, inspect, installed, issue, keys, mint, page, reports,
-    seats, sessions, usage, validate, verify,
+    activate, approve, book, deactivate, health, heartbeat, inspect, installed, issue, keys, measured, mint, page,
+    reports, seats, sessions, usage, validate, verify,
 };
 
 /// Every route. The first path of each is the one that is described.
@@ -72,9 +72,9 @@ pub(super) static TABLE: &[Route] = &[
     Route {
         paths: &["/metrics", "/api/v1/metrics", "/api/v1/prometheus"],
         about: "What is counted",
-        gives: Gives::Other(health::OPEN_METRICS),
+        gives: Gives::Other(measured::OPEN_METRICS),
         blocks: true,
-        ..get(health::metrics)
+        ..get(measured::run)
     },
     Route {
         paths: &["/openapi.json", "/api/v1/openapi.json"],

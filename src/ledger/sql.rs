@@ -202,6 +202,14 @@ pub(crate) const JOB_SUCCEEDED: &str = "UPDATE job SET holder = NULL, held_until
 pub(crate) const JOB_FAILED: &str = "UPDATE job SET holder = NULL, held_until = ?3 WHERE name = ?1 AND holder = ?2";
 pub(crate) const JOBS: &str = "SELECT name, started_at, succeeded_at FROM job ORDER BY name";
 
+pub(crate) const COUNT_LICENSES: &str = "SELECT state, COUNT(*), CAST(COALESCE(SUM(activations), 0) AS BIGINT), \
+     CAST(COALESCE(SUM(max_activations), 0) AS BIGINT), CAST(COALESCE(SUM(seats), 0) AS BIGINT) \
+     FROM license GROUP BY state ORDER BY state";
+pub(crate) const COUNT_SEATS: &str = "SELECT COUNT(*) FROM lease WHERE ended_at IS NULL AND expires_at >= ?1";
+pub(crate) const COUNT_LINES: &str = "SELECT COUNT(*) FROM waiting";
+pub(crate) const COUNT_FULL: &str = "SELECT COUNT(*) FROM license WHERE state = 'active' AND seats <= (SELECT COUNT(*) FROM lease \
+     WHERE lease.license_id = license.license_id AND lease.ended_at IS NULL AND lease.expires_at >= ?1)";
+
 pub(crate) const PUBLISHED_SEQUENCE: &str = "SELECT sequence FROM published WHERE kind = ?1";
 pub(crate) const PUBLISHED: &str = "SELECT document FROM published WHERE kind = ?1";
 pub(crate) const PUBLISH: &str = "INSERT INTO published (kind, sequence, document, published_at) VALUES (?1, ?2, ?3, ?4) \

@@ -21,6 +21,14 @@ enum Place {
 pub struct UrlError;
 
 impl LedgerUrl {
+    /// Returns the name of the engine, as metrics tell it.
+    pub fn engine_name(&self) -> &'static str {
+        match self.0 {
+            Place::Postgres(_) => "postgres",
+            Place::Sqlite(_) => "sqlite",
+        }
+    }
+
     /// Reads `sqlite:PATH`, `postgres://…` or `postgresql://…`.
     ///
     /// # Errors

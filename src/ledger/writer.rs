@@ -1,6 +1,7 @@
 //! The one writer: gathers the acts that wait, runs them in one transaction, commits, then answers each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
@@ -18,6 +19,8 @@ const RETRIES: usize = 16;
 pub(crate) struct Writer {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
+    /// How many callers wait for an answer.
+    waiting: AtomicU64,
 }
 
 enum Job {
@@ -61,7 +64,7 @@ impl Writer {
         let work = move || Desk { engine, connection: Some(connection) }.serve(&waiting);
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(work);
         let thread = thread.map_err(LedgerError::unreachable)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), waiting: AtomicU64::new(0) })
     }
 
     pub(crate) fn write<T, F>(&self, act: F) -> Result<T, LedgerError>
@@ -70,19 +73,24 @@ impl Writer {
         F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
         let (reply, answer) = sync_channel(1);
-        self.send(Job::Act(Box::new(Closure { act, value: None, reply })))?;
-        answer.recv().map_err(|_| abandoned())?
+        self.send(Job::Act(Box::new(Closure { act, value: None, reply })), &answer)
     }
 
     pub(crate) fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
         let (reply, answer) = sync_channel(1);
-        self.send(Job::Activate(Box::new(Waiting { activate, value: None, reply })))?;
-        answer.recv().map_err(|_| abandoned())?
+        self.send(Job::Activate(Box::new(Waiting { activate, value: None, reply })), &answer)
     }
 
-    fn send(&self, job: Job) -> Result<(), LedgerError> {
+    pub(crate) fn waiting(&self) -> u64 {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn send<T>(&self, job: Job, answer: &Receiver<Result<T, LedgerError>>) -> Result<T, LedgerError> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
-        if sent { Ok(()) } else { Err(abandoned()) }
+        let answered = if sent { answer.recv().map_err(|_| abandoned()) } else { Err(abandoned()) };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        answered?
     }
 }
 

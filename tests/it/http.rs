@@ -9,7 +9,7 @@ mod reports;
 mod same_bytes;
 mod seats;
 mod told;
-mod usage;
+pub(crate) mod usage;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -5,6 +5,8 @@ mod activate;
 mod armor;
 mod batch;
 mod corpora;
+#[cfg(all(feature = "serve", feature = "sqlite"))]
+mod deploy;
 mod dsse;
 mod faults;
 mod fingerprint;

@@ -38,7 +38,17 @@ fn operator(ledger: &Arc<Ledger>, license: Option<Given>) -> Server {
     let world = World { now: Box::new(|| Timestamp::parse_rfc3339(NOW).ok()), fresh: Box::new(|| Some([7; 16])) };
     let app = Arc::new(App::new(world, roles));
     app.adopt().unwrap();
+    app.tick();
     Server { router: router(app) }
+}
+
+/// What a server tells to be watched by, once everything that it counts has happened.
+pub(crate) fn everything_told() -> String {
+    let bench = Bench::new();
+    let ledger = ledger(&bench);
+    let server = operator(&ledger, None);
+    assert_eq!(told(&server, "/api/v1/usage/claim", r#"{"limit":"max_apps","requested":4}"#).status, 403);
+    server.get("/metrics").body
 }
 
 fn minted(bench: &Bench, id: &str, apps: &str, expires: &str) -> String {

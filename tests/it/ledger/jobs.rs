@@ -12,7 +12,7 @@ use mintage::ledger::{Ledger, LedgerUrl};
 use mintage::operation::ledger::change::{self, Change};
 use mintage::operation::ledger::install::Origin;
 use mintage::operation::ledger::jobs::{Job, RETRY};
-use mintage::operation::ledger::seats;
+use mintage::operation::ledger::{issue, seats};
 use mintage::time::Timestamp;
 use mintage::{Keyring, Token};
 use tower::ServiceExt;
@@ -187,7 +187,9 @@ fn the_license_is_judged_anew_a_minute_after_the_start_and_every_day() {
 fn what_has_expired_is_swept() {
     for mut place in Place::all() {
         let (fleet, ledger) = Fleet::new(&mut place, "swept");
-        record(&ledger, "lic-1", None);
+        let mut one_seat = license("lic-1");
+        one_seat.seats = Some(1);
+        issue::record(&ledger, &by_ann(0), vec![mint(one_seat)]).unwrap();
         let claim = Claim {
             license_id: "lic-1".to_owned(),
             lease_id: "lease-1".to_owned(),
@@ -203,11 +205,36 @@ fn what_has_expired_is_swept() {
         let app = fleet.server(1, Roles::default());
         app.tick();
         assert_eq!(seats::holders(&ledger, "lic-1").unwrap().len(), 1);
+        let seats =
+            |app| ["seats_held", "seats_cap", "licenses_full"].map(|name| measured(app, &format!("mintage_{name}")));
+        assert_eq!(seats(&app), [1, 1, 1]);
         fleet.go_to(60);
         app.tick();
         assert_eq!(seats::holders(&ledger, "lic-1").unwrap().len(), 0);
+        assert_eq!(seats(&app), [0, 1, 0]);
         fleet.go_to(1_020);
         app.tick();
         assert!(super::story::actions(&ledger, "lic-1").contains(&"expired".to_owned()));
+        assert_eq!(measured(&app, r#"mintage_licenses{state="expired"}"#), 1);
+        assert_eq!(measured(&app, "mintage_ledger_up"), 1);
     }
+}
+
+#[test]
+fn a_server_whose_ledger_breaks_says_so_where_it_is_watched() {
+    let mut place = Place::file();
+    let (fleet, _ledger) = Fleet::new(&mut place, "broken");
+    let app = fleet.server(1, Roles::default());
+    app.tick();
+    assert_eq!(measured(&app, "mintage_ledger_up{engine=\"sqlite\"}"), 1);
+    let Place::File(folder) = &place else { panic!("a file") };
+    let file = rusqlite::Connection::open(folder.path().join("broken")).unwrap();
+    file.execute_batch("DROP TABLE waiting; DROP TABLE installed").unwrap();
+    fleet.go_to(60);
+    assert_eq!(measured(&app, "mintage_ledger_up"), 0);
+    assert_eq!(measured(&app, "mintage_license_state{state=\"ABSENT\"}"), 1);
+    app.tick();
+    assert_eq!(measured(&app, "mintage_job_failures_total{job=\"revalidation\"}"), 1);
+    // The others go on.
+    assert_eq!(measured(&app, "mintage_job_failures_total{job=\"expiry-sweep\"}"), 0);
 }

@@ -1,0 +1,116 @@
+//! The examples of running a server: what they name is there, and the programs that read them can.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use mintage::json::{self, Value};
+
+use crate::harness::Bench;
+use crate::http::usage::everything_told;
+use crate::interop::present;
+use crate::languages::foreign;
+
+fn deploy(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/deploy").join(name)
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(deploy(name)).unwrap()
+}
+
+/// The metrics that a text names.
+fn named(text: &str) -> BTreeSet<&str> {
+    let words = text.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    words.filter(|word| word.starts_with("mintage_")).collect()
+}
+
+/// Every metric of a server with a ledger, as it is asked for.
+fn told() -> BTreeSet<String> {
+    let told = everything_told();
+    let kinds = told.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    kinds
+        .flat_map(|line| {
+            let (name, kind) = line.split_once(' ').unwrap();
+            let endings: &[&str] = match kind {
+                "counter" => &["_total"],
+                "histogram" => &["_bucket", "_count", "_sum"],
+                _ => &[""],
+            };
+            endings.iter().map(|ending| format!("{name}{ending}")).collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn every_metric_that_is_watched_is_told() {
+    let told = told();
+    for name in ["prometheus-rules.yaml", "grafana/dashboard.json"] {
+        let text = text(name);
+        let named = named(&text);
+        assert!(named.len() >= 8, "{name}: {named:?}");
+        let missing: Vec<_> = named.into_iter().filter(|metric| !told.contains(*metric)).collect();
+        assert!(missing.is_empty(), "{name} watches what no server tells: {missing:?}");
+    }
+}
+
+#[test]
+fn what_is_told_of_the_ledger_is_shown() {
+    let dashboard = text("grafana/dashboard.json");
+    let shown = named(&dashboard);
+    let of_the_ledger = |metric: &&String| {
+        let watched = ["mintage_ledger", "mintage_seats", "mintage_activations", "mintage_licenses", "mintage_job"];
+        watched.iter().any(|start| metric.starts_with(start))
+    };
+    let told = told();
+    let missing: Vec<_> = told.iter().filter(of_the_ledger).filter(|metric| !shown.contains(metric.as_str())).collect();
+    assert!(missing.is_empty(), "the dashboard does not show {missing:?}");
+}
+
+#[test]
+fn the_dashboard_is_json_without_two_panels_in_one_place() {
+    let text = text("grafana/dashboard.json");
+    let members = json::parse(text.trim().as_bytes()).unwrap().into_object("dashboard").unwrap();
+    let panels = members.into_iter().find(|(name, _)| name == "panels").unwrap().1.into_array("panels").unwrap();
+    let mut taken = BTreeSet::new();
+    for panel in panels {
+        let panel = panel.into_object("panel").unwrap();
+        let at = panel.into_iter().find(|(name, _)| name == "gridPos").unwrap().1.into_object("gridPos").unwrap();
+        let side = |name: &str| match at.iter().find(|(found, _)| found == name) {
+            Some((_, Value::Integer(number))) => i64::try_from(*number).unwrap(),
+            other => panic!("{other:?}"),
+        };
+        assert!(side("x") + side("w") <= 24);
+        for x in side("x")..side("x") + side("w") {
+            for y in side("y")..side("y") + side("h") {
+                assert!(taken.insert((x, y)), "two panels cover {x}, {y}");
+            }
+        }
+    }
+}
+
+#[test]
+fn prometheus_reads_the_rules() {
+    let promtool = std::env::var("MINTAGE_TEST_PROMTOOL").unwrap_or_else(|_| "promtool".to_owned());
+    if !present(&promtool, ["--version"]) {
+        return;
+    }
+    let rules = deploy("prometheus-rules.yaml").display().to_string();
+    let told = foreign(&Bench::new(), &promtool, ["check", "rules", &rules]);
+    assert_eq!(told.status, Some(0), "{told}");
+    assert!(told.stdout().contains("15 rules found"), "{told}");
+}
+
+#[test]
+fn systemd_reads_the_unit_and_finds_little_exposed() {
+    if !present("systemd-analyze", ["--version"]) {
+        return;
+    }
+    let bench = Bench::new();
+    let program = assert_cmd::cargo::cargo_bin!("mintage").display().to_string();
+    let unit = text("mintage.service").replace("/usr/local/bin/mintage", &program).replace("man:mintage-serve(1)", "");
+    bench.write("mintage.service", unit);
+    let told = foreign(&bench, "systemd-analyze", ["verify", "--man=no", "mintage.service"]);
+    assert_eq!((told.status, told.stderr()), (Some(0), ""), "{told}");
+    let rated = foreign(&bench, "systemd-analyze", ["security", "--offline=true", "--threshold=20", "mintage.service"]);
+    assert_eq!(rated.status, Some(0), "{rated}");
+}
