@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use insta::assert_snapshot;
 use mintage::json::{self, Value};
 
 use crate::harness::Bench;
@@ -113,4 +114,44 @@ fn systemd_reads_the_unit_and_finds_little_exposed() {
     assert_eq!((told.status, told.stderr()), (Some(0), ""), "{told}");
     let rated = foreign(&bench, "systemd-analyze", ["security", "--offline=true", "--threshold=20", "mintage.service"]);
     assert_eq!(rated.status, Some(0), "{rated}");
+}
+
+#[test]
+fn the_compose_file_is_one() {
+    let wheels = std::env::var("MINTAGE_TEST_WHEELS").unwrap_or_else(|_| "target/wheels".to_owned());
+    let wheels = Path::new(env!("CARGO_MANIFEST_DIR")).join(wheels).display().to_string();
+    let probe = format!("import glob, jsonschema, yaml; assert glob.glob({wheels:?} + '/docker_compose-*.whl')");
+    if !present("python3", ["-c", &probe]) {
+        return;
+    }
+    let (script, compose) = (beside("compose.py"), deploy("compose.yaml").display().to_string());
+    assert_snapshot!(foreign(&Bench::new(), "python3", [&script, &wheels, &compose]), @"
+    database, mintage
+    [exit status: 0]
+    ");
+}
+
+#[test]
+fn helm_renders_the_chart_under_the_values_of_the_field() {
+    if !present("python3", ["-c", "import helm_python, yaml"]) {
+        return;
+    }
+    let told = foreign(&Bench::new(), "python3", [beside("chart.py"), deploy("helm").display().to_string()]);
+    assert_snapshot!(told, @"
+    as it comes: Deployment, PersistentVolumeClaim, Service, ServiceAccount
+      1 of mintage: MINTAGE_LISTEN MINTAGE_LOG MINTAGE_LOG_LEVEL MINTAGE_ALLOW_READABLE_KEY MINTAGE_INSECURE_LISTEN MINTAGE_LEDGER
+    a vendor on PostgreSQL: Deployment, Service, ServiceAccount
+      3 of mintage: MINTAGE_LISTEN MINTAGE_LOG MINTAGE_LOG_LEVEL MINTAGE_ALLOW_READABLE_KEY MINTAGE_HOST MINTAGE_TLS_CERT MINTAGE_TLS_KEY CREDENTIALS_DIRECTORY MINTAGE_LEDGER
+    the values of the field: Deployment, Namespace, PersistentVolumeClaim, Secret, Secret, Service, ServiceAccount
+      1 of mintage: MINTAGE_LISTEN MINTAGE_LOG MINTAGE_LOG_LEVEL MINTAGE_ALLOW_READABLE_KEY MINTAGE_INSECURE_LISTEN MINTAGE_LICENSE_KEY_FILE MINTAGE_LICENSE_FILE MINTAGE_LEDGER
+    a secret of the cluster: Deployment, PersistentVolumeClaim, Service, ServiceAccount
+      1 of mintage: MINTAGE_LISTEN MINTAGE_LOG MINTAGE_LOG_LEVEL MINTAGE_ALLOW_READABLE_KEY MINTAGE_INSECURE_LISTEN MINTAGE_LICENSE_KEY_FILE MINTAGE_LEDGER
+    two servers on one file: refused: replicas
+    two keys: refused: key
+    [exit status: 0]
+    ");
+}
+
+fn beside(script: &str) -> String {
+    format!("{}/tests/it/deploy/{script}", env!("CARGO_MANIFEST_DIR"))
 }

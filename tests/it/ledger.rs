@@ -5,6 +5,7 @@ mod broken;
 mod cluster;
 mod commands;
 mod crashes;
+mod faulty;
 #[cfg(feature = "serve")]
 mod jobs;
 mod life;

@@ -16,11 +16,13 @@ pub(super) struct Cluster {
     made: BTreeSet<String>,
 }
 
-struct Server {
+pub(super) struct Server {
     child: Option<Child>,
     /// Where its socket is; the folder goes with it.
     folder: Option<TempDir>,
     url: String,
+    /// Where it listens, if not on its socket alone.
+    pub(super) port: u16,
 }
 
 static RUNNING: Mutex<Weak<Server>> = Mutex::new(Weak::new());
@@ -33,14 +35,14 @@ impl Cluster {
             return Some(Self::on(server));
         }
         let server = Arc::new(if let Ok(url) = std::env::var("MINTAGE_TEST_POSTGRES") {
-            Server { child: None, folder: None, url }
+            Server { child: None, folder: None, url, port: 0 }
         } else {
             let Some(programs) = programs() else {
                 let required = std::env::var_os("MINTAGE_TEST_REQUIRE").is_some_and(|value| value == "1");
                 assert!(!required, "the programs of PostgreSQL are not here");
                 return None;
             };
-            Server::start(&programs)
+            Server::start(&programs, 0, &[])
         });
         *running = Arc::downgrade(&server);
         Some(Self::on(server))
@@ -76,7 +78,7 @@ impl Drop for Cluster {
 }
 
 /// The folder of the server's programs, the newest first.
-fn programs() -> Option<PathBuf> {
+pub(super) fn programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut folders: Vec<PathBuf> = versions.map(|version| version.path().join("bin")).collect();
     folders.sort();
@@ -84,7 +86,16 @@ fn programs() -> Option<PathBuf> {
 }
 
 impl Server {
-    fn start(programs: &Path) -> Self {
+    /// Starts one that listens on this machine, and presents a certificate if it is given one with its key.
+    pub(super) fn with_tls(programs: &Path, presented: Option<(&Path, &Path)>) -> Self {
+        // Free a moment ago; should another take it, the server says so and the test fails.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let files: Vec<(&str, &Path)> = presented
+            .map_or(Vec::new(), |(certificate, key)| vec![("ssl_cert_file", certificate), ("ssl_key_file", key)]);
+        Self::start(programs, port, &files)
+    }
+
+    fn start(programs: &Path, port: u16, presented: &[(&str, &Path)]) -> Self {
         let folder = TempDir::with_prefix("mintage-pg-").unwrap();
         // The server refuses to run as root.
         let is_root = rustix::process::geteuid().is_root();
@@ -105,12 +116,29 @@ impl Server {
         let mut initdb = command("initdb");
         initdb.args(["-A", "trust", "-U", "postgres", "--no-locale", "-E", "UTF8", "-D"]).arg(&data);
         assert!(initdb.status().unwrap().success(), "initdb failed");
+        // The server wants its key for itself.
+        let own = |(setting, path): &(&str, &Path)| {
+            let copy = folder.path().join(setting);
+            let install = if is_root { vec!["-o", "postgres"] } else { Vec::new() };
+            let installed = Command::new("install").args(install).args(["-m", "600"]).arg(path).arg(&copy).status();
+            assert!(installed.unwrap().success());
+            format!("{setting}={}", copy.display())
+        };
+        let presents: Vec<String> = presented.iter().map(own).collect();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut server = command("postgres");
-        server.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-c", "listen_addresses=", "-N", "200"]);
+        server.arg("-D").arg(&data).arg("-k").arg(folder.path()).args(["-N", "200"]);
+        server.args(["-c", if port == 0 { "listen_addresses=" } else { "listen_addresses=127.0.0.1" }]);
+        if port != 0 {
+            server.args(["-p", &port.to_string()]);
+        }
+        for setting in &presents {
+            server.args(["-c", "ssl=on", "-c", setting]);
+        }
         let child = server.stderr(log).spawn().unwrap();
-        let url = format!("postgres:///postgres?host={}&user=postgres", folder.path().display());
-        let server = Self { child: Some(child), folder: Some(folder), url };
+        let at = if port == 0 { String::new() } else { format!("&port={port}") };
+        let url = format!("postgres:///postgres?host={}&user=postgres{at}", folder.path().display());
+        let server = Self { child: Some(child), folder: Some(folder), url, port };
         server.wait();
         server
     }
