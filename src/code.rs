@@ -112,6 +112,7 @@ codes! {
     RolledBack "rolled-back" No 200 "the document is older than one already accepted" "use the newest copy"
     Sealed "sealed" Unable 200 "the claims are sealed, so they could not be judged" "name the issuer's secret for it with --unseal"
     SeatsExhausted "seats-exhausted" No 409 "every seat is taken" "wait for one to be released, or ask for more seats"
+    ServerUnreachable "server-unreachable" Unable 503 "a server could not be reached, or gave no answer that can be used" "check its address, the network, the proxy and the authorities that are trusted, and try again"
     Stale "stale" No 200 "the document is past the time its successor was due" "fetch the newest copy"
     Suspended "suspended" No 200 "the issuer suspended the license" "ask the issuer why"
     TimedOut "timed-out" Unable 408 "it took longer than is allowed" "try again"

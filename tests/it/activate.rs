@@ -2,6 +2,8 @@
 
 mod answered;
 mod given_back;
+#[cfg(feature = "serve")]
+mod online;
 mod unlocked;
 
 use insta::assert_snapshot;

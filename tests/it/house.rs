@@ -194,6 +194,18 @@ fn no_operation_reads_a_clock() {
 }
 
 #[test]
+fn only_activation_opens_a_connection_for_itself() {
+    for source in files("src", "rs") {
+        let is_client = source.path.starts_with("bin/mintage/online");
+        let may_ask = is_client || source.path.starts_with("bin/mintage/command/activate");
+        for line in source.code() {
+            assert!(is_client || !line.contains("ureq::"), "{}: {line}", source.path);
+            assert!(may_ask || !line.contains("crate::online"), "{}: {line}", source.path);
+        }
+    }
+}
+
+#[test]
 fn files_are_short_and_stand_beside_their_folder() {
     for source in ["src", "tests/it"].into_iter().flat_map(|folder| files(folder, "rs")) {
         let lines = source.text.lines().count();

@@ -3,7 +3,7 @@
 mod operator;
 mod page;
 mod reported;
-mod running;
+pub(crate) mod running;
 mod settings;
 mod sockets;
 mod walked;

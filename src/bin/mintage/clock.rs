@@ -28,6 +28,11 @@ pub(crate) fn now() -> anyhow::Result<Timestamp> {
     Timestamp::try_from(System.now()).context("the clock of this machine cannot be used")
 }
 
+/// Lets time pass.
+pub(crate) fn wait(time: Duration) {
+    System.wait(time);
+}
+
 /// Returns the time of a record in the log: RFC 3339 with microseconds.
 #[cfg(feature = "serve")]
 pub(crate) fn stamp() -> String {

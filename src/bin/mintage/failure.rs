@@ -43,6 +43,17 @@ impl Failure {
         self
     }
 
+    /// Says that the answer is no, whatever the code alone would mean.
+    pub(crate) fn no(mut self) -> Self {
+        self.exit = Exit::No;
+        self
+    }
+
+    /// Whether work could not be done, and nothing was answered.
+    pub(crate) fn is_unable(&self) -> bool {
+        self.exit == Exit::Unable
+    }
+
     /// Says that work could not be done, where the code alone would mean "no".
     pub(crate) fn unable(mut self) -> Self {
         self.exit = Exit::Unable;

@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::Args;
 use mintage::code::Code;
 use mintage::dsse::Envelope;
+use mintage::json::{self, Value, Writer};
 use mintage::key::file::KeyFile;
 use mintage::key::{PublicKey, SecretKey};
 use mintage::release::{MAX_RELEASE_BYTES, Release};
@@ -18,6 +19,9 @@ use zeroize::Zeroizing;
 use crate::failure::Failure;
 use crate::files::{self, Exposure, Mode, Overwrite};
 use crate::{process, random};
+
+/// The largest record of a heartbeat, in bytes.
+const MAX_HEARTBEAT_BYTES: usize = 64 << 10;
 
 /// Names the folder.
 #[derive(Args, Debug)]
@@ -105,11 +109,41 @@ impl Instance {
         remove(self.file(key, "request"))
     }
 
+    /// Forgets a key that nothing will name: what it was made for was refused.
+    pub(crate) fn discard(&self, key: &PublicKey) -> anyhow::Result<()> {
+        remove(self.file(key, "key"))
+    }
+
+    /// Returns the nonce of the next heartbeat; `None` before the first one, which carries that of the proof.
+    pub(crate) fn nonce(&self, key: &PublicKey) -> anyhow::Result<Option<String>> {
+        let Some(path) = self.file(key, "heartbeat").filter(|path| path.exists()) else { return Ok(None) };
+        let data = files::read_setting(&path, MAX_HEARTBEAT_BYTES)?;
+        let members = json::parse(&data).ok().and_then(|value| value.into_object("heartbeat").ok());
+        let found = members.into_iter().flatten().find(|(name, _)| name == "nonce");
+        if let Some((_, Value::String(nonce))) = found {
+            return Ok(Some(nonce.into_owned()));
+        }
+        let message = format!("the record `{}` of the last heartbeat is damaged", path.display());
+        Err(Failure::new(Code::Malformed, message).hint("activate this machine again").unable().into())
+    }
+
+    /// Keeps the nonce of the next heartbeat. Until it is kept the one before is answered again.
+    pub(crate) fn keep_nonce(&self, key: &PublicKey, nonce: &str, now: Timestamp) -> anyhow::Result<()> {
+        let mut out = Writer::default();
+        out.begin_object();
+        out.name("nonce").string(nonce);
+        out.name("updatedAt").plain(now);
+        out.end_object();
+        let path = self.wanted_file(key, "heartbeat")?;
+        Ok(files::write(&path, format!("{}\n", out.finish()).as_bytes(), Mode::Private, Overwrite::Update)?)
+    }
+
     /// Keeps what was given back, so that a copy of its proof is known for one, and destroys the key.
     pub(crate) fn give_back(&self, key: &PublicKey, release: &Envelope) -> anyhow::Result<()> {
         let path = self.wanted_file(key, "released")?;
         files::write(&path, format!("{}\n", release.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)?;
         remove(self.file(key, "key"))?;
+        remove(self.file(key, "heartbeat"))?;
         self.answered(key)
     }
 

@@ -177,7 +177,7 @@ fn spelled(text: String) -> String {
 }
 
 /// Takes a text, or the text of a file named `@FILE`.
-fn text(value: &str) -> anyhow::Result<String> {
+pub(crate) fn text(value: &str) -> anyhow::Result<String> {
     match value.strip_prefix('@') {
         Some(path) => text_of_file(Path::new(path)),
         None => Ok(value.to_owned()),

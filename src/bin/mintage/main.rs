@@ -16,6 +16,7 @@ mod keys;
 mod log;
 mod machine;
 mod memory;
+mod online;
 mod output;
 #[cfg(test)]
 mod pages;

@@ -1,4 +1,5 @@
-//! What `fingerprint --request` and `activate --request-out` write: a request to activate a license on this machine.
+//! What `fingerprint --request` and `activate --request-out` write and `activate --server` sends: a request to activate a
+//! license on this machine.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -6,6 +7,7 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::Code;
 use mintage::fingerprint::Fingerprint;
+use mintage::ledger::license_key::LicenseKey;
 use mintage::manifest::MAX_MANIFEST_BYTES;
 use mintage::operation::document::armored;
 use mintage::operation::manifest::unverified;
@@ -58,38 +60,89 @@ pub(crate) fn run(
     };
     // Before a key is made for it: what is bound to be refused is refused at once.
     output.check()?;
-    let license = read_license(path)?;
-    let build = activation.manifest.as_deref().map(read_manifest).transpose()?;
-    let like = match &license.fingerprint {
-        Some(Fingerprint::Fp1(fp1)) => Some(Like::License(fp1.clone())),
-        // So that the issuer knows a machine again that asks twice, and counts it once.
-        _ => Some(Like::Salt(request_salt(license.license_id.as_deref().unwrap_or(&license.token)))),
-    };
-    let fingerprint = enrol.fingerprint(like.as_ref(), terminal)?;
-    let key = activation.instance.create()?;
-    let request = Request {
-        license: LicenseReference::Token(license.token),
-        fingerprint,
-        environment: activation.environment.clone(),
-        product: enrol.product.clone().or(license.product).or(build.as_ref().map(|build| build.product.clone())),
-        product_version: activation.product_version.clone().or(build.as_ref().map(|build| build.version.clone())),
-        manifest_digest: build.map(|build| build.sums_digest().0),
-        nonce: Nonce(random::bytes()?),
-        instance_key: key.public(),
-        created_at: clock::now()?,
-    };
-    // What is asked for must be something that its reader takes.
-    Request::parse(request.to_json().as_bytes())
-        .map_err(|error| Failure::new(Code::Usage, format_args!("the request cannot be made: {error}")))?;
+    let wanted = Wanted::of_license(path)?;
+    let request = make(activation, enrol, &wanted, terminal)?;
     activation.instance.remember(&request)?;
     let json = request.to_json();
     let text = if activation.armor { armored("request", &json) } else { format!("{json}\n") };
     let pictures = activation.qr.draw(&json, output.overwrite())?;
     output.write(&text, terminal)?;
     pictures.show(terminal);
-    let whose = license.license_id.unwrap_or_else(|| "(sealed)".to_owned());
-    terminal.note(&format!("request to activate license {whose}, instance key {}", key.public().id().kid()));
+    let whose = wanted.license_id.unwrap_or_else(|| "(sealed)".to_owned());
+    terminal.note(&format!("request to activate license {whose}, instance key {}", request.instance_key.id().kid()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is to be activated, as far as this machine knows it.
+pub(crate) struct Wanted {
+    /// How the request names it.
+    pub(crate) license: LicenseReference,
+    /// Its id, where that is known.
+    license_id: Option<String>,
+    /// What the salt is made of, so that the issuer knows a machine again that asks twice, and counts it once.
+    salt: String,
+    product: Option<String>,
+    fingerprint: Option<Fingerprint>,
+}
+
+impl Wanted {
+    /// Takes the license of a file.
+    pub(crate) fn of_license(path: &Path) -> anyhow::Result<Self> {
+        let license = read_license(path)?;
+        Ok(Self {
+            salt: license.license_id.clone().unwrap_or_else(|| license.token.clone()),
+            license: LicenseReference::Token(license.token),
+            license_id: license.license_id,
+            product: license.product,
+            fingerprint: license.fingerprint,
+        })
+    }
+
+    /// Takes a license key, which only its issuer can look up.
+    pub(crate) fn of_license_key(text: &str) -> Self {
+        let text = text.trim();
+        // However it was typed, it is one key. Those of other makers are taken as they are.
+        let spelled = LicenseKey::parse(text).map_or_else(|_| text.to_owned(), |key| key.reveal().to_string());
+        let license = LicenseReference::Key(spelled.clone());
+        Self { license, license_id: None, salt: spelled, product: None, fingerprint: None }
+    }
+}
+
+/// Makes a request, and a key for it that this machine keeps.
+pub(crate) fn make(
+    activation: &Activation,
+    enrol: &Enrol,
+    wanted: &Wanted,
+    terminal: &Terminal,
+) -> anyhow::Result<Request> {
+    let build = activation.manifest.as_deref().map(read_manifest).transpose()?;
+    let like = match &wanted.fingerprint {
+        Some(Fingerprint::Fp1(fp1)) => Like::License(fp1.clone()),
+        _ => Like::Salt(request_salt(&wanted.salt)),
+    };
+    let fingerprint = enrol.fingerprint(Some(&like), terminal)?;
+    let product = enrol.product.as_ref().or(wanted.product.as_ref()).or(build.as_ref().map(|build| &build.product));
+    let version = activation.product_version.as_ref().or(build.as_ref().map(|build| &build.version));
+    let key = activation.instance.create()?;
+    let request = Request {
+        license: wanted.license.clone(),
+        fingerprint,
+        environment: activation.environment.clone(),
+        product: product.cloned(),
+        product_version: version.cloned(),
+        manifest_digest: build.as_ref().map(|build| build.sums_digest().0),
+        nonce: Nonce(random::bytes()?),
+        instance_key: key.public(),
+        created_at: clock::now()?,
+    };
+    // What is asked for must be something that its reader takes.
+    match Request::parse(request.to_json().as_bytes()) {
+        Ok(request) => Ok(request),
+        Err(error) => {
+            activation.instance.discard(&request.instance_key)?;
+            Err(Failure::new(Code::Usage, format_args!("the request cannot be made: {error}")).into())
+        }
+    }
 }
 
 fn read_license(path: &Path) -> anyhow::Result<mintage::operation::proof::Unverified> {

@@ -1,5 +1,8 @@
 //! `mintage activate`.
 
+mod heartbeat;
+mod online;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -19,6 +22,7 @@ use crate::failure::Failure;
 use crate::files::{self, Mode};
 use crate::keys::Trust;
 use crate::machine::Here;
+use crate::online::Online;
 use crate::output::Output;
 use crate::render::Terminal;
 use crate::request::{self, Activation};
@@ -27,23 +31,34 @@ use crate::verdict::Answer;
 /// What is installed came whole.
 const NO_REPAIRS: &[Repair] = &[];
 
-/// Activate a license on this machine, with no network
+/// Activate a license on this machine, with no network or at the issuer's server
 ///
 /// First --request-out writes a request, which goes to the issuer as a file, a mail or a picture. The issuer answers with a
 /// proof (`mint proof --request`). --install verifies the proof on this machine and puts it where the product reads it.
 /// --deactivate gives the activation back: it writes a release for the issuer, and the proof stops counting here at once.
+///
+/// With --server all of this is one step: the license is named by --key or --license, and the verified proof goes to
+/// --output. --heartbeat asks there whether the license still counts, now and then or --once; a license that was withdrawn,
+/// or an activation that is gone, ends it with status 1. --deactivate sends the release. Every request is sent again, the
+/// same, until it is answered or --retries are used up; status 3 says that nothing was answered. No other command opens a
+/// connection for itself.
 #[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("step").required(true).args(["request_out", "install", "deactivate"]))]
+#[command(group = clap::ArgGroup::new("step").args(["request_out", "install", "deactivate", "heartbeat"]))]
+#[command(group = clap::ArgGroup::new("way").required(true).multiple(true)
+    .args(["request_out", "install", "deactivate", "heartbeat", "server"]))]
 pub(crate) struct Arguments {
     /// Write a request to activate --license to FILE (`-` for standard output)
-    #[arg(long, value_name = "FILE", requires = "license")]
+    #[arg(long, value_name = "FILE", requires = "license", conflicts_with = "server")]
     request_out: Option<PathBuf>,
     /// Verify --proof on this machine, and write it to FILE
-    #[arg(long, value_name = "FILE", requires = "proof")]
+    #[arg(long, value_name = "FILE", requires = "proof", conflicts_with = "server")]
     install: Option<PathBuf>,
-    /// Give the activation of --proof back, and write the release for the issuer
+    /// Give the activation of --proof back: write the release for the issuer, or send it to --server
     #[arg(long, requires = "proof")]
     deactivate: bool,
+    /// Ask the server again and again whether the activation of --proof still counts
+    #[arg(long, requires = "proof", requires = "server")]
+    heartbeat: bool,
     /// The issuer's answer, or the installed proof
     #[arg(long, value_name = "FILE")]
     proof: Option<PathBuf>,
@@ -53,6 +68,10 @@ pub(crate) struct Arguments {
     /// The tenant that runs the product
     #[arg(long)]
     tenant: Option<String>,
+    #[command(flatten)]
+    online: online::Exchange,
+    #[command(flatten)]
+    server: Online,
     #[command(flatten)]
     trust: Trust,
     #[command(flatten)]
@@ -68,12 +87,17 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let output = Output { output: Some(path.clone()), force: arguments.output.force };
         return request::run(&arguments.activation, &arguments.enrol, &output, terminal);
     }
-    // The arguments see to it that there is one.
-    let path = arguments.proof.as_deref().unwrap_or(Path::new("-"));
+    let Some(path) = &arguments.proof else { return online::activate(arguments, terminal) };
     let envelope = verify_proof::read_proof(path)?;
     match &arguments.install {
         Some(target) => install(&envelope, target, arguments, terminal),
-        None => deactivate(path, &envelope, arguments, terminal),
+        None if arguments.heartbeat => heartbeat::run(&envelope, arguments, terminal),
+        None if arguments.deactivate => deactivate(path, &envelope, arguments, terminal),
+        None => {
+            let message = "a proof is there already, and --server would ask for one";
+            let hint = "leave out --proof, or say --heartbeat or --deactivate";
+            Err(Failure::new(Code::Usage, message).hint(hint).into())
+        }
     }
 }
 
@@ -135,7 +159,8 @@ fn answers_a_request(proof: &Proof, arguments: &Arguments) -> anyhow::Result<()>
     }
 }
 
-/// Gives an activation back. The release is written first: were this cut short, the activation would still be in force here.
+/// Gives an activation back. The release is written or sent first: were this cut short, the activation would still be in
+/// force here.
 fn deactivate(
     path: &Path,
     envelope: &Envelope,
@@ -161,15 +186,20 @@ fn deactivate(
         .map_err(|error| Failure::new(Code::Usage, format_args!("the release cannot be made: {error}")))?;
     let signed = Envelope::sign(Kind::Release, release.to_payload().into_bytes(), &[&key]);
     let json = signed.to_json();
-    let text = if arguments.activation.armor { armored("release", &json) } else { format!("{json}\n") };
-    let pictures = arguments.activation.qr.draw(&json, arguments.output.overwrite())?;
-    arguments.output.write(&text, terminal)?;
-    pictures.show(terminal);
+    if arguments.server.server.is_some() {
+        online::deactivate(&json, arguments, terminal)?;
+    } else {
+        let text = if arguments.activation.armor { armored("release", &json) } else { format!("{json}\n") };
+        let pictures = arguments.activation.qr.draw(&json, arguments.output.overwrite())?;
+        arguments.output.write(&text, terminal)?;
+        pictures.show(terminal);
+    }
     instance.give_back(&proof.instance_key, &signed)?;
     if path != Path::new("-") {
         files::remove(path)?;
     }
-    terminal.note(&format!("the activation {} is given back; send the release to the issuer", proof.proof_id));
+    let sent = if arguments.server.server.is_some() { "" } else { "; send the release to the issuer" };
+    terminal.note(&format!("the activation {} is given back{sent}", proof.proof_id));
     Ok(ExitCode::SUCCESS)
 }
 

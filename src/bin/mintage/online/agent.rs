@@ -1,0 +1,149 @@
+//! How a server is spoken to: which addresses are taken, through which proxy, and whose certificates are believed.
+
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mintage::code::Code;
+use rustls::crypto::ring;
+use ureq::http::Uri;
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
+use ureq::{Agent, Proxy};
+
+use crate::failure::Failure;
+use crate::files;
+
+/// How long a connection may take, and a request with its answer.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+const CALL_TIME: Duration = Duration::from_secs(60);
+
+/// The largest file of authorities, in bytes.
+const MAX_PEM_BYTES: usize = 1 << 20;
+
+/// Variables that name a proxy; the first that is set counts.
+const PROXIES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
+
+/// Returns the address without its last slash, and what speaks to it.
+pub(super) fn agent(url: &str, authorities: Option<&Path>, insecure: bool) -> anyhow::Result<(String, Agent)> {
+    let (is_plain, is_here) = checked(url)?;
+    if is_plain && !is_here && !insecure {
+        let message = format!("`{url}` would be spoken to without TLS, and whoever listens would read the license key");
+        let hint = "write https://, or say --insecure-http where something else encrypts";
+        return Err(Failure::new(Code::Usage, message).hint(hint).into());
+    }
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .timeout_connect(Some(CONNECT_TIME))
+        .timeout_global(Some(CALL_TIME))
+        .user_agent(concat!("mintage/", env!("CARGO_PKG_VERSION")))
+        // What does not leave this machine needs no proxy, and would be read there.
+        .proxy(if is_plain && is_here { None } else { proxy()? });
+    if !is_plain {
+        config = config.tls_config(tls(authorities)?);
+    }
+    Ok((url.trim_end_matches('/').to_owned(), config.build().new_agent()))
+}
+
+/// Whether an address is without TLS, and whether it is on this machine.
+fn checked(url: &str) -> Result<(bool, bool), Failure> {
+    let fault = |what: &str| {
+        let message = format!("`{url}` is no address of a server: {what}");
+        Failure::new(Code::Usage, message).hint("write https://NAME or https://NAME:PORT")
+    };
+    let uri: Uri = url.parse().map_err(|_| fault("it is no URL"))?;
+    let is_plain = match uri.scheme_str() {
+        Some("https") => false,
+        Some("http") => true,
+        _ => return Err(fault("it begins neither with https:// nor with http://")),
+    };
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| fault("it names no host"))?;
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err(fault("a user or a password does not belong there"));
+    }
+    if uri.query().is_some() || url.contains('#') {
+        return Err(fault("what stands behind `?` or `#` does not belong there"));
+    }
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    let is_here =
+        bare.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    Ok((is_plain, is_here))
+}
+
+/// Finds the proxy of the environment. One that cannot be used is not passed by.
+fn proxy() -> Result<Option<Proxy>, Failure> {
+    let set = PROXIES.iter().find(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()));
+    let Some(name) = set else { return Ok(None) };
+    match std::env::var(name).ok().and_then(|value| Proxy::new(&value).ok()) {
+        Some(proxy) if ["http", "https"].contains(&proxy.uri().scheme_str().unwrap_or_default()) => {
+            Ok(Proxy::try_from_env())
+        }
+        _ => {
+            let message = format!("the proxy that {name} names cannot be used");
+            Err(Failure::new(Code::Usage, message).hint("write http://NAME:PORT, or exempt the server with NO_PROXY"))
+        }
+    }
+}
+
+fn tls(authorities: Option<&Path>) -> anyhow::Result<TlsConfig> {
+    // Some that cannot be read are no reason to give up: the server's may be among the others.
+    let system = rustls_native_certs::load_native_certs().certs;
+    let mut roots: Vec<Certificate<'static>> =
+        system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
+    if let Some(path) = authorities {
+        let pem = files::read_setting(path, MAX_PEM_BYTES)?;
+        let before = roots.len();
+        for item in parse_pem(&pem) {
+            match item {
+                Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
+                Ok(_) => {}
+                Err(error) => return Err(unreadable(path, &error.to_string()).into()),
+            }
+        }
+        if roots.len() == before {
+            return Err(unreadable(path, "there is no certificate in it").into());
+        }
+    }
+    Ok(TlsConfig::builder()
+        .provider(TlsProvider::Rustls)
+        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+        .root_certs(RootCerts::new_with_certs(&roots))
+        .build())
+}
+
+fn unreadable(path: &Path, why: &str) -> Failure {
+    let message = format!("the authorities in `{}` cannot be used: {why}", path.display());
+    Failure::new(Code::FileUnreadable, message).hint("give certificates as PEM")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_says_whether_it_is_encrypted_and_whether_it_is_here() {
+        for (url, expected) in [
+            ("https://licenses.example", Some((false, false))),
+            ("https://licenses.example:8443/prefix/", Some((false, false))),
+            ("http://127.0.0.1:7420", Some((true, true))),
+            ("http://127.9.9.9", Some((true, true))),
+            ("http://[::1]:7420", Some((true, true))),
+            ("http://LocalHost", Some((true, true))),
+            ("http://localhost.example", Some((true, false))),
+            ("http://127.0.0.1.example", Some((true, false))),
+            ("http://10.0.0.1", Some((true, false))),
+            ("ftp://licenses.example", None),
+            ("licenses.example", None),
+            ("https://user:word@licenses.example", None),
+            ("http://127.0.0.1@licenses.example", None),
+            ("https://licenses.example/?a=b", None),
+            ("https://licenses.example/#a", None),
+            ("https://", None),
+            ("", None),
+        ] {
+            assert_eq!(checked(url).ok(), expected, "{url}");
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! TLS, authorities and proxies.
+
+use std::process::Command;
+
+use insta::assert_snapshot;
+
+use super::{Bench, Between, Scene, example};
+
+/// A server behind a certificate of its own authority.
+fn secured() -> Scene {
+    let certificate = Bench::new();
+    let make = |name: &str, more: &[&str]| {
+        let mut openssl = Command::new("openssl");
+        openssl.current_dir(certificate.path("")).args(["req", "-x509", "-newkey", "ec", "-pkeyopt"]);
+        openssl.args(["ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", &format!("/CN={name}")]).args(more);
+        openssl.args(["-keyout", &format!("{name}.key"), "-out", &format!("{name}.pem")]);
+        assert!(openssl.output().unwrap().status.success());
+    };
+    make("authority", &["-addext", "keyUsage=keyCertSign"]);
+    let of_authority = ["-CA", "authority.pem", "-CAkey", "authority.key", "-addext", "basicConstraints=CA:FALSE"];
+    make("server", &[&of_authority[..], &["-addext", "subjectAltName=IP:127.0.0.1"]].concat());
+    let path = |name: &str| certificate.path(name).to_str().unwrap().to_owned();
+    let scene = Scene::with(&["--tls-cert", &path("server.pem"), "--tls-key", &path("server.key")]);
+    scene.bench.write("ca.pem", certificate.read("authority.pem"));
+    scene
+}
+
+#[test]
+fn only_a_server_that_a_known_authority_vouches_for_is_spoken_to() {
+    let scene = secured();
+    let url = format!("https://{}/", scene.server.address);
+    assert_snapshot!(scene.shown(&scene.activate_at(&url, &[])), @r"
+    ------- stderr -------
+    mintage: error[server-unreachable]: https://[address]: invalid peer certificate: UnknownIssuer
+    mintage: hint: check its address, the network, the proxy and the authorities that are trusted, and try again
+    [exit status: 3]
+    ");
+    let outcome = scene.activate_at(&url, &["--ca", "ca.pem", "-q"]);
+    assert_eq!(outcome.status, Some(0), "{outcome}");
+    scene.bench.write("empty.pem", "nothing");
+    let empty = scene.activate_at(&url, &["--ca", "empty.pem", "--force"]);
+    assert!(empty.stderr().contains("error[file-unreadable]") && empty.status == Some(3), "{empty}");
+}
+
+#[test]
+fn the_proxy_of_the_environment_is_used() {
+    let scene = secured();
+    let (between, trust) = (Between::proxy(), example("vendor.pub"));
+    let url = format!("https://{}", scene.server.address);
+    let fixed = ["-q", "activate", "--server", &url, "--ca", "ca.pem", "--trust", &trust, "--fingerprint", "node-1"];
+    let arguments = [&fixed[..], &["--key", "@license-key", "-o", "proof.json", "--force", "--retries", "0"]].concat();
+    let proxy = between.url();
+    let through = scene.bench.run_in([("HTTPS_PROXY", &proxy)], &arguments);
+    assert_eq!((through.status, between.connections()), (Some(0), 1), "{through}");
+    let past = scene.bench.run_in([("HTTPS_PROXY", &proxy), ("NO_PROXY", "127.0.0.1")], &arguments);
+    assert_eq!((past.status, between.connections()), (Some(0), 1), "{past}");
+    for unusable in ["socks5://127.0.0.1:1", "://"] {
+        let outcome = scene.bench.run_in([("https_proxy", unusable)], &arguments);
+        assert!(outcome.stderr().contains("error[usage]") && outcome.status == Some(2), "{outcome}");
+    }
+    // What does not leave this machine goes through none.
+    let plain = Scene::new();
+    let url = plain.url();
+    let heartbeat = ["-q", "activate", "--heartbeat", "--once", "--proof", "proof.json", "--server", &url];
+    assert_eq!(plain.activate(&["-q"]).status, Some(0));
+    assert_eq!(plain.bench.run_in([("ALL_PROXY", &proxy)], &heartbeat).status, Some(0));
+    assert_eq!(between.connections(), 1);
+}
+
+#[test]
+fn a_license_key_does_not_leave_this_machine_in_the_clear() {
+    let scene = Scene::new();
+    assert_snapshot!(scene.activate_at("http://licenses.example", &[]), @r"
+    ------- stderr -------
+    mintage: error[usage]: `http://licenses.example` would be spoken to without TLS, and whoever listens would read the license key
+    mintage: hint: write https://, or say --insecure-http where something else encrypts
+    [exit status: 2]
+    ");
+    assert_snapshot!(scene.activate_at("licenses.example", &[]), @r"
+    ------- stderr -------
+    mintage: error[usage]: `licenses.example` is no address of a server: it begins neither with https:// nor with http://
+    mintage: hint: write https://NAME or https://NAME:PORT
+    [exit status: 2]
+    ");
+    assert_eq!(scene.kept("key"), 0);
+}
