@@ -18,6 +18,7 @@ mod migration;
 mod postgres;
 pub mod published;
 pub mod release;
+pub mod reported;
 pub mod seat;
 pub mod session;
 mod sql;

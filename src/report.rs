@@ -132,6 +132,17 @@ pub struct Report {
     pub expiring: Vec<Expiring>,
 }
 
+/// A report as a machine signs it, with the key that the proof of its activation names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The proof of the activation.
+    pub proof_id: String,
+    /// The license that was activated.
+    pub license_id: String,
+    /// What is reported.
+    pub report: Report,
+}
+
 /// Sums over every session of the book.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -254,6 +265,11 @@ impl Report {
     /// Sums how long the sessions of the period lasted, in seconds.
     pub fn session_seconds(&self) -> u64 {
         self.users.iter().fold(0, |sum: u64, user| sum.saturating_add(user.session_seconds))
+    }
+
+    /// Returns the most seats that were held at once.
+    pub fn most_seats(&self) -> u64 {
+        self.steps.iter().map(|step| step.seats).max().unwrap_or_default()
     }
 
     /// Returns how long the period is, in seconds; at least a day, over which an average can be told.

@@ -83,6 +83,27 @@ pub(super) static SHOWN: Schema = Schema {
         must("history", Holds::List(&Holds::Object(&ENTRY)), "What was done to it"),
         must("leases", Holds::List(&Holds::Object(&HELD_LEASE)), "Who holds its seats"),
         must("license", Holds::Object(&HELD), "The license"),
+        must("usage", Holds::List(&Holds::Object(&REPORTED)), "What its machines reported of its use"),
+    ],
+    open: false,
+};
+
+static REPORTED: Schema = Schema {
+    name: "Reported",
+    about: "A report of use that a machine signed",
+    members: &[
+        must("asOf", Holds::Time, "The moment of the report"),
+        must("from", Holds::Time, "The first second of its period"),
+        must("importedAt", Holds::Time, "When it was taken in"),
+        must("importedBy", Holds::Text, "By whom"),
+        must("licenseId", Holds::Text, "The license"),
+        must("mostSeats", Holds::Count, "The most seats that were held at once"),
+        must("proofId", Holds::Text, "The activation whose key signed"),
+        must("reportId", Holds::Text, "SHA-256 of what was signed"),
+        must("sessionSeconds", Holds::Count, "How long the sessions lasted together"),
+        must("sessions", Holds::Count, "The sessions of the period"),
+        must("to", Holds::Time, "The last second of its period"),
+        must("users", Holds::Count, "The users of the period"),
     ],
     open: false,
 };

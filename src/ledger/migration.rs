@@ -5,11 +5,12 @@ use super::value::values;
 use super::{Birth, Cause, LedgerError, Row, sql};
 
 /// Every step; a ledger is at version n once the first n have run.
-pub(crate) const STEPS: [&str; 4] = [
+pub(crate) const STEPS: [&str; 5] = [
     include_str!("migration/1-licenses.sql"),
     include_str!("migration/2-activations.sql"),
     include_str!("migration/3-seats.sql"),
     include_str!("migration/4-jobs.sql"),
+    include_str!("migration/5-reports.sql"),
 ];
 
 /// Brings the schema up to date, unless a newer program has been here.

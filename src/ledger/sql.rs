@@ -24,7 +24,7 @@ pub(crate) struct Columns {
 }
 
 /// Every table of a book, parents first, with all columns, the key first: what an export holds.
-pub(crate) const BOOK_TABLES: [Columns; 11] = [
+pub(crate) const BOOK_TABLES: [Columns; 12] = [
     Columns { table: "book", columns: "book_id, created_at, revocation_sequence, audit_sequence, audit_hash" },
     LICENSE,
     Columns {
@@ -42,6 +42,7 @@ pub(crate) const BOOK_TABLES: [Columns; 11] = [
         columns: "session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
                   started_at, ended_at",
     },
+    REPORTED,
     Columns { table: "published", columns: "kind, sequence, document, published_at" },
     AUDIT,
 ];
@@ -215,6 +216,26 @@ pub(crate) const PUBLISHED: &str = "SELECT document FROM published WHERE kind = 
 pub(crate) const PUBLISH: &str = "INSERT INTO published (kind, sequence, document, published_at) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (kind) DO UPDATE SET sequence = excluded.sequence, document = excluded.document, \
      published_at = excluded.published_at WHERE excluded.sequence > published.sequence";
+
+pub(crate) const REPORTED: Columns = Columns {
+    table: "reported",
+    columns: "report_id, proof_id, license_id, as_of, period_from, period_to, users, sessions, session_seconds, most_seats, \
+              document, imported_at, imported_by",
+};
+
+macro_rules! reported {
+    ($rest:literal) => {
+        concat!(
+            "SELECT report_id, proof_id, license_id, as_of, period_from, period_to, users, sessions, session_seconds, \
+             most_seats, document, imported_at, imported_by FROM reported ",
+            $rest
+        )
+    };
+}
+
+pub(crate) const FIND_REPORTED: &str = reported!("WHERE report_id = ?1");
+pub(crate) const NEWEST_REPORTED: &str = reported!("WHERE proof_id = ?1 ORDER BY as_of DESC LIMIT 1");
+pub(crate) const REPORTED_OF: &str = reported!("WHERE license_id = ?1 ORDER BY as_of, report_id");
 
 /// Locks licenses, always in the same order.
 pub(crate) fn lock_licenses(count: usize) -> String {

@@ -21,6 +21,8 @@ pub mod seats;
 pub mod sessions;
 pub mod show;
 pub mod transfer;
+#[cfg(feature = "report")]
+pub mod true_up;
 pub mod withdraw;
 
 use crate::time::Timestamp;

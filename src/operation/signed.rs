@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::code::{Code, Exit};
 use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::id::KeyId;
-use crate::json::{Writer, canonical, parse};
+use crate::json::{JsonError, Writer, canonical, parse};
 use crate::keyring::Keyring;
 use crate::proof::Proof;
 use crate::release::Release;
@@ -98,9 +98,12 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
             let proof = verdict.proof(beside)?;
             let instance = Keyring::from(proof.instance_key.clone());
             let verified = envelope.verify(Kind::Usage, &instance, None, 1);
-            verified.map_err(|error| Refusal::new(error.code(), error))?;
+            let verified = verified.map_err(|error| Refusal::new(error.code(), error))?;
             verdict.key_id = Some(proof.instance_key.id());
             verdict.pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
+            let as_of = of_proof(verified.bytes(), &proof)?;
+            verdict.clock(as_of);
+            verdict.pass("contents", format!("the use of license {} as of {as_of}", proof.license_id));
         }
         Kind::Checkpoint | Kind::Manifest | Kind::Proof => {
             let found = envelope.payload_type().to_owned();
@@ -109,6 +112,30 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
         }
     }
     Ok(())
+}
+
+/// Holds a report of use against the proof whose key signed it; returns the moment of the report.
+fn of_proof(payload: &[u8], proof: &Proof) -> Result<Timestamp, Refusal> {
+    let malformed = |error: JsonError| Refusal::new(error.code(), error);
+    let (mut as_of, mut named) = (None, [None, None]);
+    for (name, value) in parse(payload).and_then(|value| value.into_object("report")).map_err(malformed)? {
+        match name.as_ref() {
+            "asOf" => as_of = Some(value.into_timestamp("asOf").map_err(malformed)?),
+            "crit" => value.into_critical(&[]).map_err(malformed)?,
+            "licenseId" => named[0] = Some(value.into_string("licenseId").map_err(malformed)?),
+            "proofId" => named[1] = Some(value.into_string("proofId").map_err(malformed)?),
+            _ => {}
+        }
+    }
+    for (what, named, proved) in [("license", &named[0], &proof.license_id), ("activation", &named[1], &proof.proof_id)]
+    {
+        let named = named.as_deref().unwrap_or("none");
+        if named != proved {
+            let message = format!("the report is of {what} {named}, and the proof of {proved}");
+            return Err(Refusal::new(Code::LicenseMismatch, message));
+        }
+    }
+    as_of.ok_or_else(|| malformed(JsonError::Missing("asOf")))
 }
 
 impl SignedVerdict {

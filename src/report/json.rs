@@ -5,7 +5,7 @@ mod read;
 
 pub use read::parse;
 
-use super::{PrimaryKey, Report, User};
+use super::{PrimaryKey, Report, Signed, User};
 use crate::json::Writer;
 use crate::time::Timestamp;
 
@@ -14,12 +14,12 @@ pub const MAX_BYTES: usize = 64 << 20;
 
 /// Spells a report for whoever asked for it; everything is a member of one object, in camelCase.
 pub fn readable(report: &Report) -> String {
-    spell(report, Times::Readable)
+    spell(report, None)
 }
 
 /// Spells a report as the payload of a signed document.
-pub fn payload(report: &Report) -> String {
-    spell(report, Times::Seconds)
+pub fn payload(signed: &Signed) -> String {
+    spell(&signed.report, Some(signed))
 }
 
 /// How times are spelled.
@@ -34,7 +34,8 @@ struct Spelling {
     times: Times,
 }
 
-fn spell(report: &Report, times: Times) -> String {
+fn spell(report: &Report, signed: Option<&Signed>) -> String {
+    let times = if signed.is_some() { Times::Seconds } else { Times::Readable };
     let out = Writer::with_capacity(250 * report.users.len() + 80 * report.steps.len() + 1_000);
     let mut it = Spelling { out, times };
     it.out.begin_object();
@@ -44,7 +45,9 @@ fn spell(report: &Report, times: Times) -> String {
     it.count("daysPerStep", report.days_per_step);
     it.expiring(report);
     it.general(report);
+    it.text("licenseId", signed.map(|signed| signed.license_id.as_str()));
     it.text("primaryKey", Some(report.primary_key.as_str()));
+    it.text("proofId", signed.map(|signed| signed.proof_id.as_str()));
     it.steps(report);
     it.out.name("userMetrics").begin_array();
     report.users.iter().for_each(|user| it.user(user, report));

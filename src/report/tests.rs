@@ -232,15 +232,27 @@ fn the_same_values_make_the_same_bytes() {
     }
 }
 
+fn signed(report: Report) -> Signed {
+    Signed { proof_id: "p-1".to_owned(), license_id: "l".to_owned(), report }
+}
+
+#[test]
+fn a_payload_that_demands_more_is_refused() {
+    let payload = json::payload(&signed(report(PrimaryKey::MachineId)));
+    let more = payload.replacen(r#""daysPerStep""#, r#""crit":["quota"],"daysPerStep""#, 1);
+    assert_eq!(json::parse(more.as_bytes()).unwrap_err().code(), Code::Unsupported);
+}
+
 #[test]
 fn a_payload_of_another_form_is_refused() {
-    let payload = json::payload(&report(PrimaryKey::MachineId));
+    let payload = json::payload(&signed(report(PrimaryKey::MachineId)));
     for (good, bad) in [
         (r#""asOf":1772625600"#, r#""asOf":"2026-03-04T12:00:00Z""#),
         (r#""primaryKey":"machine_id""#, r#""primaryKey":"machine""#),
         (r#""steps":["#, r#""stairs":["#),
         (r#""totalLicenses":2"#, r#""totalLicenses":2.0"#),
         (r#""machineId":"m1""#, r#""machineId":1"#),
+        (r#""proofId":"p-1""#, r#""proof":"p-1""#),
     ] {
         let changed = payload.replacen(good, bad, 1);
         assert_ne!(changed, payload);
@@ -294,10 +306,11 @@ proptest! {
         let license = Expiring { license_id: "l".to_owned(), tenant_id: "t".to_owned(), label, expires_at: as_of };
         let report = tally.finish(general.clone(), vec![license.clone()]);
         prop_assert_eq!(&report, &reversed.finish(general, vec![license]));
-        let payload = json::payload(&report);
-        prop_assert_eq!(&json::parse(payload.as_bytes()).unwrap(), &report);
+        let signed = signed(report);
+        let (payload, report) = (json::payload(&signed), &signed.report);
+        prop_assert_eq!(&json::parse(payload.as_bytes()).unwrap(), &signed);
         prop_assert_eq!(crate::json::canonical(&crate::json::parse(payload.as_bytes()).unwrap()), payload);
-        let readable = json::readable(&report);
+        let readable = json::readable(report);
         prop_assert_eq!(crate::json::canonical(&crate::json::parse(readable.as_bytes()).unwrap()), readable);
         prop_assert_eq!(report.session_count(), report.steps.iter().map(|step| step.session_count).sum::<u64>());
     }

@@ -15,6 +15,7 @@ mod races;
 mod rotated;
 mod seats;
 mod story;
+mod true_up;
 
 use std::path::Path;
 

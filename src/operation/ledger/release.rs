@@ -34,13 +34,17 @@ pub enum SignedError {
 /// [`SignedError`].
 pub fn signed(ledger: &Ledger, envelope: &Envelope) -> Result<SignedRelease, SignedError> {
     let claimed = SignedRelease::parse(envelope.unverified_payload()).map_err(SignedError::Release)?;
-    let activation = find(ledger, &claimed.proof_id).map_err(SignedError::Ledger)?;
-    let bytes = activation.instance_key.and_then(|key| STANDARD.decode(key).ok()).and_then(|key| key.try_into().ok());
-    let key = bytes.and_then(|bytes| PublicKey::from_bytes(&bytes).ok());
+    let key = instance_key(&find(ledger, &claimed.proof_id).map_err(SignedError::Ledger)?);
     let key = key.ok_or_else(|| SignedError::Unsigned(claimed.proof_id.clone()))?;
     let refused = |error| SignedError::Release(ReleaseError::Envelope(error));
     envelope.verify(Kind::Release, &Keyring::from(key), None, 1).map_err(refused)?;
     Ok(claimed)
+}
+
+/// Returns the key of an activation's machine, if it holds one.
+pub(super) fn instance_key(activation: &Activation) -> Option<PublicKey> {
+    let key = STANDARD.decode(activation.instance_key.as_deref()?).ok()?;
+    PublicKey::from_bytes(&key.try_into().ok()?).ok()
 }
 
 /// What became of an activation.

@@ -4,6 +4,7 @@ use crate::json::Writer;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::audit::{self, AuditFilter, Chained};
 use crate::ledger::license::{self, Held, LicenseFilter};
+use crate::ledger::reported::{self, Reported};
 use crate::ledger::seat::{self, Lease};
 use crate::ledger::{Ledger, LedgerError};
 
@@ -19,6 +20,8 @@ pub struct Shown {
     pub activations: Vec<Activation>,
     /// Who holds its seats now.
     pub leases: Vec<Lease>,
+    /// What its machines reported of its use.
+    pub usage: Vec<Reported>,
     /// What was done to it.
     pub history: Vec<Chained>,
 }
@@ -59,13 +62,14 @@ pub fn show(ledger: &Ledger, license_id: &str) -> Result<Shown, LedgerError> {
         let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
         let activations = activation::of_license(transaction, license_id)?;
         let leases = seat::of_license(transaction, license_id)?;
+        let usage = reported::of_license(transaction, license_id)?;
         let mut filter = AuditFilter { license_id: Some(license_id.to_owned()), ..AuditFilter::default() };
         let mut history = Vec::new();
         loop {
             let page = audit::page(transaction, &filter, PAGE)?;
             match page.last() {
                 Some(last) => filter.after = last.sequence,
-                None => return Ok(Shown { held, activations, leases, history }),
+                None => return Ok(Shown { held, activations, leases, usage, history }),
             }
             history.extend(page);
         }
@@ -86,6 +90,9 @@ impl Shown {
         self.leases.iter().for_each(|lease| lease.write(out));
         out.end_array();
         self.held.write(out.name("license"));
+        out.name("usage").begin_array();
+        self.usage.iter().for_each(|reported| reported.write(out));
+        out.end_array();
         out.end_object();
     }
 }

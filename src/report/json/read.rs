@@ -1,15 +1,22 @@
 //! Reads the payload of a signed report.
 
 use crate::json::{self, JsonError, Members, Value};
-use crate::report::{AllTime, Ci, Expiring, General, PrimaryKey, Report, ReportError, Step, User};
+use crate::report::{AllTime, Ci, Expiring, General, PrimaryKey, Report, ReportError, Signed, Step, User};
 use crate::time::Timestamp;
 
 /// Reads a payload; what follows from other members, such as averages, is not read but worked out again.
 ///
 /// # Errors
 /// [`ReportError::Json`] names the member at fault.
-pub fn parse(payload: &[u8]) -> Result<Report, ReportError> {
-    json::parse(payload).and_then(|value| Fields::of(value, "report")).and_then(report).map_err(ReportError::Json)
+pub fn parse(payload: &[u8]) -> Result<Signed, ReportError> {
+    json::parse(payload).and_then(|value| Fields::of(value, "report")).and_then(signed).map_err(ReportError::Json)
+}
+
+fn signed(mut fields: Fields<'_>) -> Result<Signed, JsonError> {
+    fields.find("crit").map_or(Ok(()), |value| value.into_critical(&[]))?;
+    let mut id = |name| fields.text(name)?.ok_or(JsonError::Missing(name));
+    let (proof_id, license_id) = (id("proofId")?, id("licenseId")?);
+    Ok(Signed { proof_id, license_id, report: report(fields)? })
 }
 
 /// The members of an object that are still to be read.

@@ -1,21 +1,31 @@
 //! `mintage ledger report`.
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use mintage::code::Code;
+use mintage::dsse::{Envelope, Kind};
+use mintage::key::SecretKey;
+use mintage::operation::document::armored;
 use mintage::operation::ledger::report;
-use mintage::report::{Format, PrimaryKey, Request, csv};
+use mintage::proof::Proof;
+use mintage::report::{Format, PrimaryKey, Request, Signed, csv, json};
 use mintage::time::Timestamp;
 
 use crate::book::Book;
 use crate::clock;
+use crate::command::verify_proof::read_proof;
+use crate::failure::Failure;
 use crate::files::{self, Mode};
+use crate::instance::Instance;
 use crate::output::Output;
 use crate::render::Terminal;
 
 /// Report who used what, how long, and how near to the cap
 ///
-/// A session is of the period when it began in it. The page of --format html is whole by itself and opens offline.
+/// A session is of the period when it began in it. The page of --format html is whole by itself and opens offline. With
+/// --sign it is a document for the issuer, signed by the instance key that the proof of this machine's activation names.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     /// What to report
@@ -34,6 +44,17 @@ pub(crate) struct Arguments {
     /// The form of the report; csv is the table of users, csv-general that of everybody together
     #[arg(long, value_name = "FORM", default_value = "json", value_parser = ["xlsx", "csv", "csv-general", "json", "html"])]
     format: String,
+    /// Sign the report, with this machine's key that --proof names
+    #[arg(long, requires = "proof", conflicts_with = "format")]
+    sign: bool,
+    /// The installed proof of this machine's activation
+    #[arg(long, value_name = "FILE", requires = "sign")]
+    proof: Option<PathBuf>,
+    /// Write the report armored for mail, every line with its own check
+    #[arg(long, requires = "sign")]
+    armor: bool,
+    #[command(flatten)]
+    instance: Instance,
     #[command(flatten)]
     book: Book,
     #[command(flatten)]
@@ -49,8 +70,19 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         to: when(&arguments.to)?,
         as_of: now,
     };
+    let activated = arguments.proof.as_deref().map(|path| signer(path, &arguments.instance)).transpose()?;
     let ledger = arguments.book.open_swept(now, terminal)?;
     let report = report::usage(&ledger, request)?;
+    terminal.note(&format!("{} sessions of {} users", report.session_count(), report.active_users()));
+    if let Some((proof, key)) = activated {
+        let signed = Signed { proof_id: proof.proof_id, license_id: proof.license_id, report };
+        let json = Envelope::sign(Kind::Usage, json::payload(&signed).into_bytes(), &[&key]).to_json();
+        let text = if arguments.armor { armored("usage", &json) } else { format!("{json}\n") };
+        arguments.output.write(&text, terminal)?;
+        let (id, kid) = (&signed.proof_id, key.public().id().kid());
+        terminal.note(&format!("signed for activation {id} by instance key {kid}; send it to the issuer"));
+        return Ok(ExitCode::SUCCESS);
+    }
     let format = Format::parse(&arguments.format);
     let mut data = format.map_or_else(|| Ok(csv::general(&report)), |format| report.spell(format))?;
     if format == Some(Format::Json) {
@@ -60,6 +92,18 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Some(path) => files::write(path, &data, Mode::Public, arguments.output.overwrite())?,
         None => terminal.data(&data)?,
     }
-    terminal.note(&format!("{} sessions of {} users", report.session_count(), report.active_users()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Opens the instance key of the activation that a proof is of.
+fn signer(path: &Path, instance: &Instance) -> anyhow::Result<(Proof, SecretKey)> {
+    let proof = Proof::parse(read_proof(path)?.unverified_payload())
+        .map_err(|error| Failure::new(error.code(), format_args!("proof `{}`: {error}", path.display())))?;
+    if let Some(key) = instance.open(&proof.instance_key)? {
+        return Ok((proof, key));
+    }
+    let kid = proof.instance_key.id().kid();
+    let message = format!("the proof is for instance key {kid}, which this machine does not hold");
+    let hint = "sign on the machine that was activated, as the user who did it";
+    Err(Failure::new(Code::WrongMachine, message).hint(hint).into())
 }

@@ -65,6 +65,12 @@ fn people(shown: &Shown, terminal: &Terminal) -> anyhow::Result<()> {
         let until = if lease.borrowed { "borrowed until" } else { "until" };
         rows.push(("seat", format!("{} by {} {until} {}", lease.lease_id, lease.holder, lease.expires_at)));
     }
+    for reported in &shown.usage {
+        let (from, to, sessions, users) = (reported.from, reported.to, reported.sessions, reported.users);
+        let seats = reported.most_seats;
+        let line = format!("{from} to {to}: {sessions} sessions of {users} users, at most {seats} seats at once");
+        rows.push(("usage", format!("{line}, by {}", reported.proof_id)));
+    }
     rows.extend(shown.history.iter().map(|chained| ("history", line(chained))));
     let rows: Vec<(&str, &str)> = rows.iter().map(|(name, value)| (*name, value.as_str())).collect();
     Ok(terminal.table(&rows)?)

@@ -4,10 +4,14 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mintage::operation::ledger::transfer;
+use mintage::dsse::{Envelope, Kind};
+use mintage::json::Writer;
+use mintage::operation::document;
+use mintage::operation::ledger::{transfer, true_up};
 
-use crate::book::Book;
+use crate::book::{Book, stamp};
 use crate::clock;
+use crate::failure::Failure;
 use crate::files::{self, Mode, Unfinished};
 use crate::output::Output;
 use crate::render::Terminal;
@@ -24,10 +28,13 @@ pub(crate) struct Export {
     output: Output,
 }
 
-/// Put an export into a new ledger
+/// Put an export into a new ledger, or take in a report of use
+///
+/// A report of use must be signed by the instance key of an activation that the ledger holds (`ledger report usage --sign`).
+/// It is taken in once; one that is older than the newest of its activation is refused.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
-    /// The export (`-` for standard input)
+    /// The export or the report (`-` for standard input)
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
@@ -50,7 +57,33 @@ pub(crate) fn export(arguments: &Export, terminal: &Terminal) -> anyhow::Result<
 
 pub(crate) fn import(arguments: &Import, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let text = files::read(&arguments.file, MAX_BYTES)?;
-    let licenses = transfer::import(&arguments.book.open(clock::now()?)?, &text)?;
+    let now = clock::now()?;
+    let ledger = arguments.book.open(now)?;
+    if let Some(report) = report(&text) {
+        let (reported, is_new) = true_up::import(&ledger, &stamp(now), &report)
+            .map_err(|error| Failure::new(error.code(), format_args!("`{}`: {error}", arguments.file.display())))?;
+        let (license, proof, as_of) = (&reported.license_id, &reported.proof_id, reported.as_of);
+        let what = format!("the use of license {license} by activation {proof}");
+        terminal.note(&if is_new {
+            format!("imported {what}, as of {as_of}")
+        } else {
+            format!("{what} was imported before, as of {as_of}")
+        });
+        if terminal.json {
+            let mut out = Writer::default();
+            reported.write(&mut out);
+            terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let licenses = transfer::import(&ledger, &text)?;
     terminal.note(&format!("imported {licenses} licenses"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Takes a text for a report of use, as a file or as it was pasted, if it is one.
+fn report(text: &[u8]) -> Option<Envelope> {
+    let whole = 2 * mintage::report::json::MAX_BYTES;
+    let opened = Some(text).filter(|text| text.len() <= whole).and_then(|text| document::open(text).ok())?;
+    opened.document.envelope(Kind::Usage).ok()
 }
