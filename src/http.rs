@@ -17,6 +17,7 @@ mod follow;
 mod gate;
 mod health;
 mod heartbeat;
+mod holders;
 mod host;
 mod inspect;
 mod installed;

@@ -3,8 +3,8 @@
 use super::answers::{DESCRIPTION, ENVELOPE, INSPECTION, PROBLEM, VERDICT};
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
 use super::{
-    activate, approve, book, deactivate, health, heartbeat, inspect, installed, issue, keys, measured, mint, page,
-    reports, seats, sessions, usage, validate, verify,
+    activate, approve, book, deactivate, health, heartbeat, holders, inspect, installed, issue, keys, measured, mint,
+    page, reports, seats, sessions, usage, validate, verify,
 };
 
 /// Every route. The first path of each is the one that is described.
@@ -117,6 +117,14 @@ pub(super) static TABLE: &[Route] = &[
         refusals: &[403, 429],
         blocks: true,
         ..post(deactivate::run)
+    },
+    Route {
+        paths: &["/api/v1/seats"],
+        caller: Caller::Admin,
+        about: "Who holds seats now",
+        gives: Gives::Json(&holders::HOLDERS),
+        blocks: true,
+        ..get(holders::run)
     },
     Route {
         paths: &["/api/v1/seats/claim"],

@@ -219,6 +219,14 @@ pub fn of_license(transaction: &mut Transaction<'_>, license_id: &str) -> Result
     transaction.query(sql::LEASES_OF, &values![license_id])?.into_iter().map(read).collect()
 }
 
+/// Reads who holds seats now, license by license, at most so many.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn held(transaction: &mut Transaction<'_>, now: Timestamp, most: u64) -> Result<Vec<Lease>, LedgerError> {
+    transaction.query(sql::LEASES_HELD, &values![now, most])?.into_iter().map(read).collect()
+}
+
 /// Reads when each seat was taken and given back; nothing for those that are held.
 ///
 /// # Errors

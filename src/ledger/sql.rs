@@ -147,6 +147,8 @@ macro_rules! leases {
 pub(crate) const FIND_LEASE: &str = leases!("WHERE lease_id = ?1");
 pub(crate) const FIND_LEASE_OF: &str = leases!("WHERE license_id = ?1 AND holder = ?2 AND ended_at IS NULL");
 pub(crate) const LEASES_OF: &str = leases!("WHERE license_id = ?1 AND ended_at IS NULL ORDER BY claimed_at, lease_id");
+pub(crate) const LEASES_HELD: &str =
+    leases!("WHERE ended_at IS NULL AND expires_at >= ?1 ORDER BY license_id, claimed_at, lease_id LIMIT ?2");
 pub(crate) const OVERDUE_LEASES: &str =
     leases!("WHERE license_id = ?1 AND ended_at IS NULL AND expires_at < ?2 ORDER BY lease_id");
 pub(crate) const LICENSES_WITH_OVERDUE: &str =

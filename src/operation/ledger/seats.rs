@@ -5,6 +5,7 @@
 use super::Stamp;
 use crate::ledger::seat::{self, Claim, Claimed, EndReason, Lease};
 use crate::ledger::{Ledger, LedgerError};
+use crate::time::Timestamp;
 
 /// Claims a seat, or a place in line.
 ///
@@ -38,6 +39,14 @@ pub fn release(ledger: &Ledger, stamp: &Stamp, lease_id: &str, reason: EndReason
 /// `Unavailable`.
 pub fn holders(ledger: &Ledger, license_id: &str) -> Result<Vec<Lease>, LedgerError> {
     ledger.read(|transaction| seat::of_license(transaction, license_id))
+}
+
+/// Lists who holds seats now, license by license, at most so many.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn held(ledger: &Ledger, now: Timestamp, most: u64) -> Result<Vec<Lease>, LedgerError> {
+    ledger.read(|transaction| seat::held(transaction, now, most))
 }
 
 /// Ends every lease that was not renewed in time; returns how many.

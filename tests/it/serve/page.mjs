@@ -17,7 +17,7 @@ try {
     const complaints = [];
     page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
-    page.on("request", (request) => request.url().startsWith(`http://${address}/`) || request.url().startsWith("data:")
+    page.on("request", (request) => request.url().startsWith(`http://${address}/`) || /^(data|blob):/.test(request.url())
       || complaints.push(`asked for ${request.url()}`));
     await page.goto(`http://${address}/`);
     const text = page.getByLabel("Text of the document");
@@ -60,6 +60,13 @@ try {
       await page.getByRole("button", { name: "Open the book" }).click();
       await page.locator("#book caption").last().waitFor();
       console.log(width, "book", (await page.locator("#book caption").allInnerTexts()).join(", "));
+      const rows = (caption) => page.locator("#book table", { hasText: caption }).locator("tbody tr").allInnerTexts();
+      console.log(width, "seats", (await rows("Seats held")).map((row) => row.split(/\s+/).slice(0, 2).join(" ")).join(", "));
+      console.log(width, "limits", (await rows("Limits that hold here")).join(", ").replace(/\s+/g, " "));
+      const download = page.waitForEvent("download");
+      await page.getByRole("button", { name: "Report as CSV" }).click();
+      const report = readFileSync(await (await download).path(), "utf8");
+      console.log(width, "report", (await download).suggestedFilename(), report.split("\n")[0].trim());
       await page.screenshot({ path: join(screenshots, `book-${width}.png`), fullPage: true });
     }
 

@@ -3,9 +3,13 @@
 use std::path::Path;
 
 use insta::assert_snapshot;
+use mintage::ledger::seat::Claim;
+use mintage::ledger::{Birth, Ledger, LedgerUrl};
+use mintage::operation::ledger::seats;
+use mintage::time::Timestamp;
 
 use super::running::Running;
-use crate::harness::{Bench, example};
+use crate::harness::{Bench, ISSUED, example};
 use crate::interop::present;
 use crate::languages::foreign;
 
@@ -33,15 +37,31 @@ fn people_read_what_the_server_says() {
         "sqlite:book.db",
         "--tenant",
         "acme",
+        "--id",
+        "lic-7",
+        "--seats",
+        "3",
         "--expires",
         "20d",
     ]);
     assert_eq!(minted.status, Some(0), "{minted}");
+    seated(&bench);
+    bench.write("defaults.json", r#"{"max_apps":3}"#);
     bench.write("admin", "b7e1c2a4d6f80913");
     let key = example("vendor.key");
     let server = Running::start(
         &bench,
-        &["--key", &key, "--allow-readable-key", "--admin-key-file", "admin", "--ledger", "sqlite:book.db"],
+        &[
+            "--key",
+            &key,
+            "--allow-readable-key",
+            "--admin-key-file",
+            "admin",
+            "--ledger",
+            "sqlite:book.db",
+            "--defaults",
+            "defaults.json",
+        ],
     );
     let script = format!("{}/tests/it/serve/page.mjs", env!("CARGO_MANIFEST_DIR"));
     let told = foreign(&bench, "node", [script.as_str(), &modules, &server.address, "token", "b7e1c2a4d6f80913", "."]);
@@ -55,7 +75,10 @@ fn people_read_what_the_server_says() {
     375 elements of a hostile label 0
     375 drop dropped text
     375 wrong key the admin key is wrong
-    375 book Licenses (1), Expiring within 30 days (1), Audit, newest first
+    375 book Licenses (1), Expiring within 30 days (1), Seats held (1), Limits that hold here, Audit, newest first
+    375 seats lic-7 ann
+    375 limits max_apps 0 3 default
+    375 report usage.csv machine_id,first_active,last_seen,total_session_time_in_days,total_session_count,average_session_duration_in_days,average_daily_sessions
     375 measured {"overflow":false,"unlabelled":0,"enough":true,"small":0}
     375 focus document tenant verify inspect choose
     375 complaints []
@@ -65,9 +88,31 @@ fn people_read_what_the_server_says() {
     1280 elements of a hostile label 0
     1280 drop dropped text
     1280 wrong key the admin key is wrong
-    1280 book Licenses (1), Expiring within 30 days (1), Audit, newest first
+    1280 book Licenses (1), Expiring within 30 days (1), Seats held (1), Limits that hold here, Audit, newest first
+    1280 seats lic-7 ann
+    1280 limits max_apps 0 3 default
+    1280 report usage.csv machine_id,first_active,last_seen,total_session_time_in_days,total_session_count,average_session_duration_in_days,average_daily_sessions
     1280 measured {"overflow":false,"unlabelled":0,"enough":true,"small":0}
     1280 focus document tenant verify inspect choose
     1280 complaints []
     "#);
+}
+
+/// Ann takes a seat of the license, for longer than any test lasts.
+fn seated(bench: &Bench) {
+    let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
+    let now = Timestamp::parse_rfc3339(ISSUED).unwrap();
+    let ledger = Ledger::open(&url, &Birth { book_id: "book".to_owned(), now }).unwrap();
+    let claim = Claim {
+        license_id: "lic-7".to_owned(),
+        holder: "m-1".to_owned(),
+        username: Some("ann".to_owned()),
+        lease_id: "lease-1".to_owned(),
+        seconds: 600,
+        borrow_until: Some(Timestamp::NEVER),
+        wait: false,
+        now,
+        actor: "ann".to_owned(),
+    };
+    seats::claim(&ledger, claim).unwrap();
 }

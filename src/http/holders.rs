@@ -1,0 +1,45 @@
+//! `GET /seats`: who holds seats now.
+
+use super::app::App;
+use super::call::{Call, Reply};
+use super::problem::Problem;
+use super::schema::{Holds, Schema, must};
+use crate::json::Writer;
+use crate::operation::ledger::seats;
+
+/// As many are told at once; the first that claimed come first.
+const MOST: u64 = 1_000;
+
+pub(super) static HOLDERS: Schema = Schema {
+    name: "Seats",
+    about: "Who holds seats now, license by license; the first 1000",
+    members: &[must("seats", Holds::List(&Holds::Object(&HOLDER)), "The seats")],
+    open: false,
+};
+
+static HOLDER: Schema = Schema {
+    name: "Holder",
+    about: "A seat that is held",
+    members: &[
+        must("borrowed", Holds::Bool, "Whether it was taken along"),
+        must("claimedAt", Holds::Time, "When it was claimed"),
+        must("expiresAt", Holds::Time, "When it ends unless it is renewed"),
+        must("holder", Holds::Text, "Who holds it"),
+        must("leaseId", Holds::Text, "The lease"),
+        must("licenseId", Holds::Text, "The license"),
+        must("renewedAt", Holds::Time, "When it was renewed last"),
+        must("username", Holds::Maybe(&Holds::Text), "A name for people"),
+    ],
+    open: false,
+};
+
+pub(super) fn run(_: &App, call: &Call) -> Result<Reply, Problem> {
+    let held = seats::held(call.ledger()?, call.now, MOST)?;
+    let mut out = Writer::default();
+    out.begin_object();
+    out.name("seats").begin_array();
+    held.iter().for_each(|lease| lease.write(&mut out));
+    out.end_array();
+    out.end_object();
+    Ok(Reply::json(out.finish()))
+}
