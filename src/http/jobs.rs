@@ -1,11 +1,13 @@
 //! [`App::tick`]: what a server does by itself. On a ledger one server at a time does each of it, whichever is first.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::app::{App, Roles, Rotation};
 use super::gate::by_server;
+use crate::key::SecretKey;
+use crate::keyring::Purpose;
 use crate::ledger::LedgerError;
 use crate::ledger::job::Claimed;
 use crate::operation::ledger::jobs::{Job, RETRY};
@@ -43,7 +45,7 @@ impl App {
         self.follow_or_say();
         for job in Job::ALL {
             let due = *self.jobs().due.entry(job).or_insert(Due { at: job.first(now), not_before: now });
-            if now < due.at || now < due.not_before || !is_served(&self.roles(), job) {
+            if now < due.at || now < due.not_before || !is_served(&self.roles(), job, now) {
                 continue;
             }
             let minutes = self.roles().refresh_minutes.unwrap_or(REFRESH_MINUTES);
@@ -153,11 +155,18 @@ impl App {
 pub const REFRESH_MINUTES: u64 = 15;
 
 /// Whether a server was given what a job needs.
-fn is_served(roles: &Roles, job: Job) -> bool {
+fn is_served(roles: &Roles, job: Job, now: Timestamp) -> bool {
     match job {
         Job::Revalidation => roles.license.is_some() || roles.ledger.is_some(),
         Job::ExpirySweep => roles.ledger.is_some(),
-        Job::RevocationRefresh => roles.ledger.is_some() && roles.signer.is_some(),
+        Job::RevocationRefresh => {
+            // A list that nobody would believe is not made.
+            let may_sign = |signer: &Arc<SecretKey>| {
+                let entry = roles.keyring.find(&signer.public().id());
+                entry.is_some_and(|entry| entry.allows(Purpose::Revocations, Some(now)).is_ok())
+            };
+            roles.ledger.is_some() && roles.signer.as_ref().is_some_and(may_sign)
+        }
         Job::KeyRotation => roles.ledger.is_some() && roles.rotation.is_some(),
     }
 }

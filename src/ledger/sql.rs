@@ -174,7 +174,11 @@ pub(crate) const INSTALLED: Columns = Columns {
 };
 pub(crate) const FIND_INSTALLED: &str = "SELECT tenant_id, license_id, token, source, installed_at, installed_by, validated_at, invalid_reason \
      FROM installed WHERE tenant_id = ?1";
-pub(crate) const CLEAR_INSTALLED: &str = "DELETE FROM installed WHERE tenant_id = ?1";
+pub(crate) const SET_INSTALLED: &str = "INSERT INTO installed (tenant_id, license_id, token, source, installed_at, installed_by, validated_at, \
+     invalid_reason) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (tenant_id) DO UPDATE SET \
+     license_id = excluded.license_id, token = excluded.token, source = excluded.source, \
+     installed_at = excluded.installed_at, installed_by = excluded.installed_by, validated_at = excluded.validated_at, \
+     invalid_reason = excluded.invalid_reason";
 pub(crate) const SET_VALIDATED: &str =
     "UPDATE installed SET validated_at = ?2, invalid_reason = ?3 WHERE tenant_id = ?1";
 

@@ -60,7 +60,6 @@ pub fn installed(transaction: &mut Transaction<'_>, tenant_id: &str) -> Result<O
 /// # Errors
 /// `Unavailable`.
 pub fn install(transaction: &mut Transaction<'_>, installed: &Installed) -> Result<(), LedgerError> {
-    transaction.execute(sql::CLEAR_INSTALLED, &values![&installed.tenant_id])?;
     let row = values![
         &installed.tenant_id,
         &installed.license_id,
@@ -71,7 +70,8 @@ pub fn install(transaction: &mut Transaction<'_>, installed: &Installed) -> Resu
         installed.validated_at,
         installed.invalid_reason.clone(),
     ];
-    transaction.insert(sql::INSTALLED, &[row.to_vec()])
+    // Of two that install at once the later one stands, and neither fails.
+    transaction.execute(sql::SET_INSTALLED, &row).map(|_| ())
 }
 
 /// Keeps what a validation has found.

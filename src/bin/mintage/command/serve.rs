@@ -33,6 +33,11 @@ use crate::{clock, random};
 /// before a variable, a variable before the file. Secrets are read from files, also from those of $CREDENTIALS_DIRECTORY
 /// (admin-key, key, ledger, passphrase, license, license-key, tls-cert, tls-key), and again when these change. SIGHUP reads
 /// everything again; SIGTERM and SIGINT let requests under way end.
+///
+/// On a ledger the servers judge their license anew a minute after the start and daily at 03:00 UTC, sweep what has expired,
+/// sign a list of revocations that follows the ledger, and rotate the signing key where --rotate-days says so; each of these
+/// on one server at a time. The license of the installation is that of $MINTAGE_LICENSE, else of --license, else what was
+/// installed in the ledger; one that is refused is not passed over.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
