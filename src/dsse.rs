@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::code::Code;
 use crate::id::KeyId;
 use crate::json::{self, JsonError, Value, Writer};
-use crate::key::SecretKey;
+use crate::key::{PublicKey, SecretKey};
 use crate::keyring::{Distrust, Keyring, TrustedKey};
 use crate::time::Timestamp;
 
@@ -39,7 +39,10 @@ pub struct Envelope {
 struct Signature {
     /// As the envelope says; it decides nothing.
     keyid: String,
-    bytes: [u8; 64],
+    /// Base64, as the envelope spells it.
+    text: String,
+    /// `None` for what no key of ours makes, such as a signature of another algorithm beside ours.
+    bytes: Option<[u8; 64]>,
 }
 
 /// An envelope and the keys of a keyring that made signatures in it, whether or not they may.
@@ -69,6 +72,8 @@ pub enum EnvelopeError {
     Json(JsonError),
     /// Fewer keys signed than the keyring asks for; both numbers.
     Threshold(usize, usize),
+    /// Nobody signed but keys that are not trusted; names the first of them.
+    UnknownKey(KeyId),
     /// The envelope holds another kind of document; names both types.
     WrongKind(&'static str, String),
 }
@@ -107,19 +112,19 @@ impl Envelope {
         let mut signed = head_of(&payload_type, payload.len());
         let head = signed.len();
         signed.extend(payload);
-        let sign = |key: &&SecretKey| Signature { keyid: key.public().id().to_string(), bytes: key.sign(&signed) };
-        Self { signatures: keys.iter().map(sign).collect(), payload_type, signed, head }
+        let signatures = keys.iter().map(|key| Signature::by(key, &signed)).collect();
+        Self { payload_type, signed, head, signatures }
     }
 
     /// Adds a further key's signature over the same bytes; false when that key has signed already, or no more signatures
     /// may stand in the envelope.
     pub fn cosign(&mut self, key: &SecretKey) -> bool {
         let public = key.public();
-        let has_signed = self.signatures.iter().any(|signature| public.verify(&self.signed, &signature.bytes).is_ok());
+        let has_signed = self.signatures.iter().any(|signature| signature.is_by(&public, &self.signed));
         if has_signed || self.signatures.len() >= MAX_SIGNATURES {
             return false;
         }
-        self.signatures.push(Signature { keyid: public.id().to_string(), bytes: key.sign(&self.signed) });
+        self.signatures.push(Signature::by(key, &self.signed));
         true
     }
 
@@ -133,7 +138,7 @@ impl Envelope {
         for signature in &self.signatures {
             out.begin_object();
             out.name("keyid").string(&signature.keyid);
-            out.name("sig").string(&STANDARD.encode(signature.bytes));
+            out.name("sig").string(&signature.text);
             out.end_object();
         }
         out.end_array();
@@ -145,7 +150,7 @@ impl Envelope {
     /// signed it that are trusted for the kind's purpose.
     ///
     /// # Errors
-    /// `WrongKind`, `BadSignature`, `Distrust`, `Threshold`, in this order.
+    /// `WrongKind`, `UnknownKey`, `BadSignature`, `Distrust`, `Threshold`, in this order.
     pub fn verify(
         &self,
         kind: Kind,
@@ -158,21 +163,45 @@ impl Envelope {
         Ok(VerifiedPayload { bytes: self.unverified_payload(), signers })
     }
 
+    /// Verifies the envelope as a document of `kind` that one key signed, and returns its payload.
+    ///
+    /// # Errors
+    /// `WrongKind`, and `BadSignature` when that key made none of the signatures.
+    pub fn verify_by(&self, kind: Kind, key: &PublicKey) -> Result<&[u8], EnvelopeError> {
+        self.is_of(kind)?;
+        let signed = self.signatures.iter().any(|signature| signature.is_by(key, &self.signed));
+        if signed { Ok(self.unverified_payload()) } else { Err(EnvelopeError::BadSignature) }
+    }
+
+    fn is_of(&self, kind: Kind) -> Result<(), EnvelopeError> {
+        if self.payload_type == kind.payload_type() {
+            return Ok(());
+        }
+        Err(EnvelopeError::WrongKind(kind.payload_type(), self.payload_type.clone()))
+    }
+
     /// Finds the keys that signed, whatever they are trusted for. A document that says itself when it was issued is
     /// judged in two steps, so that its signatures are checked once.
     ///
     /// # Errors
-    /// `WrongKind`, and `BadSignature` when no key of the keyring made any of the signatures.
+    /// `WrongKind`; when no key of the keyring made any of the signatures `UnknownKey`, unless one of those is said to be
+    /// by such a key, or by nobody: then `BadSignature`.
     pub fn signed_by<'a>(&'a self, kind: Kind, keyring: &'a Keyring) -> Result<Signed<'a>, EnvelopeError> {
-        if self.payload_type != kind.payload_type() {
-            return Err(EnvelopeError::WrongKind(kind.payload_type(), self.payload_type.clone()));
-        }
+        self.is_of(kind)?;
         let made = |signature: &Signature| {
-            let hint = KeyId::parse(&signature.keyid).ok().map(|id| id.kid());
-            keyring.candidates(hint).find(|trusted| trusted.key.verify(&self.signed, &signature.bytes).is_ok())
+            let hint = signature.key_id().map(|id| id.kid());
+            keyring.candidates(hint).find(|trusted| signature.is_by(&trusted.key, &self.signed))
         };
         let keys: Vec<_> = self.signatures.iter().filter_map(made).collect();
-        if keys.is_empty() { Err(EnvelopeError::BadSignature) } else { Ok(Signed { envelope: self, kind, keys }) }
+        if !keys.is_empty() {
+            return Ok(Signed { envelope: self, kind, keys });
+        }
+        let strangers =
+            self.signatures.iter().map(|signature| signature.key_id().filter(|id| keyring.find(id).is_none()));
+        Err(match strangers.collect::<Option<Vec<_>>>().as_deref() {
+            Some([first, ..]) => EnvelopeError::UnknownKey(*first),
+            _ => EnvelopeError::BadSignature,
+        })
     }
 
     /// Returns the payload, which nobody has vouched for.
@@ -188,6 +217,21 @@ impl Envelope {
     /// Returns the key ids that the envelope names, as it spells them.
     pub fn unverified_key_ids(&self) -> impl Iterator<Item = &str> {
         self.signatures.iter().map(|signature| signature.keyid.as_str())
+    }
+}
+
+impl Signature {
+    fn by(key: &SecretKey, signed: &[u8]) -> Self {
+        let bytes = key.sign(signed);
+        Self { keyid: key.public().id().to_string(), text: STANDARD.encode(bytes), bytes: Some(bytes) }
+    }
+
+    fn is_by(&self, key: &PublicKey, signed: &[u8]) -> bool {
+        self.bytes.is_some_and(|bytes| key.verify(signed, &bytes).is_ok())
+    }
+
+    fn key_id(&self) -> Option<KeyId> {
+        KeyId::parse(&self.keyid).ok()
     }
 }
 
@@ -249,26 +293,20 @@ fn read_signatures(value: Value<'_>) -> Result<Vec<Signature>, JsonError> {
     items.into_iter().map(read_signature).collect()
 }
 
+/// Reads a signature. One that is not ours decides nothing, and must not take those beside it along.
 fn read_signature(value: Value<'_>) -> Result<Signature, JsonError> {
-    let (mut keyid, mut bytes) = (String::new(), None);
+    let (mut keyid, mut text) = (String::new(), None);
     for (name, value) in value.into_object("signatures")? {
-        match name.as_ref() {
-            "keyid" => keyid = value.into_string("keyid")?.into_owned(),
-            "sig" => {
-                let sig = base64(value, "sig")?;
-                let length = Value::Integer(i128::try_from(sig.len()).unwrap_or(i128::MAX));
-                let fixed = sig.try_into().map_err(|_| JsonError::value("sig", "base64 of 64 bytes", &length));
-                bytes = Some(fixed?);
-            }
+        match (name.as_ref(), value) {
+            ("keyid", Value::Null) => {}
+            ("keyid", value) => keyid = value.into_string("keyid")?.into_owned(),
+            ("sig", value) => text = Some(value.into_text("sig")?.into_owned()),
             _ => {}
         }
     }
-    Ok(Signature { keyid, bytes: bytes.ok_or(JsonError::Missing("sig"))? })
-}
-
-fn base64(value: Value<'_>, name: &str) -> Result<Vec<u8>, JsonError> {
-    let text = value.into_text(name)?;
-    STANDARD.decode(text.as_bytes()).map_err(|_| not_base64(name, text))
+    let text = text.ok_or(JsonError::Missing("sig"))?;
+    let bytes = STANDARD.decode(&text).ok().and_then(|bytes| bytes.try_into().ok());
+    Ok(Signature { keyid, text, bytes })
 }
 
 fn not_base64(name: &str, text: Cow<'_, str>) -> JsonError {
@@ -284,6 +322,7 @@ impl EnvelopeError {
             Self::Distrust(Distrust::Revoked(_)) => Code::KeyRevoked,
             Self::Distrust(Distrust::Window { .. }) => Code::KeyRetired,
             Self::Json(error) => error.code(),
+            Self::UnknownKey(_) => Code::UnknownKey,
             Self::WrongKind(..) => Code::WrongKind,
         }
     }
@@ -304,6 +343,7 @@ impl fmt::Display for EnvelopeError {
             Self::Threshold(count, threshold) => {
                 write!(f, "{count} trusted keys signed the document, and {threshold} must have")
             }
+            Self::UnknownKey(id) => write!(f, "key {} signed the document, and is not trusted", id.kid()),
             Self::WrongKind(wanted, found) => {
                 write!(f, "the envelope holds `{}`, and `{wanted}` is wanted", found.escape_debug())
             }

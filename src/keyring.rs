@@ -201,6 +201,7 @@ impl fmt::Display for Distrust {
                 write!(f, "issued at {issued_at} under key {}, which is trusted from {not_before}", key.kid())?;
                 match not_after {
                     Some(last) => write!(f, " to {last}"),
+                    None if issued_at < not_before => Ok(()),
                     None => f.write_str(" and retired without a last day"),
                 }
             }

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::code::Code;
 use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::json::{self, JsonError, Writer};
-use crate::keyring::Keyring;
+use crate::key::PublicKey;
 use crate::proof::Proof;
 use crate::request::{RequestError, optional, understood, word};
 use crate::time::Timestamp;
@@ -37,6 +37,8 @@ pub enum ReleaseError {
     Envelope(EnvelopeError),
     /// The payload is not the JSON of a release.
     Json(JsonError),
+    /// It names another license than the activation's; both ids.
+    OtherLicense(String, String),
     /// It gives back another activation than the proof's; both proof ids.
     OtherProof(String, String),
 }
@@ -51,13 +53,28 @@ impl Release {
     /// Reads a release that the instance key of `proof` signed for that very proof.
     ///
     /// # Errors
-    /// `Envelope` when another key signed it, `OtherProof`, and as [`Release::parse`].
+    /// As [`Release::verify_for`].
     pub fn verify(envelope: &Envelope, proof: &Proof) -> Result<Self, ReleaseError> {
-        let instance = Keyring::from(proof.instance_key.clone());
-        let verified = envelope.verify(Kind::Release, &instance, None, 1).map_err(ReleaseError::Envelope)?;
-        let release = Self::parse(verified.bytes())?;
-        if (&release.proof_id, &release.license_id) != (&proof.proof_id, &proof.license_id) {
-            return Err(ReleaseError::OtherProof(release.proof_id, proof.proof_id.clone()));
+        Self::verify_for(envelope, &proof.instance_key, &proof.proof_id, &proof.license_id)
+    }
+
+    /// Reads a release that the instance key of an activation signed for that very activation.
+    ///
+    /// # Errors
+    /// `Envelope` when another key signed it, `OtherProof`, `OtherLicense`, and as [`Release::parse`].
+    pub fn verify_for(
+        envelope: &Envelope,
+        instance_key: &PublicKey,
+        proof_id: &str,
+        license_id: &str,
+    ) -> Result<Self, ReleaseError> {
+        let payload = envelope.verify_by(Kind::Release, instance_key).map_err(ReleaseError::Envelope)?;
+        let release = Self::parse(payload)?;
+        if release.proof_id != proof_id {
+            return Err(ReleaseError::OtherProof(release.proof_id, proof_id.to_owned()));
+        }
+        if release.license_id != license_id {
+            return Err(ReleaseError::OtherLicense(release.license_id, license_id.to_owned()));
         }
         Ok(release)
     }
@@ -106,7 +123,7 @@ impl ReleaseError {
             Self::Critical(_) => Code::Unsupported,
             Self::Envelope(error) => error.code(),
             Self::Json(error) => error.code(),
-            Self::OtherProof(..) => Code::LicenseMismatch,
+            Self::OtherLicense(..) | Self::OtherProof(..) => Code::LicenseMismatch,
         }
     }
 }
@@ -138,6 +155,9 @@ impl fmt::Display for ReleaseError {
             }
             Self::Envelope(error) => write!(f, "the release is not to be believed: {error}"),
             Self::Json(error) => write!(f, "this is no release: {error}"),
+            Self::OtherLicense(found, wanted) => {
+                write!(f, "the release is of license `{found}`, and the activation is of license `{wanted}`")
+            }
             Self::OtherProof(found, wanted) => {
                 write!(f, "the release gives back `{found}`, and the proof is `{wanted}`")
             }

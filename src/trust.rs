@@ -248,9 +248,9 @@ mod tests {
         let bare = [key(9).public()];
         let all = [second.clone(), first.clone()];
         assert!(establish(&[], &all).unwrap().keyring.find(&key(3).public().id()).is_some());
-        assert_eq!(establish(&bare, std::slice::from_ref(&first)).unwrap_err().code(), Code::BadSignature);
+        assert_eq!(establish(&bare, std::slice::from_ref(&first)).unwrap_err().code(), Code::UnknownKey);
         let three = [first, second, by_the_old_root];
-        assert_eq!(establish(&[], &three).unwrap_err().code(), Code::BadSignature);
+        assert_eq!(establish(&[], &three).unwrap_err().code(), Code::UnknownKey);
     }
 
     #[test]
@@ -268,7 +268,7 @@ mod tests {
         let bare = [key(1).public(), key(2).public()];
         let refused = establish(&bare, &[left.clone(), right.clone()]).unwrap_err();
         assert_eq!((refused.code(), refused), (Code::Forked, TrustError::Roots(1, 2, key(2).public().id())));
-        assert_eq!(establish(&bare[..1], &[left, right]).unwrap_err().code(), Code::BadSignature);
+        assert_eq!(establish(&bare[..1], &[left, right]).unwrap_err().code(), Code::UnknownKey);
     }
 
     #[test]

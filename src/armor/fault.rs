@@ -7,6 +7,9 @@ use crate::code::Code;
 /// How many faults are kept; more would not help anybody.
 pub(super) const MAX_FAULTS: usize = 100;
 
+/// As many are told in one sentence.
+const SHOWN_FAULTS: usize = 20;
+
 /// Says why a text could not be repaired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Damage {
@@ -110,10 +113,13 @@ impl Damage {
 
 impl fmt::Display for Damage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, fault) in self.faults.iter().enumerate() {
+        for (index, fault) in self.faults.iter().take(SHOWN_FAULTS).enumerate() {
             write!(f, "{}{fault}", if index == 0 { "" } else { "; " })?;
         }
-        Ok(())
+        match self.faults.len().saturating_sub(SHOWN_FAULTS) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
     }
 }
 

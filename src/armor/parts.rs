@@ -149,6 +149,6 @@ fn opens(char: char) -> bool {
 }
 
 /// Whether a character closes a quotation or a bracket. `<` does not: it is `=` with one bit changed.
-fn closes(char: char) -> bool {
+pub(super) fn closes(char: char) -> bool {
     matches!(char, '"' | '\'' | '`' | '>' | '\u{bb}' | '\u{2018}'..='\u{201f}' | '\u{203a}')
 }

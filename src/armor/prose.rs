@@ -1,5 +1,6 @@
 //! Finds a bare token in the letter it came in.
 
+use super::parts::closes;
 use super::scan::Glyph;
 
 /// How a payload begins in base64: `{` and what JSON lets follow it.
@@ -12,6 +13,9 @@ const MOST_BEGINNINGS: usize = 32;
 /// How many characters of base64 stand for a signature, its padding left out.
 const SIGNATURE: usize = 86;
 
+/// How much padding follows them.
+const PADDING: usize = 2;
+
 /// Whether a text begins as a token does.
 pub(super) fn begins_a_token(glyphs: &[Glyph]) -> bool {
     BEGINNINGS.iter().any(|beginning| {
@@ -23,10 +27,11 @@ pub(super) fn begins_a_token(glyphs: &[Glyph]) -> bool {
 pub(super) fn tokens(glyphs: &[Glyph]) -> Vec<&[Glyph]> {
     let (mut tokens, mut at, mut followed) = (Vec::new(), 0, 0);
     while at < glyphs.len() && followed < MOST_BEGINNINGS {
-        let begins_a_word = at == 0 || !(glyphs[at - 1].is_base64() || glyphs[at - 1].char == '.');
-        if begins_a_word && begins_a_token(&glyphs[at..]) {
+        if begins_a_word(&glyphs[..at]) && begins_a_token(&glyphs[at..]) {
             followed += 1;
-            if let Some(length) = length(&glyphs[at..]) {
+            // A sentence that ends behind the token has begun before it.
+            let in_a_sentence = glyphs[..at].iter().any(|glyph| !glyph.is_space());
+            if let Some(length) = length(&glyphs[at..], in_a_sentence) {
                 tokens.push(&glyphs[at..at + length]);
                 at += length;
                 continue;
@@ -37,8 +42,19 @@ pub(super) fn tokens(glyphs: &[Glyph]) -> Vec<&[Glyph]> {
     tokens
 }
 
+/// Whether a word can begin behind this text.
+fn begins_a_word(before: &[Glyph]) -> bool {
+    let goes_on = |glyph: &Glyph| glyph.is_base64() || glyph.char == '.' || is_damage(*glyph);
+    !before.last().is_some_and(goes_on)
+}
+
+/// Whether no letter has this character; a token next to it has been damaged.
+fn is_damage(glyph: Glyph) -> bool {
+    glyph.char.is_control() && !glyph.is_space()
+}
+
 /// Measures the token that a text begins with; `None` when prose comes before its end.
-fn length(glyphs: &[Glyph]) -> Option<usize> {
+fn length(glyphs: &[Glyph], in_a_sentence: bool) -> Option<usize> {
     let (mut at, mut signature) = (0, None);
     while signature != Some(SIGNATURE) {
         match glyphs.get(at)? {
@@ -61,11 +77,15 @@ fn length(glyphs: &[Glyph]) -> Option<usize> {
     let gap = glyphs[at..].iter().take_while(|glyph| glyph.is_space()).count();
     let padding = glyphs[at + gap..].iter().take(2).take_while(|glyph| glyph.char == '=').count();
     let end = if padding > 0 { at + gap + padding } else { at };
-    // A third part would make it something else; the full stop of a sentence does not.
-    let ends = match (glyphs.get(end), glyphs.get(end + 1)) {
-        (Some(next), after) if next.char == '.' => after.is_none_or(|after| after.is_space()),
-        (Some(next), _) => !next.is_base64() && next.char != '=',
-        (None, _) => true,
+    let after = glyphs.get(end + 1);
+    let ends = match glyphs.get(end) {
+        None => true,
+        Some(next) if next.is_space() => true,
+        // Padding that is not whole was lost only where nothing stands in its place; else it was changed.
+        Some(next) if padding < PADDING => closes(next.char),
+        // A third part would make it something else; the full stop of a sentence does not.
+        Some(next) if next.char == '.' => in_a_sentence && after.is_none_or(|after| after.is_space()),
+        Some(next) => !next.is_base64() && next.char != '=' && !is_damage(*next),
     };
     ends.then_some(end)
 }

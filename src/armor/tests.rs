@@ -134,6 +134,26 @@ fn finds_the_one_token_in_a_letter() {
 }
 
 #[test]
+fn a_changed_bit_is_never_mended() {
+    let token = license();
+    for bit in 0..8 * token.len() {
+        let mut bytes = token.clone().into_bytes();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        assert!(repair(&text).map_or(true, |repaired| repaired.text != token), "bit {bit}: {text}");
+    }
+    for text in [
+        format!("{token}."),
+        format!("{token}.."),
+        format!("{token}\0"),
+        format!("\0{token}"),
+        format!("{token}\u{1b}"),
+    ] {
+        assert!(repair(&text).is_err(), "{}", text.escape_debug());
+    }
+}
+
+#[test]
 fn says_what_is_damaged() {
     let (token, armor) = (token(), armor());
     let lines: Vec<&str> = armor.lines().collect();

@@ -22,7 +22,7 @@ fn any_one_signature_by_a_trusted_key_will_do_and_a_key_counts_once() {
     assert_eq!(verify(&[2], 1), Ok(1));
     assert_eq!(verify(&[1, 2], 2), Ok(2));
     assert_eq!(verify(&[2], 2), Err(EnvelopeError::Threshold(1, 2)));
-    assert_eq!(verify(&[3], 1), Err(EnvelopeError::BadSignature));
+    assert_eq!(verify(&[3], 1), Err(EnvelopeError::UnknownKey(key(1).public().id())));
 }
 
 #[test]
@@ -51,4 +51,27 @@ fn a_document_of_another_type_is_refused_though_it_is_signed() {
     envelope.payload_type = "application/vnd.mintage.proof+json".to_owned();
     let keyring = Keyring::from(key(1).public());
     assert!(matches!(envelope.verify(Kind::Keyring, &keyring, None, 1), Err(EnvelopeError::WrongKind(..))));
+}
+
+#[test]
+fn a_signature_that_is_none_of_ours_decides_nothing() {
+    let json = Envelope::sign(Kind::Keyring, b"{}".to_vec(), &[&key(1)]).to_json();
+    let keyring = Keyring::from(key(1).public());
+    for other in [
+        format!(r#"{{"keyid":"p256","sig":"{}"}}"#, STANDARD.encode([0x30; 71])),
+        r#"{"keyid":null,"sig":"!!!"}"#.to_owned(),
+        r#"{"sig":""}"#.to_owned(),
+    ] {
+        for json in [json.replace("[{", &format!("[{other},{{")), json.replace("}]", &format!("}},{other}]"))] {
+            let envelope = Envelope::parse(json.as_bytes()).unwrap();
+            assert!(envelope.verify(Kind::Keyring, &keyring, None, 1).is_ok(), "{json}");
+            assert!(Envelope::parse(envelope.to_json().as_bytes()).unwrap() == envelope);
+        }
+        let alone =
+            format!(r#"{{"payload":"e30=","payloadType":"{}","signatures":[{other}]}}"#, Kind::Keyring.payload_type());
+        let envelope = Envelope::parse(alone.as_bytes()).unwrap();
+        assert_eq!(envelope.verify(Kind::Keyring, &keyring, None, 1).unwrap_err(), EnvelopeError::BadSignature);
+    }
+    let sigless = json.replace("\"sig\"", "\"sign\"");
+    assert!(matches!(Envelope::parse(sigless.as_bytes()), Err(EnvelopeError::Json(_))));
 }

@@ -52,7 +52,7 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     let mut members = call.object(&REQUEST)?;
     if let Some(value) = take(&mut members, "release") {
         let envelope = envelope(value).map_err(|refusal| Problem::new(refusal.code, refusal.message).hint(BODIES))?;
-        let signed = release::signed(ledger, &envelope).map_err(|error| match error {
+        let signed = release::signed(ledger, &envelope, call.now).map_err(|error| match error {
             SignedError::Ledger(error) => of_ledger(app, call, error),
             error => refused(&[Refusal::new(error.code(), error)]),
         })?;

@@ -1,5 +1,7 @@
 //! Private key files: PKCS#8 in PEM or DER, plain or encrypted (RFC 5208, RFC 5958, RFC 8018).
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ed25519_dalek_pkcs8::KeypairBytes;
 use ed25519_dalek_pkcs8::pkcs8::EncodePrivateKey;
 use pkcs8::der::{Decode, pem::PemLabel};
@@ -9,6 +11,8 @@ use zeroize::Zeroizing;
 
 use super::text::named_algorithm;
 use super::{KeyError, Passphrase, SecretKey};
+
+const PEM_BEGIN: &str = "-----BEGIN ";
 
 /// Largest PBKDF2 round count that is run for a foreign file.
 const MAX_ROUNDS: u32 = 10_000_000;
@@ -39,9 +43,8 @@ impl KeyFile {
     /// `Form` when it is neither, `OtherType` for another label or algorithm, `TooCostly` when opening it would take more
     /// than 10,000,000 PBKDF2 rounds or 256 MiB of scrypt memory.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
-        let document = match std::str::from_utf8(bytes).ok().filter(|text| text.trim_start().starts_with("-----BEGIN "))
-        {
-            Some(text) => from_pem(text.trim())?,
+        let document = match std::str::from_utf8(bytes).ok().filter(|text| text.contains(PEM_BEGIN)) {
+            Some(text) => from_pem(text)?,
             None => SecretDocument::try_from(bytes).map_err(|_| form("it is neither PEM nor DER"))?,
         };
         if let Ok(info) = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes()) {
@@ -50,6 +53,9 @@ impl KeyFile {
         }
         if PrivateKeyInfoRef::from_der(document.as_bytes()).is_ok() {
             return Ok(Self { document, encrypted: false });
+        }
+        if let Some(cost) = uncountable_cost(document.as_bytes()) {
+            return Err(KeyError::TooCostly(cost));
         }
         let name = named_algorithm(document.as_bytes()).or_else(|| old_encryption(document.as_bytes()));
         Err(match name {
@@ -121,23 +127,37 @@ impl SecretKey {
     }
 }
 
+/// Reads the first private key of a PEM text. As OpenSSL does, it passes over what stands around it, and takes lines of
+/// any length.
 fn from_pem(text: &str) -> Result<SecretDocument, KeyError> {
-    let label = text.strip_prefix("-----BEGIN ").and_then(|rest| rest.split("-----").next()).unwrap_or_default();
-    if label != PrivateKeyInfoRef::PEM_LABEL && label != EncryptedPrivateKeyInfoRef::PEM_LABEL {
-        return Err(KeyError::OtherType(match label {
-            "PUBLIC KEY" => "a public key where a private one belongs".to_owned(),
-            "OPENSSH PRIVATE KEY" => {
-                "an OpenSSH private key (from OpenSSH 10.3 on, `ssh-keygen -p -m PKCS8 -f FILE` converts an Ed25519 one)"
-                    .to_owned()
-            }
-            "RSA PRIVATE KEY" => "an RSA key".to_owned(),
-            "EC PRIVATE KEY" => "an elliptic-curve (EC) key".to_owned(),
-            "DSA PRIVATE KEY" => "a DSA key".to_owned(),
-            label => format!("PEM text labelled `{}`", label.escape_debug()),
-        }));
-    }
-    let document = SecretDocument::from_pem(text).map_err(|_| form("the PEM text is damaged"))?;
-    Ok(document.1)
+    let blocks = || text.match_indices(PEM_BEGIN).map(|(at, begin)| &text[at + begin.len()..]);
+    let label_of = |block: &str| block.split("-----").next().unwrap_or_default().to_owned();
+    let is_private =
+        |label: &str| [PrivateKeyInfoRef::PEM_LABEL, EncryptedPrivateKeyInfoRef::PEM_LABEL].contains(&label);
+    let Some(block) = blocks().find(|block| is_private(&label_of(block))) else {
+        return Err(other_pem(&blocks().next().map(label_of).unwrap_or_default()));
+    };
+    let damaged = || form("the PEM text is damaged");
+    let label = label_of(block);
+    let body = block[label.len()..].strip_prefix("-----").ok_or_else(damaged)?;
+    let (body, _) = body.split_once(&format!("-----END {label}-----")).ok_or_else(damaged)?;
+    let body = Zeroizing::new(body.split_ascii_whitespace().collect::<String>());
+    let der = Zeroizing::new(STANDARD.decode(body.as_bytes()).map_err(|_| damaged())?);
+    SecretDocument::try_from(der.as_slice()).map_err(|_| damaged())
+}
+
+fn other_pem(label: &str) -> KeyError {
+    KeyError::OtherType(match label {
+        "PUBLIC KEY" => "a public key where a private one belongs".to_owned(),
+        "OPENSSH PRIVATE KEY" => {
+            "an OpenSSH private key (from OpenSSH 10.3 on, `ssh-keygen -p -m PKCS8 -f FILE` converts an Ed25519 one)"
+                .to_owned()
+        }
+        "RSA PRIVATE KEY" => "an RSA key".to_owned(),
+        "EC PRIVATE KEY" => "an elliptic-curve (EC) key".to_owned(),
+        "DSA PRIVATE KEY" => "a DSA key".to_owned(),
+        label => format!("PEM text labelled `{}`", label.escape_debug()),
+    })
 }
 
 fn from_pkcs8(der: &[u8]) -> Result<SecretKey, KeyError> {
@@ -195,6 +215,29 @@ fn check_cost(info: &EncryptedPrivateKeyInfoRef<'_>) -> Result<(), KeyError> {
         }
         _ => Err(KeyError::OtherType(reencrypt("an unknown key derivation"))),
     }
+}
+
+/// Says what opening a key would take whose cost is a number that no reader holds.
+fn uncountable_cost(der: &[u8]) -> Option<String> {
+    // The object identifiers, and how many bytes each number behind the salt has at most.
+    let kdfs: [(&[u8], &str, &[usize]); 2] = [
+        (b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x05\x0c", "PBKDF2 rounds", &[4]),
+        (b"\x06\x09\x2b\x06\x01\x04\x01\xda\x47\x04\x0b", "scrypt parameters", &[8, 2, 2]),
+    ];
+    let (name, limits, mut rest) = kdfs.iter().find_map(|(oid, name, limits)| {
+        let at = der.windows(oid.len()).take(160).position(|window| window == *oid)?;
+        let [0x30, _, 0x04, salt, rest @ ..] = &der[at + oid.len()..] else { return None };
+        Some((name, limits, rest.get(usize::from(*salt)..)?))
+    })?;
+    for limit in *limits {
+        let [0x02, length, more @ ..] = rest else { return None };
+        let (number, behind) = more.split_at_checked(usize::from(*length))?;
+        if number.iter().skip_while(|byte| **byte == 0).count() > *limit {
+            return Some(format!("{name} of more than {} bits, which are not run", limit * 8));
+        }
+        rest = behind;
+    }
+    None
 }
 
 /// Names an encryption that is not read by its object identifier, where it is a known one.

@@ -20,7 +20,7 @@ impl PublicKey {
     /// `OtherType` names a key of another type, `Form` says what the text is instead, `Weak` as
     /// [`PublicKey::from_bytes`].
     pub fn parse(text: &str) -> Result<Self, KeyError> {
-        let text = text.trim_ascii();
+        let text = text.trim_start_matches('\u{feff}').trim_ascii();
         if let Some(body) = text.strip_prefix(PEM_BEGIN) {
             let body = body.strip_suffix(PEM_END).ok_or_else(|| form("the PEM text does not end with its END line"))?;
             let body: String = body.split_ascii_whitespace().collect();

@@ -32,8 +32,8 @@ pub struct Pending {
     pub row: u64,
     /// The digest of the row's text and of the defaults beside it.
     pub digest: String,
-    /// What will be signed.
-    pub license: License,
+    /// What will be signed; large, and handed on from thread to thread.
+    pub license: Box<License>,
 }
 
 /// A row that cannot be minted.
@@ -175,7 +175,7 @@ impl Batch<'_> {
         let fresh_id = if draft.license_id.is_none() { fresh_id()? } else { String::new() };
         let license = mint::license(draft, self.plans, &Moment { now: self.now, fresh_id });
         match license.and_then(|license| mint::check_length(&license, self.form).map(|()| license)) {
-            Ok(license) => Ok(Ok(Some(Pending { row: number, digest, license }))),
+            Ok(license) => Ok(Ok(Some(Pending { row: number, digest, license: Box::new(license) }))),
             Err(error) => fault(in_a_row(&error), error.to_string()),
         }
     }
@@ -228,8 +228,8 @@ pub fn sign<E: From<MintError> + Send>(
         for Pending { row, digest, license } in chunk {
             begin_line(&mut lines, row, &digest, &license);
             let token = match signing.secret {
-                None => mint::token(license, signing.key)?,
-                Some(secret) => mint::sealed_token(license, signing.key, secret, &fresh_nonce()?)?,
+                None => mint::token(*license, signing.key)?,
+                Some(secret) => mint::sealed_token(*license, signing.key, secret, &fresh_nonce()?)?,
             };
             end_line(&mut lines, &token);
         }

@@ -147,6 +147,11 @@ pub fn answer(request: &Request, answer: Answer<'_>) -> Result<Proof, Vec<Refusa
         let message = format!("the proof would last until {expires_at}, and the license ends on {last}");
         refusals.push(Refusal::new(Code::Usage, message));
     }
+    let now = answer.fresh.now;
+    if let Some(end) = answer.expires_at.filter(|end| *end < now) {
+        let message = format!("the proof would end on {end}, and the activation begins on {now}");
+        refusals.push(Refusal::new(Code::Usage, message));
+    }
     if !refusals.is_empty() {
         return Err(refusals);
     }
@@ -165,10 +170,11 @@ pub fn answer(request: &Request, answer: Answer<'_>) -> Result<Proof, Vec<Refusa
         heartbeat_nonce: answer.fresh.heartbeat_nonce,
         activated_at: answer.fresh.now,
         expires_at,
-        revocation_sequence: match &answer.revocations {
-            RevocationsContext::List { list, .. } => Some(list.sequence),
-            _ => None,
-        },
+        // Sequences begin at 1: who knew of no list says so.
+        revocation_sequence: Some(match &answer.revocations {
+            RevocationsContext::List { list, .. } => list.sequence,
+            _ => 0,
+        }),
     })
 }
 

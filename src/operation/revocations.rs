@@ -202,7 +202,7 @@ mod tests {
         for (text, expected) in [
             (signed(&first, 1), Code::RolledBack),
             (signed(&fork, 1), Code::Forked),
-            (signed(&second, 2), Code::BadSignature),
+            (signed(&second, 2), Code::UnknownKey),
             (signed(&second, 1)[..100].to_owned(), Code::Malformed),
         ] {
             let admission = admit(text.into_bytes(), &keyring, Some(&state), None, at(150));

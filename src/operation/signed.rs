@@ -96,12 +96,11 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
         }
         Kind::Usage => {
             let proof = verdict.proof(beside)?;
-            let instance = Keyring::from(proof.instance_key.clone());
-            let verified = envelope.verify(Kind::Usage, &instance, None, 1);
-            let verified = verified.map_err(|error| Refusal::new(error.code(), error))?;
+            let payload = envelope.verify_by(Kind::Usage, &proof.instance_key);
+            let payload = payload.map_err(|error| Refusal::new(error.code(), error))?;
             verdict.key_id = Some(proof.instance_key.id());
             verdict.pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
-            let as_of = of_proof(verified.bytes(), &proof)?;
+            let as_of = of_proof(payload, &proof)?;
             verdict.clock(as_of);
             verdict.pass("contents", format!("the use of license {} as of {as_of}", proof.license_id));
         }

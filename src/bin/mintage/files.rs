@@ -157,8 +157,11 @@ pub(crate) struct Placed {
 #[derive(Debug)]
 enum Previous {
     None,
-    /// It has a second name, under which it is found again.
-    Aside(TempPath),
+    /// It has a second name, under which it is found again; a lock keeps others from sweeping that.
+    Aside {
+        name: TempPath,
+        _lock: Option<File>,
+    },
     /// The file system has no second names.
     Lost,
 }
@@ -177,7 +180,7 @@ impl Drop for Placed {
         // The failure that led here is being reported already.
         let _ = match mem::replace(&mut self.previous, Previous::Lost) {
             Previous::None => fs::remove_file(&self.target),
-            Previous::Aside(previous) => previous.persist(&self.target).map_err(|failed| failed.error),
+            Previous::Aside { name, .. } => name.persist(&self.target).map_err(|failed| failed.error),
             Previous::Lost => Ok(()),
         };
     }
@@ -194,7 +197,10 @@ impl Previous {
         let linked = Builder::new().prefix(&prefix).suffix(UNFINISHED).make_in(folder_of(target), link)?;
         let (linked, name) = linked.into_parts();
         Ok(match linked {
-            Ok(()) => Self::Aside(name),
+            Ok(()) => {
+                let lock = File::open(&name).ok().filter(|file| file.try_lock().is_ok());
+                Self::Aside { name, _lock: lock }
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Self::None,
             Err(_) => Self::Lost,
         })
@@ -227,20 +233,46 @@ pub(crate) fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), File
 
 /// Removes what killed runs left of the same output. A run that is alive holds a lock on its own.
 fn sweep(folder: &Path, prefix: &str) {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let left = entries.filter(|entry| {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+    let left = children(folder).unwrap_or_default().into_iter().filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let is_file = path.symlink_metadata().is_ok_and(|facts| facts.is_file());
         is_file && name.starts_with(prefix) && name.ends_with(UNFINISHED)
     });
-    for entry in left {
-        let abandoned = File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if abandoned {
+    for path in left {
+        let Ok(file) = File::open(&path) else { continue };
+        // The lock is held until the name is gone: whoever has just made the file finds it taken.
+        if file.try_lock().is_ok() {
             // Should it stay, it is in nobody's way.
-            let _ = fs::remove_file(entry.path());
+            let _ = fs::remove_file(&path);
         }
     }
+}
+
+/// Lists a folder in the order of its names.
+pub(crate) fn children(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut children = entries(folder)?;
+    children.sort();
+    Ok(children)
+}
+
+/// The standard library panics when a folder that was read cannot be closed.
+#[cfg(unix)]
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    use std::os::unix::ffi::OsStrExt;
+    let mut children = Vec::new();
+    for entry in rustix::fs::Dir::read_from(File::open(folder)?)? {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if !matches!(name, b"." | b"..") {
+            children.push(folder.join(std::ffi::OsStr::from_bytes(name)));
+        }
+    }
+    Ok(children)
+}
+
+#[cfg(not(unix))]
+fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
 /// A rename is durable once its folder is synced.

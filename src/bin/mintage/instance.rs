@@ -92,8 +92,7 @@ impl Instance {
     pub(crate) fn waiting_for(&self, nonce: Nonce) -> anyhow::Result<Option<Request>> {
         let Some(folder) = self.folder().filter(|folder| folder.is_dir()) else { return Ok(None) };
         let about = || format!("the folder `{}` could not be read", folder.display());
-        for entry in fs::read_dir(&folder).with_context(about)? {
-            let path = entry.with_context(about)?.path();
+        for path in files::children(&folder).with_context(about)? {
             if path.extension().is_some_and(|ending| ending == "request") {
                 let request = read_request(&path)?;
                 if request.nonce == nonce {
@@ -109,9 +108,10 @@ impl Instance {
         remove(self.file(key, "request"))
     }
 
-    /// Forgets a key that nothing will name: what it was made for was refused.
+    /// Forgets a key that nothing will name, and its request: what it was made for was refused, or never written.
     pub(crate) fn discard(&self, key: &PublicKey) -> anyhow::Result<()> {
-        remove(self.file(key, "key"))
+        remove(self.file(key, "key"))?;
+        self.answered(key)
     }
 
     /// Returns the nonce of the next heartbeat; `None` before the first one, which carries that of the proof.

@@ -29,6 +29,19 @@ pub(crate) struct Journal {
     overwrite: Overwrite,
 }
 
+/// What a batch goes on from.
+#[derive(Debug)]
+pub(crate) enum Start {
+    Nothing,
+    /// The journal of a run that was interrupted.
+    Journal,
+    /// An output without a journal: its whole lines, and whether there is nothing behind them.
+    Output {
+        lines: Vec<u8>,
+        is_whole: bool,
+    },
+}
+
 /// A journal that is being written.
 #[derive(Debug)]
 pub(crate) struct OpenJournal {
@@ -61,41 +74,46 @@ impl Journal {
         }
     }
 
-    /// Reads what was minted before the interruption; a last line that was cut short does not count.
-    pub(crate) fn read(&self, torn: TornLine) -> anyhow::Result<Vec<Done>> {
-        files::check_target(&self.output, self.overwrite)?;
+    /// Reads what was minted before the interruption: from the journal, else from the output itself, which may have been cut
+    /// short on its way. A last line that was cut short does not count.
+    pub(crate) fn read(&self, torn: TornLine) -> anyhow::Result<(Vec<Done>, Start)> {
         // Neither through a link nor from a pipe: what is read here is cut and appended to.
         files::check_target(&self.partial, Overwrite::Replace)?;
         let mut file = match OpenOptions::new().read(true).write(true).open(&self.partial) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                let message = format!("there is no `{}` to go on with", self.partial.display());
-                return Err(Failure::new(Code::FileUnreadable, message).hint("run without --resume").into());
-            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.read_output(),
             opened => opened.map_err(|error| FileError::reading(&self.partial, error))?,
         };
+        files::check_target(&self.output, self.overwrite)?;
         self.lock(&file)?;
         let mut text = Vec::new();
         file.read_to_end(&mut text).map_err(|error| FileError::reading(&self.partial, error))?;
-        let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-        let mut done = Vec::new();
-        for (line, number) in text[..whole].split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty()) {
-            match read_done(line) {
-                Ok(row) => done.push(row),
-                Err(error) => {
-                    let message = format!("line {number} of `{}`: {error}", self.partial.display());
-                    return Err(Failure::new(Code::Malformed, message).hint("start over with --force").into());
-                }
-            }
-        }
+        let whole = whole_lines(&text);
+        let done = done(&text[..whole], &self.partial)?;
         // Not before all of it is known to be ours.
         if whole < text.len() && torn == TornLine::Cut {
             file.set_len(whole as u64).map_err(|error| FileError::writing(&self.partial, error))?;
         }
-        Ok(done)
+        Ok((done, Start::Journal))
+    }
+
+    fn read_output(&self) -> anyhow::Result<(Vec<Done>, Start)> {
+        files::check_target(&self.output, Overwrite::Update)?;
+        let mut text = match fs::read(&self.output) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((Vec::new(), Start::Nothing)),
+            read => read.map_err(|error| FileError::reading(&self.output, error))?,
+        };
+        let whole = whole_lines(&text);
+        let is_whole = whole == text.len();
+        text.truncate(whole);
+        Ok((done(&text, &self.output)?, Start::Output { lines: text, is_whole }))
     }
 
     /// Opens the journal for what comes next.
-    pub(crate) fn open(self, resume: bool) -> anyhow::Result<OpenJournal> {
+    pub(crate) fn open(mut self, start: &Start) -> anyhow::Result<OpenJournal> {
+        if matches!(start, Start::Output { .. }) {
+            // What comes holds all of what is there.
+            self.overwrite = Overwrite::Update;
+        }
         let fail = |error| FileError::writing(&self.partial, error);
         // Once more, now that the key is known too: what would be refused at the end is refused before a row is signed.
         files::check_target(&self.output, self.overwrite)?;
@@ -103,7 +121,7 @@ impl Journal {
         options.write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
-        if resume {
+        if matches!(start, Start::Journal) {
             // It was read a moment ago.
         } else if self.overwrite == Overwrite::Replace {
             files::check_target(&self.partial, Overwrite::Replace)?;
@@ -113,12 +131,16 @@ impl Journal {
         }
         let mut file = options.open(&self.partial).map_err(fail)?;
         self.lock(&file)?;
-        if !resume {
+        if !matches!(start, Start::Journal) {
             // Only now is it known that nobody is writing.
             file.set_len(0).map_err(fail)?;
         }
         let whole = file.seek(SeekFrom::End(0)).map_err(fail)?;
-        Ok(OpenJournal { names: self, file, unsynced: 0, whole, finished: false })
+        let mut journal = OpenJournal { names: self, file, unsynced: 0, whole, finished: false };
+        if let Start::Output { lines, .. } = start {
+            journal.append(lines)?;
+        }
+        Ok(journal)
     }
 
     /// Keeps a second run from the journal of one that is alive, wherever locks are known.
@@ -131,6 +153,22 @@ impl Journal {
     }
 }
 
+/// Counts the bytes of whole lines.
+fn whole_lines(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+}
+
+fn done(text: &[u8], path: &Path) -> anyhow::Result<Vec<Done>> {
+    let lines = text.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty());
+    let read = lines.map(|(line, number)| {
+        read_done(line).map_err(|error| {
+            let message = format!("line {number} of `{}`: {error}", path.display());
+            Failure::new(Code::Malformed, message).hint("start over with --force").into()
+        })
+    });
+    read.collect()
+}
+
 impl OpenJournal {
     pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), FileError> {
         let fail = |error| FileError::writing(&self.names.partial, error);
@@ -141,8 +179,7 @@ impl OpenJournal {
                 Ok(count) => written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let whole = lines[..written].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-                    self.whole += whole as u64;
+                    self.whole += whole_lines(&lines[..written]) as u64;
                     return Err(fail(error));
                 }
             }
@@ -162,7 +199,7 @@ impl OpenJournal {
         let fail = |error| FileError::writing(output, error);
         self.file.sync_all().map_err(fail)?;
         files::check_target(output, *overwrite)?;
-        if *overwrite == Overwrite::Replace {
+        if *overwrite != Overwrite::Forbid {
             fs::rename(partial, output).map_err(fail)?;
         } else {
             let whole = TempPath::try_from_path(partial).map_err(fail)?;

@@ -1,7 +1,6 @@
 //! The keys that a command is given: private ones from files, trusted ones from files, folders, texts or the environment.
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -138,11 +137,8 @@ impl Named {
     fn add(&mut self, trust: &str) -> anyhow::Result<bool> {
         let path = Path::new(trust);
         if path.is_dir() {
-            let mut files: Vec<PathBuf> = fs::read_dir(path)
-                .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
-                .map_err(|error| FileError::reading(path, error))?;
+            let mut files = files::children(path).map_err(|error| FileError::reading(path, error))?;
             files.retain(|file| file.extension() == Some(OsStr::new("pub")));
-            files.sort();
             files.iter().try_for_each(|file| self.add_file(file))?;
             return Ok(true);
         }

@@ -25,7 +25,10 @@ impl Terminal {
         let wanted = |is_terminal: bool| match global.color {
             Color::Always => true,
             Color::Never => false,
-            Color::Auto => is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+            Color::Auto => {
+                let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                is_terminal && !refused && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb")
+            }
         };
         Self {
             json: global.json,

@@ -62,15 +62,25 @@ pub(crate) fn run(
     output.check()?;
     let wanted = Wanted::of_license(path)?;
     let request = make(activation, enrol, &wanted, terminal)?;
-    activation.instance.remember(&request)?;
+    if let Err(error) = write(&request, activation, output, terminal) {
+        // That it could not be written is what is reported.
+        let _ = activation.instance.discard(&request.instance_key);
+        return Err(error);
+    }
+    let whose = wanted.license_id.unwrap_or_else(|| "(sealed)".to_owned());
+    terminal.note(&format!("request to activate license {whose}, instance key {}", request.instance_key.id().kid()));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the request where it is wanted, once it is remembered here.
+fn write(request: &Request, activation: &Activation, output: &Output, terminal: &Terminal) -> anyhow::Result<()> {
+    activation.instance.remember(request)?;
     let json = request.to_json();
     let text = if activation.armor { armored("request", &json) } else { format!("{json}\n") };
     let pictures = activation.qr.draw(&json, output.overwrite())?;
     output.write(&text, terminal)?;
     pictures.show(terminal);
-    let whose = wanted.license_id.unwrap_or_else(|| "(sealed)".to_owned());
-    terminal.note(&format!("request to activate license {whose}, instance key {}", request.instance_key.id().kid()));
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// What is to be activated, as far as this machine knows it.

@@ -15,13 +15,15 @@ pub(super) fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>) -> Option<I
     }
     let head = String::from_utf8_lossy(&bytes[..bytes.len().min(512)]);
     let head = head.trim_start();
-    let claims_to_be =
-        head.starts_with("-----BEGIN") && head.lines().next().is_some_and(|line| line.contains("KEY-----"));
+    let is_pem = head.starts_with("-----BEGIN") && head.lines().next().is_some_and(|line| line.contains("KEY-----"));
+    // A DER structure is nothing else that is read here.
+    let claims_to_be = is_pem || (bytes.starts_with(b"\x30") && std::str::from_utf8(bytes).is_err());
     match KeyFile::parse(bytes) {
         Ok(file) => Some(private_key(&file, passphrase)),
         Err(error) if claims_to_be => {
             // The public reader knows more types by name; the private one knows why an encrypted file is refused.
             let error = match PublicKey::from_file_bytes(bytes) {
+                Err(named @ (KeyError::OtherType(_) | KeyError::Weak(_))) if !is_pem => named,
                 Err(KeyError::Weak(reason)) => KeyError::Weak(reason),
                 _ => error,
             };

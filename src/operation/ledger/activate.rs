@@ -16,9 +16,8 @@ use crate::ledger::license::{self, Held};
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::{Ledger, LedgerError, Transaction, approval};
 use crate::operation::proof::{self, Answer, Fresh};
-use crate::proof::Proof;
+use crate::proof::{ManifestBinding, Proof};
 use crate::request::{LicenseReference, Nonce, Request};
-use crate::time::Timestamp;
 use crate::verdict::Refusal;
 
 /// Why a machine is not activated.
@@ -65,7 +64,7 @@ pub fn resolve(ledger: &Ledger, reference: LicenseReference) -> Result<LicenseRe
 pub fn answer(ledger: &Ledger, stamp: &Stamp, asked: Asked<'_>, answer: Answer<'_>) -> Result<Proof, ActivateError> {
     let fresh = answer.fresh.clone();
     let mut proof = proof::answer(asked.request, answer).map_err(ActivateError::Refused)?;
-    let held = activate(ledger, stamp, asked, &proof.license_id, proof.expires_at, &fresh)?;
+    let held = activate(ledger, stamp, asked, &proof, &fresh)?;
     // A machine that was activated before keeps its proof id.
     (proof.proof_id, proof.heartbeat_nonce) = (held.proof_id, held.heartbeat_nonce);
     Ok(proof)
@@ -104,21 +103,20 @@ fn activate(
     ledger: &Ledger,
     stamp: &Stamp,
     asked: Asked<'_>,
-    license_id: &str,
-    expires_at: Timestamp,
+    proof: &Proof,
     fresh: &Fresh,
 ) -> Result<Fresh, LedgerError> {
     let Asked { request, assemblies, holds_key } = asked;
-    ledger.read(|transaction| approved(transaction, request, assemblies, license_id))?;
+    ledger.read(|transaction| approved(transaction, proof, assemblies))?;
     let activated = ledger.activate(Activate {
-        license_id: license_id.to_owned(),
+        license_id: proof.license_id.clone(),
         fingerprint: machine_id(&request.fingerprint),
         proof_id: fresh.proof_id.clone(),
         nonce: STANDARD.encode(fresh.heartbeat_nonce.0),
         instance_key: holds_key.then(|| STANDARD.encode(request.instance_key.as_bytes())),
         environment: request.environment.clone(),
         product_version: request.product_version.clone(),
-        expires_at,
+        expires_at: proof.expires_at,
         now: stamp.now,
         actor: stamp.actor.clone(),
     })?;
@@ -127,21 +125,23 @@ fn activate(
     Ok(Fresh { proof_id: activated.proof_id, heartbeat_nonce: Nonce(nonce), now: fresh.now })
 }
 
-/// Whether what runs on a machine is approved for its license, as far as the ledger approves anything for that.
+/// Whether the build that a proof covers, and the assemblies that run, are approved for its license, as far as the ledger
+/// approves anything for that.
 pub(super) fn approved(
     transaction: &mut Transaction<'_>,
-    request: &Request,
+    proof: &Proof,
     assemblies: &[Assembly],
-    license_id: &str,
 ) -> Result<(), LedgerError> {
+    let license_id = &proof.license_id;
     if !approval::is_begun(transaction, license_id)? {
         return Ok(());
     }
-    if let Some(digest) = request.manifest_digest.map(|digest| Hex(&digest).to_string())
-        && !approval::is_approved(transaction, license_id, &digest)?
-    {
-        let message = format!("build {digest} is not approved for license {license_id}");
-        return Err(LedgerError::refused(Code::ManifestMismatch, message));
+    if let Some(ManifestBinding::Digest(digest)) = &proof.manifest {
+        let digest = Hex(digest).to_string();
+        if !approval::is_approved(transaction, license_id, &digest)? {
+            let message = format!("build {digest} is not approved for license {license_id}");
+            return Err(LedgerError::refused(Code::ManifestMismatch, message));
+        }
     }
     let unapproved = approval::unapproved(transaction, license_id, assemblies)?;
     if unapproved.is_empty() {

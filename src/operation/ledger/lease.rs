@@ -106,12 +106,13 @@ pub fn draft(
         Some(keys) => Build::SignedBy(keys),
         None => Build::AsRequested,
     };
-    if let Shown::Request(request) = shown {
-        ledger.read(|transaction| activate::approved(transaction, request, &[], &held.license.license_id))?;
-    }
     let license = SignedLicense { text: token.as_str(), token: &opened };
     let answer = Answer { license, build, product_version: None, expires_at: until, revocations, fresh };
-    proof::answer(&request, answer).map_err(ActivateError::Refused)
+    let draft = proof::answer(&request, answer).map_err(ActivateError::Refused)?;
+    if matches!(shown, Shown::Request(_)) {
+        ledger.read(|transaction| activate::approved(transaction, &draft, &[]))?;
+    }
+    Ok(draft)
 }
 
 /// Claims a seat for the machine of a draft. A machine that has one keeps it, also after a crash. One that is activated
@@ -155,8 +156,8 @@ pub fn lend(
     until: Timestamp,
 ) -> Result<Proof, ActivateError> {
     let draft = proof::answer(request, answer).map_err(ActivateError::Refused)?;
+    ledger.read(|transaction| activate::approved(transaction, &draft, &[]))?;
     let license_id = draft.license_id.clone();
-    ledger.read(|transaction| activate::approved(transaction, request, &[], &license_id))?;
     match claim(ledger, stamp, draft, &Terms { seconds: 0, borrow_until: Some(until), username: None, wait: false })? {
         Seated::Held(leased) => Ok(leased.proof),
         Seated::Waiting(_) => {

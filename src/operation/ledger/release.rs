@@ -7,19 +7,21 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Stamp;
 use crate::code::Code;
-use crate::dsse::{Envelope, Kind};
+use crate::dsse::Envelope;
 use crate::key::PublicKey;
-use crate::keyring::Keyring;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::release::{self, Release};
 use crate::ledger::{Ledger, LedgerError, Transaction, license};
 use crate::release::{Release as SignedRelease, ReleaseError};
+use crate::time::{CLOCK_TOLERANCE, Timestamp};
 
 /// Says why what a machine signed is no release of an activation of this ledger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SignedError {
+    /// It was made later than now; both times.
+    Future(Timestamp, Timestamp),
     /// The ledger could not be asked, or knows no such activation.
     Ledger(LedgerError),
     /// The document is not to be believed.
@@ -32,13 +34,16 @@ pub enum SignedError {
 ///
 /// # Errors
 /// [`SignedError`].
-pub fn signed(ledger: &Ledger, envelope: &Envelope) -> Result<SignedRelease, SignedError> {
+pub fn signed(ledger: &Ledger, envelope: &Envelope, now: Timestamp) -> Result<SignedRelease, SignedError> {
     let claimed = SignedRelease::parse(envelope.unverified_payload()).map_err(SignedError::Release)?;
     let key = instance_key(&find(ledger, &claimed.proof_id).map_err(SignedError::Ledger)?);
     let key = key.ok_or_else(|| SignedError::Unsigned(claimed.proof_id.clone()))?;
-    let refused = |error| SignedError::Release(ReleaseError::Envelope(error));
-    envelope.verify(Kind::Release, &Keyring::from(key), None, 1).map_err(refused)?;
-    Ok(claimed)
+    let release = SignedRelease::verify_for(envelope, &key, &activation.proof_id, &activation.license_id);
+    let release = release.map_err(SignedError::Release)?;
+    if release.released_at.since(now) > CLOCK_TOLERANCE {
+        return Err(SignedError::Future(release.released_at, now));
+    }
+    Ok(release)
 }
 
 /// Returns the key of an activation's machine, if it holds one.
@@ -169,6 +174,7 @@ impl SignedError {
     /// Returns the code this is reported under.
     pub fn code(&self) -> Code {
         match self {
+            Self::Future(..) => Code::ClockBehind,
             Self::Ledger(error) => error.code(),
             Self::Release(error) => error.code(),
             Self::Unsigned(_) => Code::BadSignature,
@@ -179,6 +185,7 @@ impl SignedError {
 impl fmt::Display for SignedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Future(made, now) => write!(f, "the machine was released at {made}, and it is {now} here"),
             Self::Ledger(error) => error.fmt(f),
             Self::Release(error) => write!(f, "the release is not to be believed: {error}"),
             Self::Unsigned(id) => write!(f, "activation {id} has no key that could have signed its release"),

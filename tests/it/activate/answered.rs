@@ -225,3 +225,20 @@ fn a_machine_that_asks_twice_has_one_fingerprint() {
     assert_eq!(first, asked("acme.lic", "two.json"));
     assert_ne!(first, asked("other.lic", "three.json"));
 }
+
+#[test]
+fn a_request_that_cannot_be_written_leaves_no_key() {
+    let bench = customer();
+    let failed = bench.ask(&["no-such-folder/request.json", "--instance-dir", "instance"]);
+    assert_eq!(failed.status, Some(3), "{failed}");
+    let kept = std::fs::read_dir(bench.path("instance")).map_or(0, Iterator::count);
+    assert_eq!(kept, 0);
+}
+
+#[test]
+fn a_proof_that_ends_before_it_begins_is_refused() {
+    let bench = customer();
+    assert_eq!(bench.ask(&["request.json"]).status, Some(0));
+    let refused = bench.answer(&["--expires", "2020-01-01"]);
+    assert!(refused.stderr().contains("error[usage]: the proof would end on 2020-01-01T23:59:59Z"), "{refused}");
+}

@@ -204,12 +204,17 @@ fn rows_that_changed_after_they_were_minted_are_not_taken_for_the_old_ones() {
     assert_eq!(bench.read("out.jsonl.partial"), partial);
     assert_eq!(bench.mint_batch(&resume).status, Some(0));
     assert_eq!(bench.read("out.jsonl").lines().count(), 3);
-    assert_snapshot!(bench.mint_batch(&["-q", "--batch", "rows.csv", "-o", "other.jsonl", "--resume"]), @"
-    ------- stderr -------
-    mintage: error[file-unreadable]: there is no `other.jsonl.partial` to go on with
-    mintage: hint: run without --resume
-    [exit status: 3]
-    ");
+    // With nothing to go on with it begins; what is whole is left alone, and what was cut short is filled up.
+    let other = ["-q", "--batch", "rows.csv", "-o", "other.jsonl", "--resume"];
+    assert_eq!(bench.mint_batch(&other).status, Some(0));
+    let whole = bench.read("other.jsonl");
+    assert_eq!(bench.mint_batch(&other).status, Some(0));
+    assert_eq!(bench.read("other.jsonl"), whole);
+    let first = whole.lines().next().unwrap();
+    bench.write("other.jsonl", format!("{first}\n{}", &first[..first.len() / 2]));
+    assert_eq!(bench.mint_batch(&other).status, Some(0));
+    let filled = bench.read("other.jsonl");
+    assert_eq!((filled.lines().count(), filled.lines().next()), (3, Some(first)));
     assert_snapshot!(bench.mint_batch(&["-q", "--batch", "rows.txt"]), @"
     ------- stderr -------
     mintage: error[usage]: `rows.txt` is neither .csv nor .jsonl

@@ -56,7 +56,7 @@ fn a_keyring_is_remembered_though_the_license_is_refused_and_none_that_is_refuse
     let license = story.license("root", "2026-01-15T00:00:00Z");
     story.keyring("--key stranger.key", "2026-01-01", "strange.json");
     let (refused, memory) = with_memory(&story.bench, &["root.pub", "strange.json"], &license);
-    assert_eq!((told(&refused).as_str(), memory.as_str()), ("3 bad-signature", ""), "{refused}");
+    assert_eq!((told(&refused).as_str(), memory.as_str()), ("3 unknown-key", ""), "{refused}");
 }
 
 #[test]

@@ -163,7 +163,7 @@ fn a_keyring_that_is_not_to_be_believed_settles_nothing() {
         (&["1.json", "1.json"], "0"),
         (&["1.json", "left.json"], "1 wrong-purpose"),
         (&["left.json", "1.json", "right.json"], "3 forked"),
-        (&["strange.json"], "3 bad-signature"),
+        (&["strange.json"], "3 unknown-key"),
         (&["1.json", "strange.json"], "3 forked"),
         (&["tampered.json"], "3 bad-signature"),
         (&["1.json", "tampered.json"], "3 bad-signature"),
@@ -178,11 +178,11 @@ fn a_keyring_that_is_not_to_be_believed_settles_nothing() {
     let carried = story.try_keyring("--key root.key --previous tampered.json", "2026-03-01", "out.json");
     assert_eq!(told(&carried), "3 bad-signature", "{carried}");
     for (line, answer) in [
-        ("--key stranger.key --previous 1.json", "3 bad-signature"),
+        ("--key stranger.key --previous 1.json", "3 unknown-key"),
         ("--key stranger.key --previous 1.json --trust root.pub", "1 unknown-key"),
-        ("--key root.key --previous strange.json", "3 bad-signature"),
-        ("--key root.key --previous strange.json --trust root.pub", "3 bad-signature"),
-        ("--key root.key --previous 1.json --trust stranger.pub", "3 bad-signature"),
+        ("--key root.key --previous strange.json", "3 unknown-key"),
+        ("--key root.key --previous strange.json --trust root.pub", "3 unknown-key"),
+        ("--key root.key --previous 1.json --trust stranger.pub", "3 unknown-key"),
         ("--key root.key --previous left.json --trust root.pub --trust right.json", "3 forked"),
         ("--key root.key --previous 1.json --trust root.pub --trust left.json", "3 rolled-back"),
     ] {

@@ -1,6 +1,11 @@
 //! Machines that are activated across an air gap, counted by the ledger.
 
 use insta::assert_snapshot;
+use mintage::SecretKey;
+use mintage::dsse::{Envelope, Kind};
+use mintage::release::Release;
+use mintage::request::Request;
+use mintage::time::Timestamp;
 
 use crate::harness::{Bench, ISSUED, Outcome, example};
 
@@ -78,4 +83,52 @@ fn a_suspended_license_activates_no_machine() {
     assert!(!bench.path("node-1.proof").exists());
     assert_eq!(bench.book(&["reinstate", "lic-1"]).status, Some(0));
     assert_eq!(bench.answers("node-1", "p-1").status, Some(0));
+}
+
+/// What the machine signs of its activation decides, and nothing that it says of another.
+#[test]
+fn a_release_of_another_license_or_of_a_day_to_come_frees_nothing() {
+    let bench = scene();
+    bench.asks("node-1");
+    assert_eq!(bench.answers("node-1", "p-1").status, Some(0));
+    let instance = SecretKey::from_seed(&[5; 32]);
+    let request = bench.read("node-1.request");
+    let request = Request::parse(request.as_bytes()).unwrap();
+    let request = Request { instance_key: instance.public(), ..request };
+    bench.write("node-1.request", request.to_json());
+    assert_eq!(bench.answers("node-1", "p-1").status, Some(0));
+    for (license, released_at, code) in
+        [("lic-2", "2026-01-01T00:00:00Z", "license-mismatch"), ("lic-1", "2999-01-01T00:00:00Z", "clock-behind")]
+    {
+        let released_at = Timestamp::parse_rfc3339(released_at).unwrap();
+        let release = Release { proof_id: "p-1".to_owned(), license_id: license.to_owned(), reason: None, released_at };
+        let envelope = Envelope::sign(Kind::Release, release.to_payload().into_bytes(), &[&instance]);
+        bench.write("release.json", envelope.to_json());
+        let refused = bench.book(&["release", "--document", "release.json"]);
+        assert_eq!(refused.status, Some(1), "{refused}");
+        assert!(refused.stderr().contains(&format!("error[{code}]")), "{refused}");
+    }
+    assert_eq!(bench.answers("node-1", "p-1").status, Some(0), "the machine holds its activation");
+}
+
+#[test]
+fn a_manifest_that_is_not_approved_is_none_that_a_proof_may_cover() {
+    let bench = scene();
+    let key = example("vendor.key");
+    for (name, text) in [("approved", "one"), ("other", "two")] {
+        bench.write(&format!("{name}/a.txt"), text);
+        let of = ["mint", "manifest", name, "--key", &key, "--allow-readable-key", "--product", "p", "--version", "1"];
+        let made = bench.run([&of[..], &["-o", &format!("{name}.json")]].concat());
+        assert_eq!(made.status, Some(0), "{made}");
+    }
+    let trust = example("vendor.pub");
+    assert_eq!(bench.book(&["approve", "approved.json", "--trust", &trust]).status, Some(0));
+    bench.asks("node-1");
+    let answer = |manifest: &str| {
+        let fixed = ["mint", "proof", "--allow-readable-key", "--key", &key, "--request", "node-1.request"];
+        bench.run([&fixed[..], &["--manifest", manifest, "-o", "out.proof"], &BOOK].concat())
+    };
+    let refused = answer("other.json");
+    assert!(refused.stderr().contains("error[manifest-mismatch]"), "{refused}");
+    assert_eq!(answer("approved.json").status, Some(0));
 }

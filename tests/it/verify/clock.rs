@@ -51,4 +51,28 @@ fn a_clock_that_was_set_back_is_found_by_what_was_seen() {
     std::fs::remove_file(bench.path("state.json")).unwrap();
     let early = verify_at(&bench, "-1h");
     assert!(early.status == Some(1) && early.stdout().contains(r#""code":"clock-behind""#), "{early}");
+    // What was seen is told beside it.
+    assert_eq!(verify_at(&bench, "+0s").status, Some(0));
+    let both = verify_at(&bench, "-1h");
+    for code in [r#""code":"clock-behind""#, r#""code":"clock-rolled-back""#] {
+        assert!(both.stdout().contains(code), "{both}");
+    }
+}
+
+#[test]
+fn a_time_that_was_asked_about_is_held_against_what_was_seen_and_seen_itself_once_it_has_come() {
+    let bench = bench();
+    bench.write("acme.lic", bench.license(&[]));
+    let verify = |at: &str| {
+        let outcome =
+            bench.run(["verify", "acme.lic", "--trust", "vendor.pub", "--state", "state.json", "-q", "--at", at]);
+        (outcome.status, outcome.stderr().contains("error[clock-rolled-back]"), bench.read("state.json"))
+    };
+    let seen = verify("2026-02-01T00:00:00Z");
+    assert!(seen.0 == Some(0) && seen.2.contains(r#""latestSeen":1769904000"#), "{seen:?}");
+    assert_eq!(verify("2026-01-31T00:00:00Z"), (Some(1), true, seen.2.clone()));
+    // Nobody is locked out by a question about the future.
+    let renewed = bench.mint(&["--tenant", "acme", "--expires", "never"]);
+    bench.write("acme.lic", renewed);
+    assert_eq!(verify("2999-01-01T00:00:00Z"), (Some(0), false, seen.2));
 }

@@ -160,3 +160,14 @@ fn a_long_license_that_was_wrapped_is_still_read() {
     let outcome = bench.run(VERIFY.iter().chain(&["wrapped.lic"]));
     assert_eq!(outcome.status, Some(0), "{outcome}");
 }
+
+#[test]
+fn a_license_named_beside_nothing_is_the_one_judged_and_beside_a_license_a_mistake() {
+    let bench = bench();
+    bench.write("acme.lic", bench.license(&[]));
+    let beside = |document: &[&str]| bench.run([&VERIFY[..], document, &["--license", "acme.lic"]].concat());
+    let alone = beside(&[]);
+    assert_eq!(alone.status, Some(0), "{alone}");
+    let mistaken = beside(&["acme.lic"]);
+    assert_eq!(mistaken.status, Some(2), "{mistaken}");
+}

@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             let envelope = document::open(&files::read(path, 2 * MAX_RELEASE_BYTES)?)
                 .and_then(|opened| opened.document.envelope(Kind::Release))
                 .map_err(|refusal| Failure::new(refusal.code, format!("`{}`: {}", path.display(), refusal.message)))?;
-            let signed = release::signed(&ledger, &envelope)
+            let signed = release::signed(&ledger, &envelope, now)
                 .map_err(|error| Failure::new(error.code(), format!("`{}`: {error}", path.display())))?;
             (signed.proof_id, arguments.reason.clone().or(signed.reason), Some(envelope.to_json()))
         }

@@ -20,7 +20,7 @@ use crate::book::stamp;
 use crate::command::mint::{Arguments, Minting};
 use crate::failure::Failure;
 use crate::files;
-use crate::journal::{Journal, TornLine};
+use crate::journal::{Journal, Start, TornLine};
 use crate::progress::Progress;
 use crate::render::Terminal;
 use crate::{machine, random};
@@ -58,15 +58,15 @@ pub(crate) fn run(
     let file =
         |name: &str| machine::text_of_file(&beside.join(name)).map_err(|error| RowError::File(format!("{error:#}")));
     let journal = arguments.output.file().map(|output| Journal::of(output, arguments.output.overwrite()));
-    let done = match &journal {
+    let (done, start) = match &journal {
         Some(journal) if arguments.resume => {
             journal.read(if arguments.dry_run { TornLine::Keep } else { TornLine::Cut })?
         }
         Some(journal) if !arguments.dry_run => {
             journal.refuse_unfinished()?;
-            Vec::new()
+            (Vec::new(), Start::Nothing)
         }
-        _ => Vec::new(),
+        _ => (Vec::new(), Start::Nothing),
     };
     let threads = available_parallelism().map_or(1, usize::from);
     let (base, plans, form) = (&minting.base, minting.plans.as_ref(), minting.form());
@@ -85,12 +85,15 @@ pub(crate) fn run(
     if arguments.dry_run {
         let kid = arguments.kid()?;
         for pending in pending.iter().cloned() {
-            let license = License { kid, ..pending.license };
+            let license = License { kid, ..*pending.license };
             terminal.data(format!("{}\n", license.to_payload()).as_bytes())?;
         }
         terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
         return Ok(ExitCode::SUCCESS);
     }
+    // An output that holds every row is left as it is.
+    let is_whole = pending.is_empty() && matches!(start, Start::Output { is_whole: true, .. });
+    let journal = journal.filter(|_| !is_whole).map(|journal| (journal, start));
     sign(arguments, minting, pending, &done, journal, terminal)
 }
 
@@ -99,7 +102,7 @@ fn sign(
     minting: &Minting,
     pending: Vec<Pending>,
     done: &[Done],
-    journal: Option<Journal>,
+    journal: Option<(Journal, Start)>,
     terminal: &Terminal,
 ) -> anyhow::Result<ExitCode> {
     let ledger = arguments.book.open_if_named(minting.now)?;
@@ -113,7 +116,7 @@ fn sign(
     let progress = Progress::new(("minting", "licenses"), terminal);
     let total = pending.len();
     progress.expect(total);
-    let mut journal = journal.map(|journal| journal.open(arguments.resume)).transpose()?;
+    let mut journal = journal.map(|(journal, start)| journal.open(&start)).transpose()?;
     let recorder = ledger.map(|ledger| Recorder { ledger, stamp: stamp(minting.now), key: &key, minting });
     if let Some(recorder) = &recorder {
         // An interruption may have come between the result and the book.

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let clock = clock::now()?;
     let now = arguments.issued_at.as_deref().map_or(Ok(clock), |at| Timestamp::parse_when(at, clock))?;
     let next_update = Timestamp::parse_when(&arguments.next_update, now)?;
-    let withdrawals: Vec<_> = arguments.revoke.iter().map(|text| withdrawal(text)).collect();
+    let withdrawals = arguments.revoke.iter().map(|text| withdrawal(text)).collect::<Result<Vec<_>, _>>()?;
     let key = arguments.signer.open()?;
     let trusted =
         if arguments.trust.trust.is_empty() { Keyring::from(key.public()) } else { arguments.trust.keyring()? };
@@ -99,9 +99,11 @@ fn read(path: &Path, trusted: &Keyring) -> anyhow::Result<Revocations> {
     Ok(Revocations::verify(&envelope, trusted).map_err(|error| fail(error.code(), error.to_string()))?.list)
 }
 
-fn withdrawal(text: &str) -> Withdrawal {
-    match text.split_once('=') {
-        Some((id, reason)) => Withdrawal { license_id: id.to_owned(), reason: Some(reason.to_owned()) },
-        None => Withdrawal { license_id: text.to_owned(), reason: None },
+fn withdrawal(text: &str) -> Result<Withdrawal, Failure> {
+    let (id, reason) = text.split_once('=').map_or((text, None), |(id, reason)| (id, Some(reason.to_owned())));
+    if id.is_empty() {
+        let message = format!("`{text}` names no license to revoke");
+        return Err(Failure::new(Code::Usage, message).hint("write --revoke ID or --revoke ID=REASON"));
     }
+    Ok(Withdrawal { license_id: id.to_owned(), reason })
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
 use mintage::json;
 use mintage::keyring::Keyring;
@@ -72,7 +73,7 @@ pub(crate) struct Arguments {
     /// Refuse a license whose maintenance ended before the running build was made
     #[arg(long, value_name = "WHEN")]
     build_date: Option<String>,
-    /// Judge as of another time than now
+    /// Judge as of another time than now; that time is held against --state, which learns of none that has not come
     #[arg(long, value_name = "WHEN")]
     at: Option<String>,
     /// Refuse licenses that this signed list of revocations withdraws
@@ -83,7 +84,7 @@ pub(crate) struct Arguments {
     max_age: Option<i64>,
     /// Remember in FILE the latest time seen and the newest keyring and revocations; refuse a clock that was set back, and
     /// older ones
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["at", "batch"])]
+    #[arg(long, value_name = "FILE", conflicts_with = "batch")]
     state: Option<PathBuf>,
     /// Limits of the default tier, which hold where no license in force sets them: a JSON object such as {"max_apps":3}
     #[arg(long, value_name = "FILE")]
@@ -115,7 +116,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     if arguments.build.dir.is_some() {
         return bench.tree(&trusted?);
     }
-    let Some(found) = document::find_license(arguments.document.as_deref(), terminal)? else {
+    // A license that is named beside nothing is what is to be judged.
+    let beside = arguments.build.license.as_deref().and_then(Path::to_str);
+    let Some(found) = document::find_license(arguments.document.as_deref().or(beside), terminal)? else {
         return Answer::of(&verify::absent(&bench.context), &[]).give(&arguments.output, terminal);
     };
     let opened = document::open(&found);
@@ -206,6 +209,10 @@ impl<'a> Bench<'a> {
                 return Answer::of_document(&verdict).give(&arguments.output, terminal);
             }
             Some(Opened { document: Document::Request(_), .. }) => return Err(verify_proof::unjudged("request")),
+            _ if arguments.document.is_some() && arguments.build.license.is_some() => {
+                let message = "--license names the license beside a manifest or a proof, and the document is neither";
+                return Err(Failure::new(Code::Usage, message).hint("leave out one of the two").into());
+            }
             _ => match arguments.activated.proof.as_deref() {
                 None => self.license(found, keyring)?,
                 Some(path) => {
@@ -268,10 +275,13 @@ impl<'a> Bench<'a> {
         trusted: &Established,
         license: Option<&Verdict>,
         seen: impl Iterator<Item = Timestamp>,
-    ) -> Result<(), FileError> {
+    ) -> anyhow::Result<()> {
         let (Some(path), Some(state)) = (&self.arguments.state, &mut self.state) else { return Ok(()) };
+        // A time that was only asked about must not stand in the way of the true one.
+        let come = if self.arguments.at.is_some() { clock::now()? } else { Timestamp::NEVER };
+        let seen = seen.filter(|time| *time <= come);
         let admission = self.admission.as_ref().filter(|_| license.is_some_and(memory::is_current));
-        memory::remember(path, state, trusted, admission, seen)
+        Ok(memory::remember(path, state, trusted, admission, seen)?)
     }
 }
 

@@ -149,7 +149,7 @@ fn withdrawn() -> Vec<Scene> {
         )
         .with("kind", "proof")
         .with("fingerprint", "node-1"),
-        scene("bad-signature", "INVALID", "proof-by-a-stranger", "no trusted key signed the proof", {
+        scene("unknown-key", "INVALID", "proof-by-a-stranger", "no trusted key signed the proof", {
             signed(Kind::Proof, &[], &stranger)
         })
         .with("kind", "proof")
