@@ -199,15 +199,15 @@ impl OpenJournal {
         let fail = |error| FileError::writing(output, error);
         self.file.sync_all().map_err(fail)?;
         files::check_target(output, *overwrite)?;
-        if *overwrite != Overwrite::Forbid {
-            fs::rename(partial, output).map_err(fail)?;
-        } else {
+        if *overwrite == Overwrite::Forbid {
             let whole = TempPath::try_from_path(partial).map_err(fail)?;
             if let Err(failed) = whole.persist_noclobber(output) {
                 // What was minted stays, to go on with.
                 let _ = failed.path.keep();
                 return Err(fail(failed.error));
             }
+        } else {
+            fs::rename(partial, output).map_err(fail)?;
         }
         self.finished = true;
         files::sync_folder(output)

@@ -194,7 +194,7 @@ fn a_proof_of_a_stranger_is_not_installed() {
     let fixed = ["activate", "--server", &url, "--trust", &stranger, "--fingerprint", "node-1", "-q"];
     let outcome = scene.bench.run([&fixed[..], &["-o", "proof.json", "--key", "@license-key"]].concat());
     assert_eq!(outcome.status, Some(1), "{outcome}");
-    assert!(outcome.stderr().contains("error[bad-signature]"), "{outcome}");
+    assert!(outcome.stderr().contains("error[unknown-key]"), "{outcome}");
     assert_eq!((scene.bench.path("proof.json").exists(), scene.kept("key")), (false, 0));
 }
 
