@@ -36,8 +36,8 @@ pub enum SignedError {
 /// [`SignedError`].
 pub fn signed(ledger: &Ledger, envelope: &Envelope, now: Timestamp) -> Result<SignedRelease, SignedError> {
     let claimed = SignedRelease::parse(envelope.unverified_payload()).map_err(SignedError::Release)?;
-    let key = instance_key(&find(ledger, &claimed.proof_id).map_err(SignedError::Ledger)?);
-    let key = key.ok_or_else(|| SignedError::Unsigned(claimed.proof_id.clone()))?;
+    let activation = find(ledger, &claimed.proof_id).map_err(SignedError::Ledger)?;
+    let key = instance_key(&activation).ok_or_else(|| SignedError::Unsigned(claimed.proof_id.clone()))?;
     let release = SignedRelease::verify_for(envelope, &key, &activation.proof_id, &activation.license_id);
     let release = release.map_err(SignedError::Release)?;
     if release.released_at.since(now) > CLOCK_TOLERANCE {

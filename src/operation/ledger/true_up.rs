@@ -9,7 +9,6 @@ use super::release::{find, instance_key};
 use crate::code::Code;
 use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::id::Hex;
-use crate::keyring::Keyring;
 use crate::ledger::reported::{self, Reported};
 use crate::ledger::{Ledger, LedgerError};
 use crate::report::{ReportError, json};
@@ -38,8 +37,8 @@ pub fn import(ledger: &Ledger, stamp: &Stamp, envelope: &Envelope) -> Result<(Re
     let claimed = json::parse(envelope.unverified_payload()).map_err(TrueUpError::Report)?;
     let key = instance_key(&find(ledger, &claimed.proof_id).map_err(TrueUpError::Ledger)?);
     let key = key.ok_or_else(|| TrueUpError::Unsigned(claimed.proof_id.clone()))?;
-    let verified = envelope.verify(Kind::Usage, &Keyring::from(key), None, 1).map_err(TrueUpError::Envelope)?;
-    let report_id = Hex(&Sha256::digest(verified.bytes())).to_string();
+    let payload = envelope.verify_by(Kind::Usage, &key).map_err(TrueUpError::Envelope)?;
+    let report_id = Hex(&Sha256::digest(payload)).to_string();
     let report = claimed.report;
     if report.as_of.since(stamp.now) > CLOCK_TOLERANCE {
         let message = format!("the report is of {}, and it is {} here", report.as_of, stamp.now);
