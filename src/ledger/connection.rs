@@ -1,5 +1,6 @@
 //! What an engine must be able to do; everything above is written once for both.
 
+use super::value::Cell;
 use super::{LedgerError, Row, Value};
 
 /// What a transaction is for.
@@ -16,6 +17,9 @@ pub(crate) trait Engine: Send + Sync {
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError>;
 }
 
+/// Takes a row, column by column in the order of the statement.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(&[Cell<'_>]) -> Result<(), LedgerError>;
+
 /// A connection with at most one transaction on it.
 pub(crate) trait Connection: Send {
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError>;
@@ -24,6 +28,9 @@ pub(crate) trait Connection: Send {
 
     /// Runs one statement, prepared once per connection. Placeholders are `?1`, `?2` and so on.
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError>;
+
+    /// As `query`, and hands on each row while it is read, so that any number of them takes no memory.
+    fn each(&mut self, sql: &str, parameters: &[Value], each: Each<'_>) -> Result<(), LedgerError>;
 
     /// As `query`, and returns the number of rows that were changed.
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError>;

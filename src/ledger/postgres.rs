@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use postgres::config::SslMode;
 use postgres::error::SqlState;
+use postgres::fallible_iterator::FallibleIterator;
 use postgres::types::private::BytesMut;
 use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use postgres::{Client, Config, NoTls, Statement};
@@ -16,7 +17,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{Connection, Engine, Mode};
+use super::connection::{Connection, Each, Engine, Mode};
+use super::value::Cell;
 use super::{Cause, LedgerError, Row, Value};
 
 /// How long to wait for the server, unless the address says otherwise.
@@ -138,6 +140,22 @@ impl Connection for Open {
         let rows = self.client.query(&statement, &borrowed(parameters));
         let rows = rows.map_err(|error| explain(&self.shown, &error))?;
         rows.iter().map(|row| read(row).map_err(|error| explain(&self.shown, &error))).collect()
+    }
+
+    fn each(&mut self, sql: &str, parameters: &[Value], each: Each<'_>) -> Result<(), LedgerError> {
+        let statement = self.statement(sql)?;
+        let shown = &self.shown;
+        let fault = |error| explain(shown, &error);
+        let mut rows = self.client.query_raw(&statement, borrowed(parameters)).map_err(fault)?;
+        while let Some(row) = rows.next().map_err(fault)? {
+            let cell = |(at, column): (usize, &postgres::Column)| match *column.type_() {
+                Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Integer)),
+                _ => Ok(row.try_get::<_, Option<&str>>(at)?.map_or(Cell::Null, Cell::Text)),
+            };
+            let cells: Result<Vec<Cell<'_>>, postgres::Error> = row.columns().iter().enumerate().map(cell).collect();
+            each(&cells.map_err(fault)?)?;
+        }
+        Ok(())
     }
 
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {

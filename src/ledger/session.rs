@@ -1,6 +1,6 @@
 //! Sessions of use, for reports.
 
-use super::value::values;
+use super::value::{present, values};
 use super::{LedgerError, Row, Transaction, sql};
 use crate::code::Code;
 use crate::time::Timestamp;
@@ -113,6 +113,51 @@ pub fn between(
             return Ok(());
         }
     }
+}
+
+/// A session while it is read: what reports are made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// The machine.
+    pub machine_id: &'a str,
+    /// The name that the cluster knows the user by.
+    pub username: Option<&'a str>,
+    /// The name of the machine's user.
+    pub client_username: Option<&'a str>,
+    /// The name of the machine, as it calls itself.
+    pub client_hostname: Option<&'a str>,
+    /// Whether a pipeline ran it.
+    pub is_ci: bool,
+    /// The version of the product.
+    pub version: Option<&'a str>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; nothing while it runs.
+    pub ended_at: Option<Timestamp>,
+}
+
+/// Hands on every session, in any order, none of them kept.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn uses(transaction: &mut Transaction<'_>, mut each: impl FnMut(Use<'_>)) -> Result<(), LedgerError> {
+    transaction.each(sql::USES, &[], &mut |cells| {
+        let [machine_id, username, client_username, client_hostname, is_ci, version, started_at, ended_at] = *cells
+        else {
+            return Err(LedgerError::corrupted("a session has fewer columns than it should"));
+        };
+        each(Use {
+            machine_id: present(machine_id.maybe_text()?)?,
+            username: username.maybe_text()?,
+            client_username: client_username.maybe_text()?,
+            client_hostname: client_hostname.maybe_text()?,
+            is_ci: present(is_ci.maybe_integer()?)? != 0,
+            version: version.maybe_text()?,
+            started_at: present(started_at.maybe_time()?)?,
+            ended_at: ended_at.maybe_time()?,
+        });
+        Ok(())
+    })
 }
 
 fn read(mut row: Row) -> Result<Session, LedgerError> {

@@ -195,6 +195,8 @@ pub(crate) const END_SESSION: &str =
     "UPDATE session SET ended_at = ?3 WHERE session_id = ?1 AND license_id = ?2 AND ended_at IS NULL";
 pub(crate) const FIND_SESSION: &str = "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
      started_at, ended_at FROM session WHERE session_id = ?1";
+pub(crate) const USES: &str =
+    "SELECT machine_id, username, client_username, client_hostname, is_ci, version, started_at, ended_at FROM session";
 pub(crate) const SESSION_PAGE: &str = "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
      started_at, ended_at FROM session WHERE (started_at > ?1 OR (started_at = ?1 AND session_id > ?2)) AND started_at <= ?3 \
      ORDER BY started_at, session_id LIMIT ?4";

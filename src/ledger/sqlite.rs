@@ -8,7 +8,8 @@ use std::time::Duration;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
 
-use super::connection::{Connection, Engine, Mode};
+use super::connection::{Connection, Each, Engine, Mode};
+use super::value::Cell;
 use super::{Cause, LedgerError, Row, Value};
 
 /// How long another process may hold the file before we say that it is locked.
@@ -26,6 +27,9 @@ const LOG_PAGES: i64 = 4_096;
 
 /// As many statements are kept prepared.
 const STATEMENTS: usize = 128;
+
+/// No statement whose rows are handed on while they are read has more columns.
+const MOST_COLUMNS: usize = 16;
 
 pub(crate) struct Sqlite {
     path: PathBuf,
@@ -127,6 +131,21 @@ impl Connection for Open {
         Ok(found)
     }
 
+    fn each(&mut self, sql: &str, parameters: &[Value], each: Each<'_>) -> Result<(), LedgerError> {
+        let fault = |error| explain(&self.shown, &error);
+        let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
+        let width = statement.column_count();
+        let mut rows = statement.query(params_from_iter(parameters)).map_err(fault)?;
+        while let Some(row) = rows.next().map_err(fault)? {
+            let mut cells = [Cell::Null; MOST_COLUMNS];
+            for (at, cell) in cells.iter_mut().enumerate().take(width) {
+                *cell = borrowed(row.get_ref(at).map_err(fault)?)?;
+            }
+            each(cells.get(..width).unwrap_or_default())?;
+        }
+        Ok(())
+    }
+
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
         let fault = |error| explain(&self.shown, &error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
@@ -149,11 +168,19 @@ impl Connection for Open {
 }
 
 fn read(value: ValueRef<'_>) -> Result<Value, LedgerError> {
+    Ok(match borrowed(value)? {
+        Cell::Integer(number) => Value::Integer(number),
+        Cell::Null => Value::Null,
+        Cell::Text(text) => Value::from(text),
+    })
+}
+
+fn borrowed(value: ValueRef<'_>) -> Result<Cell<'_>, LedgerError> {
     match value {
-        ValueRef::Integer(number) => Ok(Value::Integer(number)),
-        ValueRef::Null => Ok(Value::Null),
+        ValueRef::Integer(number) => Ok(Cell::Integer(number)),
+        ValueRef::Null => Ok(Cell::Null),
         ValueRef::Text(text) => match std::str::from_utf8(text) {
-            Ok(text) => Ok(Value::from(text)),
+            Ok(text) => Ok(Cell::Text(text)),
             Err(_) => Err(LedgerError::corrupted("a text is not UTF-8")),
         },
         ValueRef::Blob(_) | ValueRef::Real(_) => {

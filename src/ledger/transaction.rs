@@ -3,6 +3,7 @@
 use super::audit::{Chained, Entry, Link};
 use super::connection::Connection;
 use super::sql::{self, Columns};
+use super::value::Cell;
 use super::{LedgerError, Row, Value};
 
 /// A running transaction, with the audit entries that its acts have written so far.
@@ -20,6 +21,16 @@ impl<'a> Transaction<'a> {
     /// Asks for rows. Placeholders are `?1`, `?2` and so on.
     pub(crate) fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
         self.connection.query(sql, parameters)
+    }
+
+    /// Asks for rows, and hands on each while it is read.
+    pub(crate) fn each(
+        &mut self,
+        sql: &str,
+        parameters: &[Value],
+        each: &mut dyn FnMut(&[Cell<'_>]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        self.connection.each(sql, parameters, each)
     }
 
     /// Asks for at most one row.

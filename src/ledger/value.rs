@@ -15,6 +15,37 @@ pub enum Value {
     Text(String),
 }
 
+/// A column of a row while it is read.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), expect(dead_code, reason = "only engines make cells"))]
+pub(crate) enum Cell<'a> {
+    Integer(i64),
+    Null,
+    Text(&'a str),
+}
+
+impl<'a> Cell<'a> {
+    pub(crate) fn maybe_text(self) -> Result<Option<&'a str>, LedgerError> {
+        match self {
+            Self::Text(text) => Ok(Some(text)),
+            Self::Null => Ok(None),
+            Self::Integer(number) => Err(LedgerError::corrupted(format_args!("{number} stands where a text should"))),
+        }
+    }
+
+    pub(crate) fn maybe_integer(self) -> Result<Option<i64>, LedgerError> {
+        match self {
+            Self::Integer(number) => Ok(Some(number)),
+            Self::Null => Ok(None),
+            Self::Text(_) => Err(LedgerError::corrupted("a text stands where a number should")),
+        }
+    }
+
+    pub(crate) fn maybe_time(self) -> Result<Option<Timestamp>, LedgerError> {
+        self.maybe_integer()?.map(Timestamp::from_seconds).transpose().map_err(LedgerError::corrupted)
+    }
+}
+
 /// A row of an answer, read column by column in the order of the statement.
 #[derive(Debug)]
 pub struct Row(std::vec::IntoIter<Value>);
@@ -109,7 +140,7 @@ impl Row {
     }
 }
 
-fn present<T>(value: Option<T>) -> Result<T, LedgerError> {
+pub(crate) fn present<T>(value: Option<T>) -> Result<T, LedgerError> {
     value.ok_or_else(|| LedgerError::corrupted("nothing stands where something should"))
 }
 

@@ -1,5 +1,6 @@
 //! Durable activations per second, by clients, on SQLite and, where `MINTAGE_TEST_POSTGRES` names a database, PostgreSQL:
-//! `cargo bench --bench ledger`. With `-- seats`, 10,000 machines ask for 100, 64 at once, twenty times.
+//! `cargo bench --bench ledger`. With `-- seats`, 10,000 machines ask for 100, 64 at once, twenty times. With `-- report`,
+//! `report usage` over 1,000,000 sessions beside the bare SQL that reads them, on SQLite.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures and prints")]
 
 use std::sync::Arc;
@@ -7,9 +8,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mintage::ledger::activation::Activate;
+use mintage::ledger::session::Session;
 use mintage::ledger::{Birth, Ledger, LedgerUrl};
-use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
+use mintage::operation::ledger::{Stamp, report, sessions};
+use mintage::report::{PrimaryKey, Request};
 use mintage::time::Timestamp;
 use mintage::{License, SecretKey, Token};
 
@@ -138,7 +141,67 @@ fn seats(name: &str, ledger: &Arc<Ledger>) {
     }
 }
 
+/// Reports the use of a million sessions, and reads the same rows with nothing around the engine.
+fn reports(path: &std::path::Path) {
+    const SESSIONS: u64 = 1_000_000;
+    let ledger = open(&format!("sqlite:{}", path.display()));
+    for batch in 0..SESSIONS / 10_000 {
+        let sessions = (0..10_000).map(|number| {
+            let number = batch * 10_000 + number;
+            let started_at = at(i64::try_from(number * 30).unwrap());
+            Session {
+                session_id: format!("{number:032x}"),
+                license_id: "lic-1".to_owned(),
+                machine_id: format!("machine-{}", number * 7_919 % 10_007),
+                username: Some(format!("user-{}", number % 5_003)),
+                client_username: Some("ann".to_owned()),
+                client_hostname: Some(format!("host-{}.example.com", number % 10_007)),
+                is_ci: number % 5 == 0,
+                version: Some("1.2.0".to_owned()),
+                started_at,
+                ended_at: Some(started_at.saturating_add(1_800)),
+            }
+        });
+        sessions::record(&ledger, sessions.collect()).unwrap();
+    }
+    let bare = || {
+        let file = rusqlite::Connection::open(path).unwrap();
+        let mut statement = file
+            .prepare(
+                "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
+                 started_at, ended_at FROM session ORDER BY started_at, session_id",
+            )
+            .unwrap();
+        let mut rows = statement.query([]).unwrap();
+        let mut bytes = 0;
+        while let Some(row) = rows.next().unwrap() {
+            for column in [0, 1, 2, 3, 4, 5, 7] {
+                bytes += row.get_ref(column).unwrap().as_str().unwrap().len();
+            }
+            bytes += usize::from(row.get_ref(8).unwrap().as_i64().unwrap() > row.get_ref(9).unwrap().as_i64().unwrap());
+        }
+        assert!(bytes > 0);
+    };
+    let request = Request { primary_key: PrimaryKey::MachineId, from: None, to: None, as_of: at(40_000_000) };
+    let ours = || assert_eq!(report::usage(&ledger, request).unwrap().session_count(), SESSIONS);
+    let best = |run: &dyn Fn()| {
+        let took = (0..5).map(|_| {
+            let began = Instant::now();
+            run();
+            began.elapsed()
+        });
+        took.min().unwrap()
+    };
+    let (bare, ours) = (best(&bare), best(&ours));
+    let ratio = ours.as_secs_f64() / bare.as_secs_f64();
+    println!("report usage over {SESSIONS} sessions: {ours:?}, bare SQL {bare:?}: {ratio:.2} times");
+}
+
 fn main() {
+    if std::env::args().any(|argument| argument == "report") {
+        let folder = tempfile::TempDir::new().unwrap();
+        return reports(&folder.path().join("book.db"));
+    }
     let run = if std::env::args().any(|argument| argument == "seats") { seats } else { rates };
     let folder = tempfile::TempDir::new().unwrap();
     run("sqlite", &open(&format!("sqlite:{}", folder.path().join("book.db").display())));

@@ -21,22 +21,25 @@ pub fn usage(ledger: &Ledger, request: Request) -> Result<Report, LedgerError> {
     ledger.read(|transaction| {
         let mut tally = Tally::new(request);
         let mut general = General::default();
-        session::between(transaction, Timestamp::EPOCH, Timestamp::NEVER, |session| {
-            let last = session.ended_at.unwrap_or(session.started_at);
+        // Of versions that began to report in one second the largest counts, so that no order of reading shows.
+        let mut newest = (Timestamp::EPOCH, None::<String>);
+        session::uses(transaction, |used| {
+            let last = used.ended_at.unwrap_or(used.started_at);
             general.last_operator_event = general.last_operator_event.max(Some(last));
-            if session.version.is_some() {
-                general.operator_version.clone_from(&session.version);
+            if used.version.is_some() && (used.started_at, used.version) > (newest.0, newest.1.as_deref()) {
+                newest = (used.started_at, used.version.map(str::to_owned));
             }
             tally.session(&Session {
-                machine_id: &session.machine_id,
-                username: session.username.as_deref(),
-                client_username: session.client_username.as_deref(),
-                client_hostname: session.client_hostname.as_deref(),
-                started_at: session.started_at,
-                ended_at: session.ended_at,
-                is_ci: session.is_ci,
+                machine_id: used.machine_id,
+                username: used.username,
+                client_username: used.client_username,
+                client_hostname: used.client_hostname,
+                started_at: used.started_at,
+                ended_at: used.ended_at,
+                is_ci: used.is_ci,
             });
         })?;
+        general.operator_version = newest.1;
         for (from, until) in seat::spans(transaction)? {
             tally.seat(from, until);
         }
