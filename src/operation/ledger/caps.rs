@@ -9,6 +9,9 @@ use crate::ledger::{Ledger, LedgerError, Transaction};
 use crate::time::Timestamp;
 use crate::verdict::{EffectiveLimit, State};
 
+/// The most that is counted, which is the most that a ledger holds.
+const MOST: u64 = i64::MAX.unsigned_abs();
+
 /// What a program is about to create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Take {
@@ -51,8 +54,8 @@ pub fn take(
         let installed = tenant::installed(transaction, judge.tenant_id())?;
         let (installed, verdict) = judge.standing(refused.as_ref(), installed, stamp.now);
         let before = tenant::lock_used(transaction, judge.tenant_id(), limit)?;
-        let current = counted.unwrap_or(before);
-        let after = current.saturating_add(*requested);
+        let current = counted.unwrap_or(before).min(MOST);
+        let after = current.saturating_add(*requested).min(MOST);
         let effective = verdict.effective_limits.iter().find(|effective| effective.key == *limit).cloned();
         let state = verdict.state;
         let Some(cap) = effective.as_ref().map(|effective| effective.value).filter(|cap| after > *cap) else {

@@ -161,6 +161,9 @@ fn what_is_used_is_counted_and_capped() {
     assert_snapshot!(claim(&first, r#"{"limit":"max_apps"}"#), @r#"403 {"cap":3,"code":"limit-exceeded","current":3,"error":"license cap reached","hints":["use less, or ask for a larger license"],"limit":"max_apps","message":"License absent. Default tier limits apply. Cap reached for max_apps (3 of 3 used).","state":"ABSENT"}"#);
     assert_snapshot!(claim(&first, r#"{"limit":"max_users","current":4}"#), @r#"403 {"cap":3,"code":"limit-exceeded","current":4,"error":"license cap reached","hints":["use less, or ask for a larger license"],"limit":"max_users","message":"License absent. Default tier limits apply. Cap reached for max_users (4 of 3 used).","state":"ABSENT"}"#);
     assert_snapshot!(claim(&first, r#"{"limit":"max_pets","requested":7}"#), @r#"200 {"cap":null,"current":7,"limit":"max_pets","source":null,"state":"ABSENT"}"#);
+    // No more is told than the ledger holds.
+    let most = claim(&first, r#"{"limit":"max_fish","current":9223372036854775806,"requested":3565}"#);
+    assert!(most.contains(r#""current":9223372036854775807,"#), "{most}");
     assert_eq!(installed(&first, &minted(&bench, "lic-1", "4", "2027-02-06T00:00:00Z")).status, 200);
     assert!(claim(&second, r#"{"limit":"max_apps"}"#).starts_with("200 "));
     assert_snapshot!(claim(&first, r#"{"limit":"max_apps"}"#), @r#"403 {"cap":4,"code":"limit-exceeded","current":4,"error":"license cap reached","hints":["use less, or ask for a larger license"],"limit":"max_apps","message":"License active. 250 days remaining. Cap reached for max_apps (4 of 4 used).","state":"ACTIVE"}"#);
