@@ -118,7 +118,7 @@ fn systemd_reads_the_unit_and_finds_little_exposed() {
 
 #[test]
 fn the_compose_file_is_one() {
-    let wheels = std::env::var("MINTAGE_TEST_WHEELS").unwrap_or_else(|_| "target/wheels".to_owned());
+    let wheels = std::env::var("MINTAGE_TEST_COMPOSE").unwrap_or_else(|_| "target/compose".to_owned());
     let wheels = Path::new(env!("CARGO_MANIFEST_DIR")).join(wheels).display().to_string();
     let probe = format!("import glob, jsonschema, yaml; assert glob.glob({wheels:?} + '/docker_compose-*.whl')");
     if !present("python3", ["-c", &probe]) {
