@@ -7,6 +7,8 @@ mod commands;
 mod crashes;
 mod faulty;
 #[cfg(feature = "serve")]
+mod instances;
+#[cfg(feature = "serve")]
 mod jobs;
 mod life;
 mod proofs;

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::harness::Bench;
@@ -10,7 +10,7 @@ use crate::harness::Bench;
 /// A server that ends with its test.
 pub(crate) struct Running {
     child: Child,
-    log: BufReader<ChildStdout>,
+    log: Box<dyn BufRead + Send + Sync>,
     /// Where it listens.
     pub(crate) address: String,
     /// The lines of its log so far.
@@ -23,7 +23,7 @@ impl Running {
         let mut command = bench.command();
         command.args(["serve", "--listen", "127.0.0.1:0", "--log", "json"]).args(arguments).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
-        let log = BufReader::new(child.stdout.take().unwrap());
+        let log = Box::new(BufReader::new(child.stdout.take().unwrap()));
         let mut running = Self { child, log, address: String::new(), lines: Vec::new() };
         let line = running.wait_for("\"message\":\"listening\"");
         let address = line.split("\"address\":\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -42,6 +42,12 @@ impl Running {
                 return line;
             }
         }
+    }
+
+    /// Lets the log run on unread, so that the server never waits for its reader.
+    pub(crate) fn leave_log(&mut self) {
+        let mut log = std::mem::replace(&mut self.log, Box::new(std::io::empty()));
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
     }
 
     /// Sends bytes as they are on a connection of their own, and returns what comes back until it closes.
