@@ -61,11 +61,18 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
         now: call.now,
     };
     match heartbeat(ledger, beat) {
-        Ok(beat) => Ok(told(beat.checked_at, Ok(&beat))),
+        Ok(beat) => {
+            app.metrics.beaten(if beat.revoked { Code::Revoked.as_str() } else { "counts" });
+            Ok(told(beat.checked_at, Ok(&beat)))
+        }
         Err(LedgerError::Refused(refusal)) if refusal.code == Code::UnknownLicense => {
+            app.metrics.beaten(refusal.code.as_str());
             Err(unknown_activation(app, call))
         }
-        Err(LedgerError::Refused(refusal)) => Ok(told(call.now, Err(&refusal))),
+        Err(LedgerError::Refused(refusal)) => {
+            app.metrics.beaten(refusal.code.as_str());
+            Ok(told(call.now, Err(&refusal)))
+        }
         Err(error) => Err(error.into()),
     }
 }

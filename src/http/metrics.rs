@@ -26,6 +26,7 @@ pub(super) struct Metrics {
     days_remaining: Gauge,
     validated_age: Gauge,
     rejections: Family<Capped, Counter>,
+    heartbeats: Family<Beaten, Counter>,
     job_run: Family<Done, Gauge>,
     job_success: Family<Done, Gauge>,
     job_seconds: Family<Done, Gauge<f64, AtomicU64>>,
@@ -73,6 +74,11 @@ struct Capped {
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct Beaten {
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Done {
     job: String,
 }
@@ -113,6 +119,9 @@ impl Default for Metrics {
         registry.register("license_last_validated_age_seconds", about, validated_age.clone());
         let about = "Requests refused because a limit of the license was reached";
         registry.register("license_cap_rejections", about, rejections.clone());
+        let heartbeats = Family::default();
+        let about = "Heartbeats of activated machines: `counts`, or the code of the answer no";
+        registry.register("heartbeats", about, Family::clone(&heartbeats));
         let (job_run, job_success) = (Family::<Done, Gauge>::default(), Family::<Done, Gauge>::default());
         let (job_seconds, job_failures) = (Family::<Done, Gauge<f64, AtomicU64>>::default(), Family::default());
         let about = "When a job was last begun, by any server of the ledger, in seconds since the epoch";
@@ -148,6 +157,7 @@ impl Default for Metrics {
             days_remaining,
             validated_age,
             rejections,
+            heartbeats,
             job_run,
             job_success,
             job_seconds,
@@ -244,6 +254,11 @@ impl Metrics {
     /// Counts a refusal for a limit.
     pub(super) fn capped(&self, limit: &str) {
         self.rejections.get_or_create(&Capped { limit: limit.to_owned() }).inc();
+    }
+
+    /// Counts a heartbeat.
+    pub(super) fn beaten(&self, outcome: &'static str) {
+        self.heartbeats.get_or_create(&Beaten { outcome }).inc();
     }
 }
 

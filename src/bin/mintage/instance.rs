@@ -108,9 +108,10 @@ impl Instance {
         remove(self.file(key, "request"))
     }
 
-    /// Forgets a key that nothing will name, and its request: what it was made for was refused, or never written.
+    /// Forgets a key that nothing will name any more, and what was kept beside it.
     pub(crate) fn discard(&self, key: &PublicKey) -> anyhow::Result<()> {
         remove(self.file(key, "key"))?;
+        remove(self.file(key, "heartbeat"))?;
         self.answered(key)
     }
 

@@ -115,6 +115,7 @@ fn a_license_key_becomes_a_proof_that_counts_here() {
     // Asked again, the machine has its seat still, and a fresh key.
     let again = scene.activate(&["--force", "--environment", "production"]);
     assert_eq!((again.status, scene.count("activated")), (Some(0), 1), "{again}");
+    assert_eq!(scene.kept("key"), 1);
     let anew = scene.bench.run(["activate", "--deactivate", "--proof", "proof.json", "--server", &scene.url()]);
     assert_eq!((anew.status, scene.count("deactivated")), (Some(0), 1), "{anew}");
 }

@@ -230,6 +230,16 @@ fn a_heartbeat_is_answered_once_and_again_if_its_answer_was_lost() {
     let answer = scene.server.post("/api/v1/heartbeat", other.replace("PROOF", &proof));
     assert_eq!(member(&answer, "code"), "license-mismatch");
     assert_eq!(scene.server.post("/api/v1/heartbeat", "{}").status, 400);
+    let told = scene.server.get("/metrics").body;
+    let mut counted: Vec<&str> = told.lines().filter(|line| line.starts_with("mintage_heartbeats_total")).collect();
+    counted.sort_unstable();
+    assert_snapshot!(counted.join("\n"), @r#"
+    mintage_heartbeats_total{outcome="counts"} 4
+    mintage_heartbeats_total{outcome="license-mismatch"} 1
+    mintage_heartbeats_total{outcome="nonce-mismatch"} 1
+    mintage_heartbeats_total{outcome="unknown-license"} 1
+    mintage_heartbeats_total{outcome="wrong-machine"} 1
+    "#);
 }
 
 #[test]

@@ -48,6 +48,8 @@ pub(crate) fn everything_told() -> String {
     let ledger = ledger(&bench);
     let server = operator(&ledger, None);
     assert_eq!(told(&server, "/api/v1/usage/claim", r#"{"limit":"max_apps","requested":4}"#).status, 403);
+    let beat = r#"{"licenseId":"none","proofId":"none","machineFingerprint":"none","nonce":"none"}"#;
+    assert_eq!(server.post("/api/v1/heartbeat", beat).status, 404);
     server.get("/metrics").body
 }
 

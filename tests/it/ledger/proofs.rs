@@ -132,3 +132,25 @@ fn a_manifest_that_is_not_approved_is_none_that_a_proof_may_cover() {
     assert!(refused.stderr().contains("error[manifest-mismatch]"), "{refused}");
     assert_eq!(answer("approved.json").status, Some(0));
 }
+
+#[test]
+fn a_request_may_name_its_license_by_its_key() {
+    let (bench, key) = (Bench::new(), example("vendor.key"));
+    let fixed = ["-q", "mint", "--key", &key, "--allow-readable-key", "--id", "lic-1", "--issued-at", ISSUED];
+    let terms = ["--tenant", "acme", "--expires", "2099-12-31", "--license-key", "-o", "acme.lic"];
+    let minted = bench.run([&fixed[..], &terms, &BOOK].concat());
+    let license_key = minted.stderr().split_whitespace().find(|word| word.starts_with("MTG-")).unwrap();
+    bench.asks("node-1");
+    let request = bench.read("node-1.request");
+    let token = bench.read("acme.lic");
+    let named = request.replace(
+        &format!(r#""license":"{}""#, token.trim()),
+        &format!(r#""licenseKey":"{}""#, license_key.trim_end_matches(',')),
+    );
+    assert_ne!(named, request);
+    bench.write("node-1.request", &named);
+    let answered = bench.answers("node-1", "p-1");
+    assert_eq!(answered.status, Some(0), "{answered}");
+    bench.write("node-1.request", named.replace("MTG-", "MRR-"));
+    assert!(bench.answers("node-1", "p-2").stderr().contains("error[malformed]: a license key is MTG-"));
+}

@@ -1,5 +1,8 @@
 //! `activate --server`: asks the issuer's server for a proof, or gives an activation back there.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 use std::process::ExitCode;
 
 use base64::Engine;
@@ -13,7 +16,9 @@ use mintage::proof::Proof;
 use mintage::request::Request;
 use zeroize::Zeroizing;
 
+use crate::command::verify_proof::MAX_PROOF_TEXT;
 use crate::failure::Failure;
+use crate::instance::Instance;
 use crate::machine;
 use crate::online::{Server, members, string};
 use crate::process;
@@ -55,11 +60,32 @@ pub(super) fn activate(arguments: &super::Arguments, terminal: &Terminal) -> any
         // The first fault is the one to tell.
         let _ = instance.discard(&request.instance_key);
     })?;
+    let replaced = proof_in(target);
     let installed = super::install(&envelope, target, arguments, terminal)?;
     if installed != ExitCode::SUCCESS {
         instance.discard(&request.instance_key)?;
+    } else if let Some(replaced) = replaced {
+        forget(&replaced, &envelope, instance)?;
     }
     Ok(installed)
+}
+
+/// Reads a proof that is about to be replaced, if that is what is there.
+fn proof_in(path: &Path) -> Option<Proof> {
+    let file = path.is_file().then(|| File::open(path).ok())??;
+    let mut text = Vec::new();
+    file.take(u64::try_from(MAX_PROOF_TEXT).ok()?).read_to_end(&mut text).ok()?;
+    let envelope = document::open(&text).ok()?.document.envelope(Kind::Proof).ok()?;
+    Proof::parse(envelope.unverified_payload()).ok()
+}
+
+/// Forgets the key of a proof that another one of the same activation has replaced: the ledger holds the new one's.
+fn forget(replaced: &Proof, envelope: &Envelope, instance: &Instance) -> anyhow::Result<()> {
+    let is_same = |new: &Proof| new.proof_id == replaced.proof_id && new.instance_key != replaced.instance_key;
+    match Proof::parse(envelope.unverified_payload()) {
+        Ok(new) if is_same(&new) => instance.discard(&replaced.instance_key),
+        _ => Ok(()),
+    }
 }
 
 /// Gives an activation back; one that the server knows for given back already is.
