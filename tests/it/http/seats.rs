@@ -251,7 +251,7 @@ fn whoever_shows_nothing_gets_nothing() {
     assert_snapshot!(claim("{}".to_owned()), @r#"400 {"code":"malformed"#);
     assert_snapshot!(claim(format!(r#"{{"request":{request},"leaseSeconds":86400}}"#)), @r#"400 {"code":"malformed"#);
     let stranger = Envelope::sign(Kind::Proof, b"{}".to_vec(), &[&SecretKey::from_seed(&[9; 32])]).to_json();
-    assert_snapshot!(claim(format!(r#"{{"proof":{stranger}}}"#)), @r#"403 {"code":"bad-signature"#);
+    assert_snapshot!(claim(format!(r#"{{"proof":{stranger}}}"#)), @r#"403 {"code":"unknown-key"#);
     // Who guesses license keys has to wait.
     let guess = by_id.replace(r#""licenseId":"lic-1""#, r#""licenseKey":"MTG-00000-00000-00000-00000-00000""#);
     let guesses: Vec<_> =
