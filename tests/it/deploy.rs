@@ -95,10 +95,11 @@ fn prometheus_reads_the_rules() {
     if !present(&promtool, ["--version"]) {
         return;
     }
-    let rules = deploy("prometheus-rules.yaml").display().to_string();
-    let told = foreign(&Bench::new(), &promtool, ["check", "rules", &rules]);
+    let rules = deploy("prometheus-rules.yaml");
+    let written = std::fs::read_to_string(&rules).unwrap().matches("- alert: ").count();
+    let told = foreign(&Bench::new(), &promtool, ["check", "rules", &rules.display().to_string()]);
     assert_eq!(told.status, Some(0), "{told}");
-    assert!(told.stdout().contains("15 rules found"), "{told}");
+    assert!(written > 0 && told.stdout().contains(&format!(" {written} rules found")), "{written}: {told}");
 }
 
 #[test]

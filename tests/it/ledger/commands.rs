@@ -298,6 +298,8 @@ fn a_report_of_an_empty_book_is_whole_in_every_form() {
     assert_eq!(report(&["--format", "xlsx", "-o", "usage.xlsx"]).status, Some(0));
     assert!(std::fs::read(vendor.0.path("usage.xlsx")).unwrap().starts_with(b"PK"));
     assert_eq!(report(&["--format", "pdf"]).status, Some(2));
+    let backwards = report(&["--from", "2026-02-01", "--to", "2026-01-01"]);
+    assert!(backwards.stderr().contains("error[usage]: the period would begin at"), "{backwards}");
 }
 
 #[test]

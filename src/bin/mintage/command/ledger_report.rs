@@ -70,6 +70,10 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         to: when(&arguments.to)?,
         as_of: now,
     };
+    if let Some((from, to)) = request.from.zip(request.to).filter(|(from, to)| from > to) {
+        let message = format!("the period would begin at {from} and end before that, at {to}");
+        return Err(Failure::new(Code::Usage, message).hint("exchange --from and --to").into());
+    }
     let activated = arguments.proof.as_deref().map(|path| signer(path, &arguments.instance)).transpose()?;
     let ledger = arguments.book.open_swept(now, terminal)?;
     let report = report::usage(&ledger, request)?;

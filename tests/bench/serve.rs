@@ -1,0 +1,299 @@
+//! What a request costs `mintage serve` beside a bare axum route that makes the same call, both processes in one run, in
+//! turns: `cargo bench --bench serve`. Processor time is that of the server alone; who asks runs on the same cores.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures and prints")]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::routing::post;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use mintage::dsse::{Envelope, Kind};
+use mintage::json;
+use mintage::keyring::Keyring;
+use mintage::ledger::activation::Activate;
+use mintage::ledger::license_key::LicenseKey;
+use mintage::ledger::{Birth, Ledger, LedgerUrl};
+use mintage::operation::ledger::Stamp;
+use mintage::operation::ledger::issue::{self, Record};
+use mintage::operation::verify::{Against, license_bytes};
+use mintage::policy::Context;
+use mintage::time::Timestamp;
+use mintage::{License, SecretKey, Token};
+use tokio::net::TcpListener;
+use tower_service::Service;
+
+/// How long a round lasts, and how many there are of each server.
+const SPAN: Duration = Duration::from_secs(5);
+const ROUNDS: usize = 3;
+
+/// Licenses that machines are activated for.
+const LICENSES: u64 = 1_000;
+
+/// In the environment of this program when it is to be the bare server: which route.
+const BARE: &str = "MINTAGE_BENCH_BARE";
+
+fn main() {
+    match std::env::var(BARE) {
+        Ok(route) => bare(&route),
+        Err(_) if cfg!(target_os = "linux") => measure(),
+        Err(_) => println!("processor time is read from /proc, which this system has not"),
+    }
+}
+
+fn key() -> SecretKey {
+    SecretKey::from_seed(&[7; 32])
+}
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(1_767_225_600 + seconds).unwrap()
+}
+
+fn open(file: &Path) -> Ledger {
+    let birth = Birth { book_id: "bench".to_owned(), now: at(0) };
+    Ledger::open(&LedgerUrl::parse(&format!("sqlite:{}", file.display())).unwrap(), &birth).unwrap()
+}
+
+fn license(number: u64) -> License {
+    License::new(format!("lic-{number}"), "acme".to_owned(), at(0), Timestamp::NEVER)
+}
+
+fn license_key(number: u64) -> LicenseKey {
+    let mut random = [0; 15];
+    random[..8].copy_from_slice(&number.to_le_bytes());
+    LicenseKey::from_random(&random)
+}
+
+fn record(ledger: &Ledger) {
+    let record = |number| {
+        let license = license(number);
+        let token = Token::mint(license.clone(), &key()).to_string();
+        Record { license, token, key_id: key().public().id(), license_key: Some(license_key(number)) }
+    };
+    issue::record(ledger, &Stamp { actor: "bench".to_owned(), now: at(0) }, (0..LICENSES).map(record).collect())
+        .unwrap();
+}
+
+/// A server under way, and what it has cost so far.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.map(Result::unwrap).find_map(|line| {
+            let from = line.find("127.0.0.1:")?;
+            Some(line[from..].split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).next()?.to_owned())
+        });
+        Self { child, address: address.unwrap() }
+    }
+
+    /// Processor time so far, in hundredths of a second.
+    fn ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Memory held now, in KiB.
+    fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a round has shown.
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    per_second: f64,
+    micros_per_request: f64,
+    p99: Duration,
+}
+
+/// Asks from so many connections for a while; every answer must be a 200.
+fn ask(server: &Server, connections: u64, path: &str, next: &AtomicU64, body: impl Fn(u64) -> String + Sync) -> Round {
+    let stop = AtomicBool::new(false);
+    let (ticks, began) = (server.ticks(), Instant::now());
+    let mut took: Vec<Duration> = thread::scope(|scope| {
+        let client = || {
+            let stream = TcpStream::connect(&server.address).unwrap();
+            stream.set_nodelay(true).unwrap();
+            let (mut reader, mut stream) = (BufReader::new(stream.try_clone().unwrap()), stream);
+            let mut took = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                let body = body(next.fetch_add(1, Ordering::Relaxed));
+                let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", body.len());
+                let asked = Instant::now();
+                stream.write_all((head + &body).as_bytes()).unwrap();
+                let (status, answer) = read_answer(&mut reader);
+                assert!(status.contains(" 200 "), "{status} {answer}");
+                took.push(asked.elapsed());
+            }
+            took
+        };
+        let clients: Vec<_> = (0..connections).map(|_| scope.spawn(client)).collect();
+        thread::sleep(SPAN);
+        stop.store(true, Ordering::Relaxed);
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    let count = f64::from(u32::try_from(took.len()).unwrap());
+    let spent = f64::from(u32::try_from(server.ticks() - ticks).unwrap());
+    took.sort_unstable();
+    Round {
+        per_second: count / began.elapsed().as_secs_f64(),
+        micros_per_request: spent * 10_000.0 / count,
+        p99: took[took.len() * 99 / 100],
+    }
+}
+
+fn read_answer(reader: &mut impl BufRead) -> (String, String) {
+    let (mut status, mut length) = (String::new(), 0);
+    reader.read_line(&mut status).unwrap();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        match line.trim_end().to_ascii_lowercase().split_once(": ") {
+            Some(("content-length", value)) => length = value.parse().unwrap(),
+            Some(_) => {}
+            None => break,
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    (status, String::from_utf8(body).unwrap())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Runs rounds of both servers in turn, and prints their medians and the ratios.
+fn compare(name: &str, ours: &Server, bare: &Server, mut round: impl FnMut(&Server) -> Round) {
+    let mut rounds = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        rounds[0].push(round(ours));
+        rounds[1].push(round(bare));
+    }
+    let [ours, bare] = rounds.map(|rounds| {
+        let of = |value: fn(&Round) -> f64| median(rounds.iter().map(value).collect());
+        [of(|round| round.per_second), of(|round| round.micros_per_request), of(|round| round.p99.as_secs_f64() * 1e3)]
+    });
+    for (whose, [rate, cost, p99]) in [("mintage serve", ours), ("bare axum", bare)] {
+        println!("{name:9} {whose:14} {rate:8.0}/s  {cost:7.1} us of processor time each  p99 {p99:6.2} ms");
+    }
+    println!("{name:9} ratios: rate {:.2}, processor time {:.2}", ours[0] / bare[0], ours[1] / bare[1]);
+}
+
+fn measure() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    std::fs::write(file("key"), key().to_pem().unwrap().as_bytes()).unwrap();
+    std::fs::write(file("admin"), "an admin key for this bench alone").unwrap();
+    record(&open(&file("ours.db")));
+    record(&open(&file("bare.db")));
+    let mut serve = Command::new(env!("CARGO_BIN_EXE_mintage"));
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--allow-readable-key", "--log-level", "error", "--key"]);
+    serve.arg(file("key")).arg("--admin-key-file").arg(file("admin"));
+    serve.arg("--ledger").arg(format!("sqlite:{}", file("ours.db").display()));
+    let ours = Server::start(serve);
+    let bare = |route: &str| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.env(BARE, route).current_dir(folder.path());
+        Server::start(command)
+    };
+
+    let token = Token::mint(license(0), &key()).to_string();
+    let next = AtomicU64::new(0);
+    let verifying = bare("verify");
+    let before = ours.memory();
+    compare("verify", &ours, &verifying, |server| ask(server, 32, "/api/v1/verify", &next, |_| token.clone()));
+    println!(
+        "verify    memory of mintage serve: {before} KiB before, {} KiB after {} requests to both",
+        ours.memory(),
+        next.load(Ordering::Relaxed)
+    );
+    let activate = |number: u64| {
+        let key = license_key(number % LICENSES);
+        format!(r#"{{"licenseKey":"{}","machineFingerprint":"m{number}"}}"#, *key.reveal())
+    };
+    let activating = bare("activate");
+    compare("activate", &ours, &activating, |server| ask(server, 64, "/api/v1/activate", &next, activate));
+}
+
+/// Serves one route as a user of axum would write it, and tells where.
+fn bare(route: &str) {
+    let router = match route {
+        "verify" => {
+            Router::new().route("/api/v1/verify", post(bare_verify)).with_state(Arc::new(Keyring::from(key().public())))
+        }
+        _ => Router::new()
+            .route("/api/v1/activate", post(bare_activate))
+            .with_state(Arc::new(open(Path::new("bare.db")))),
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!("{}", listener.local_addr().unwrap());
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let router = router.clone();
+            tokio::spawn(async move {
+                let service = service_fn(move |request: Request<Incoming>| router.clone().call(request));
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+            });
+        }
+    });
+}
+
+async fn bare_verify(State(keyring): State<Arc<Keyring>>, body: Bytes) -> String {
+    let context = Context::at(at(1));
+    license_bytes(&body, Against { keyring: &keyring, context: &context, secret: None }).to_json()
+}
+
+/// Seats the machine durably, and signs that it did.
+async fn bare_activate(State(ledger): State<Arc<Ledger>>, body: Bytes) -> String {
+    let asked = json::parse(&body).unwrap().into_object("request").unwrap();
+    let machine = asked.into_iter().find(|(name, _)| name == "machineFingerprint").unwrap().1;
+    let machine = machine.into_string("machineFingerprint").unwrap().into_owned();
+    let number: u64 = machine[1..].parse().unwrap();
+    let activate = Activate {
+        license_id: format!("lic-{}", number % LICENSES),
+        proof_id: machine.clone(),
+        fingerprint: machine,
+        nonce: "AAAAAAAAAAAAAAAAAAAAAA==".to_owned(),
+        instance_key: None,
+        environment: None,
+        product_version: None,
+        expires_at: Timestamp::NEVER,
+        now: at(1),
+        actor: "bench".to_owned(),
+    };
+    let activated = tokio::task::spawn_blocking(move || ledger.activate(activate)).await.unwrap().unwrap();
+    Envelope::sign(Kind::Proof, activated.proof_id.into_bytes(), &[&key()]).to_json()
+}
