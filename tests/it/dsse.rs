@@ -52,12 +52,16 @@ impl Peer {
         bench.write("relabelled.json", relabelled.stdout().replace("text/plain", KEYRING));
         let stranger = self.run(&bench, &["sign", &example("ci.key"), "payload.json", KEYRING]);
         bench.write("stranger.json", &stranger.stdout);
-        for (file, code) in
-            [("tampered.json", "bad-signature"), ("relabelled.json", "bad-signature"), ("stranger.json", "unknown-key")]
-        {
+        // A stranger is known for one where its envelope names its key, as not every tool's does.
+        for (file, codes) in [
+            ("tampered.json", &["bad-signature"][..]),
+            ("relabelled.json", &["bad-signature"]),
+            ("stranger.json", &["bad-signature", "unknown-key"]),
+        ] {
             let refused = verify(&bench, &["--trust", &vendor, "--trust", file]);
             assert_eq!(refused.status, Some(3), "{file}: {refused}");
-            assert!(refused.stderr().contains(&format!("error[{code}]")), "{file}: {refused}");
+            let is_told = |code: &&str| refused.stderr().contains(&format!("error[{code}]"));
+            assert!(codes.iter().any(is_told), "{file}: {refused}");
         }
     }
 }
