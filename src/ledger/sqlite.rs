@@ -18,13 +18,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Marks the file as ours in its header: `mtge`.
 const APPLICATION: i64 = 0x6d74_6765;
 
-/// How much of the file is kept in memory, in KiB; what is not used is not taken.
-const CACHE_KIB: i64 = 32 << 10;
-
-/// How long the write-ahead log may grow before it is moved into the file, in pages: a page that many commits change is
-/// moved once.
-const LOG_PAGES: i64 = 4_096;
-
 /// As many statements are kept prepared.
 const STATEMENTS: usize = 128;
 
@@ -87,8 +80,6 @@ impl Engine for Sqlite {
         connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
         // What is acknowledged has been synced; what a loss of power may take was never acknowledged.
         connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
-        connection.pragma_update(None, "cache_size", -CACHE_KIB).map_err(fault)?;
-        connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(fault)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
         connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
         Ok(Box::new(Open { connection, shown: shown.clone() }))

@@ -96,11 +96,13 @@ struct Server {
 impl Server {
     fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = lines.map(Result::unwrap).find_map(|line| {
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let address = lines.by_ref().map(Result::unwrap).find_map(|line| {
             let from = line.find("127.0.0.1:")?;
             Some(line[from..].split(|c: char| !(c.is_ascii_digit() || c == '.' || c == ':')).next()?.to_owned())
         });
+        // What it goes on to log is read, so that it never waits for a reader.
+        thread::spawn(move || lines.for_each(drop));
         Self { child, address: address.unwrap() }
     }
 
@@ -213,11 +215,11 @@ fn measure() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = |name: &str| folder.path().join(name);
     std::fs::write(file("key"), key().to_pem().unwrap().as_bytes()).unwrap();
-    std::fs::write(file("admin"), "an admin key for this bench alone").unwrap();
+    std::fs::write(file("admin"), "an-admin-key-for-this-bench-alone").unwrap();
     record(&open(&file("ours.db")));
     record(&open(&file("bare.db")));
     let mut serve = Command::new(env!("CARGO_BIN_EXE_mintage"));
-    serve.args(["serve", "--listen", "127.0.0.1:0", "--allow-readable-key", "--log-level", "error", "--key"]);
+    serve.args(["serve", "--listen", "127.0.0.1:0", "--allow-readable-key", "--key"]);
     serve.arg(file("key")).arg("--admin-key-file").arg(file("admin"));
     serve.arg("--ledger").arg(format!("sqlite:{}", file("ours.db").display()));
     let ours = Server::start(serve);

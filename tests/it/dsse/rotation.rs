@@ -189,6 +189,8 @@ fn a_keyring_that_is_not_to_be_believed_settles_nothing() {
         let refused = story.try_keyring(line, "2026-03-01", "out.json");
         assert_eq!(told(&refused), answer, "{line}: {refused}");
     }
+    let strange = story.try_keyring("--key root.key --previous strange.json", "2026-03-01", "out.json");
+    assert!(strange.stderr().contains("--previous is carried on only from a root that is trusted"), "{strange}");
     let early = story.try_keyring("--key root.key --previous left.json", "2026-01-15", "out.json");
     assert_eq!(told(&early), "2 usage", "{early}");
     assert!(early.stderr().contains("the one before it was issued later"), "{early}");

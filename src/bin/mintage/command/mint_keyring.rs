@@ -105,7 +105,7 @@ fn vouch(
     key: &PublicKey,
 ) -> anyhow::Result<Established> {
     let vouched = arguments.trust.vouch(key, envelope).map_err(|error| match error.downcast::<TrustError>() {
-        Ok(error @ TrustError::Envelope(EnvelopeError::BadSignature)) => {
+        Ok(error @ TrustError::Envelope(EnvelopeError::BadSignature | EnvelopeError::UnknownKey(_))) => {
             let message = format!("{error}; --previous is carried on only from a root that is trusted");
             let hint = "name with --trust the root, or the keyrings before it, that vouch for who signed it";
             Failure::new(error.code(), message).hint(hint).unable().into()
