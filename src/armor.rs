@@ -82,11 +82,20 @@ pub fn unwrap_armor(text: &str) -> Result<(String, Repaired), Damage> {
 
 /// Whether the text holds the BEGIN or END line of armor, however quoted, wrapped or mangled.
 pub fn looks_armored(text: &str) -> bool {
+    if has_no_dash(text) {
+        return false;
+    }
     let mut tally = Tally::default();
     let glyphs = scan::read(text, &mut tally);
     [Reading::Literal, Reading::SoftBreaks]
         .into_iter()
         .any(|reading| frame::is_in(&printable::decode(&glyphs, reading, &mut tally)))
+}
+
+/// Whether no reading of a text can find a dash in it, and so no BEGIN or END line: none stands there, and neither does what
+/// JSON or quoted-printable write one as. So it is with almost every token, which is then not read twice.
+fn has_no_dash(text: &str) -> bool {
+    text.is_ascii() && !text.contains(['-', '\\']) && !text.contains("=2")
 }
 
 /// What one reading of the text gave.

@@ -330,6 +330,19 @@ fn texts_that_are_all_one_pattern_are_refused_in_linear_time() {
 }
 
 #[test]
+fn a_dash_is_found_however_it_is_written() {
+    let armor = armor();
+    for text in [
+        armor.clone(),
+        armor.replace('-', "\\u002d"),
+        armor.replace("-----", "\u{2014}\u{2014}\u{2014}\u{2014}\u{2014}"),
+    ] {
+        assert!(looks_armored(&text), "{text}");
+    }
+    assert!(!looks_armored(&license()));
+}
+
+#[test]
 fn other_texts_are_not_armored() {
     assert!(looks_armored(&armor()) && looks_armored("> - -----BEGIN  MINTAGE\n> LICENSE-----"));
     assert!(!looks_armored(&token()) && !looks_armored("-----BEGIN PUBLIC KEY-----\n"));
