@@ -20,6 +20,7 @@ use crate::keyring::Keyring;
 use crate::keyring::document::KeyringDocument;
 use crate::ledger::Ledger;
 use crate::operation::ledger::install::Origin;
+use crate::operation::ledger::posture;
 use crate::operation::ledger::rotate::{KeyStore, Rhythm};
 use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
@@ -205,14 +206,7 @@ impl Roles {
 
     /// Starts a context with what this server knows of itself.
     pub(super) fn context(&self, now: Timestamp) -> Context {
-        let mut context = Context::at(now);
-        context.tenant.clone_from(&self.tenant);
-        context.defaults.clone_from(&self.defaults);
-        context.revocations = self.revocations.clone();
-        if let RevocationsContext::List { list, .. } = &self.revocations {
-            context.floor = Some(list.issued_at);
-        }
-        context
+        posture::context(self.tenant.as_ref(), &self.defaults, &self.revocations, now)
     }
 }
 

@@ -109,12 +109,12 @@ pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<
     let row = transaction.find(sql::LAST_NONCE, &values![proof])?;
     let mut row = row.ok_or_else(|| LedgerError::corrupted("an activation is gone"))?;
     let (last_nonce, last_reply) = (row.maybe_text()?, row.maybe_text()?);
-    if last_nonce.is_some_and(|last| is_same(&last, &beat.nonce)) {
+    if last_nonce.is_some_and(|last| is_same_nonce(&last, &beat.nonce)) {
         return last_reply
             .and_then(|reply| Beat::parse(&reply))
             .ok_or_else(|| LedgerError::corrupted(format_args!("the last answer to activation {proof} is damaged")));
     }
-    if !is_same(&activation.nonce, &beat.nonce) {
+    if !is_same_nonce(&activation.nonce, &beat.nonce) {
         return refused(Code::NonceMismatch, format!("the nonce for activation {proof} is not the one handed out"));
     }
     let grace_hours = if held.grace_hours > 0 { held.grace_hours } else { beat.grace_hours };
@@ -141,11 +141,11 @@ pub fn knows_nonce(
 ) -> Result<bool, LedgerError> {
     let last = transaction.find(sql::LAST_NONCE, &values![&activation.proof_id])?;
     let last = last.map(|mut row| row.maybe_text()).transpose()?.flatten();
-    Ok(is_same(&activation.nonce, nonce) || last.is_some_and(|last| is_same(&last, nonce)))
+    Ok(is_same_nonce(&activation.nonce, nonce) || last.is_some_and(|last| is_same_nonce(&last, nonce)))
 }
 
 /// Compares digests, so that the time tells nothing of how much of a guess is right.
-fn is_same(nonce: &str, given: &str) -> bool {
+pub(crate) fn is_same_nonce(nonce: &str, given: &str) -> bool {
     Sha256::digest(nonce) == Sha256::digest(given)
 }
 

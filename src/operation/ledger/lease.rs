@@ -1,8 +1,6 @@
 //! A seat as a document: a proof whose id is that of the lease and whose end is that of the lease, so that any verifier
 //! accepts it until then, and no longer.
 
-use sha2::{Digest, Sha256};
-
 use super::Stamp;
 use super::activate::{self, ActivateError};
 use crate::code::Code;
@@ -10,6 +8,7 @@ use crate::dsse::Envelope;
 use crate::id::KeyId;
 use crate::keyring::Keyring;
 use crate::ledger::license_key::LicenseKey;
+use crate::ledger::release::is_same_nonce;
 use crate::ledger::seat::{self, Claim, Claimed, EndReason, Lease};
 use crate::ledger::{Ledger, LedgerError, Transaction, activation, license};
 use crate::operation::proof::{self, Answer, Build, Fresh, SignedLicense};
@@ -305,15 +304,11 @@ impl Right {
                 let held = license::find_by_license_key(transaction, &key.hash())?;
                 held.is_some_and(|held| held.license.license_id == lease.license_id)
             }
-            Self::Nonce(nonce) => {
-                // Digests, so that the time tells nothing of how much of it is right.
-                let digest = |text: &str| Sha256::digest(text.as_bytes());
-                match activation::find(transaction, &lease.holder) {
-                    Ok(held) => held.released_at.is_none() && digest(&held.nonce) == digest(nonce),
-                    Err(LedgerError::Refused(_)) => false,
-                    Err(error) => return Err(error),
-                }
-            }
+            Self::Nonce(nonce) => match activation::find(transaction, &lease.holder) {
+                Ok(held) => held.released_at.is_none() && is_same_nonce(&held.nonce, nonce),
+                Err(LedgerError::Refused(_)) => false,
+                Err(error) => return Err(error),
+            },
         })
     }
 }

@@ -60,13 +60,7 @@ impl Judge {
     }
 
     pub(super) fn verification(&self, text: Option<&[u8]>, now: Timestamp) -> Verification {
-        let mut context = Context::at(now);
-        context.tenant.clone_from(&self.tenant);
-        context.defaults.clone_from(&self.defaults);
-        context.revocations = self.revocations.clone();
-        if let RevocationsContext::List { list, .. } = &self.revocations {
-            context.floor = Some(list.issued_at);
-        }
+        let context = context(self.tenant.as_ref(), &self.defaults, &self.revocations, now);
         match text {
             Some(text) => {
                 verify::license_bytes(text, Against { keyring: &self.keyring, context: &context, secret: None })
@@ -120,6 +114,23 @@ impl Judge {
             }
         }
     }
+}
+
+/// Starts a context with what an installation knows of itself.
+pub fn context(
+    tenant: Option<&String>,
+    defaults: &BTreeMap<String, u64>,
+    revocations: &RevocationsContext,
+    now: Timestamp,
+) -> Context {
+    let mut context = Context::at(now);
+    context.tenant = tenant.cloned();
+    context.defaults.clone_from(defaults);
+    context.revocations = revocations.clone();
+    if let RevocationsContext::List { list, .. } = revocations {
+        context.floor = Some(list.issued_at);
+    }
+    context
 }
 
 /// Tells what a tenant may do now. What was `refused` in place of what the ledger holds counts as long as nothing else is
