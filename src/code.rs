@@ -126,7 +126,7 @@ codes! {
     Unsupported "unsupported" No 400 "the document demands something this version does not understand" "use a newer mintage"
     Usage "usage" Usage 400 "the command was not understood" "run it with --help"
     WeakFingerprint "weak-fingerprint" No 400 "a fingerprint lets other machines pass than its profile's rule does" "ask for one as `mintage fingerprint` prints it, unchanged; --allow-weak accepts one of a single component"
-    WeakKey "weak-key" Unable 400 "a public key is of small order or not canonically encoded" "no honest key generator makes such a key; ask the issuer for the true one"
+    WeakKey "weak-key" No 400 "a public key is of small order or not canonically encoded" "no honest key generator makes such a key; ask the issuer for the true one"
     WeakPassphrase "weak-passphrase" Unable 400 "the passphrase is empty or easily guessed" "take four or more random words, or at least 10 characters that nobody would try"
     WrongEnvironment "wrong-environment" No 200 "the document was made for another environment" "use the one made for this environment"
     WrongKind "wrong-kind" No 400 "the document is of another kind than the one asked for" "see what it is with `mintage inspect`"

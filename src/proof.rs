@@ -138,7 +138,7 @@ impl ProofError {
             Self::Critical(_) => Code::Unsupported,
             Self::Envelope(error) => error.code(),
             Self::Fingerprint(error) => error.code(),
-            Self::InstanceKey(_) => Code::Malformed,
+            Self::InstanceKey(error) => error.code(),
             Self::Json(error) => error.code(),
         }
     }

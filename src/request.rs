@@ -221,7 +221,7 @@ impl RequestError {
         match self {
             Self::Critical(_) => Code::Unsupported,
             Self::Fingerprint(error) => error.code(),
-            Self::InstanceKey(_) => Code::Malformed,
+            Self::InstanceKey(error) => error.code(),
             Self::Json(error) => error.code(),
             Self::Kind(_) => Code::WrongKind,
         }
@@ -318,6 +318,6 @@ mod tests {
         }
         let weak = STANDARD.encode([0; 32]);
         let key = STANDARD.encode(request().instance_key.as_bytes());
-        assert_eq!(code(&whole.replace(&key, &weak)), Code::Malformed);
+        assert_eq!(code(&whole.replace(&key, &weak)), Code::WeakKey);
     }
 }

@@ -6,9 +6,8 @@ use std::fmt;
 use crate::code::Code;
 use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::id::KeyId;
-use crate::json::JsonError;
 use crate::key::PublicKey;
-use crate::keyring::document::KeyringDocument;
+use crate::keyring::document::{DocumentError, KeyringDocument};
 use crate::keyring::{Keyring, Purpose, TrustedKey};
 use crate::state::{Mark, SequenceError, Series, VerifierState};
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
@@ -35,14 +34,14 @@ struct Counting {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TrustError {
+    /// The payload is no keyring.
+    Document(DocumentError),
     /// No key that is trusted so far, or that the first keyring lists itself, signed it.
     Envelope(EnvelopeError),
     /// Two keyrings carry this sequence and differ.
     Forked(u64),
     /// The keyring was issued in the future; when, and what the clock says.
     Future(Timestamp, Timestamp),
-    /// The payload is no keyring.
-    Json(JsonError),
     /// A keyring was signed by a key that is trusted as a root, but not by any that the keyring before it allows; both
     /// sequences, the earlier first, and the key.
     Roots(u64, u64, KeyId),
@@ -53,13 +52,13 @@ pub enum TrustError {
 /// Reads a keyring without believing it.
 ///
 /// # Errors
-/// `Envelope` for another kind of document, `Json` for a payload that is no keyring.
+/// `Envelope` for another kind of document, `Document` for a payload that is no keyring.
 pub fn read(envelope: &Envelope) -> Result<KeyringDocument, TrustError> {
     if envelope.payload_type() != Kind::Keyring.payload_type() {
         let found = envelope.payload_type().to_owned();
         return Err(TrustError::Envelope(EnvelopeError::WrongKind(Kind::Keyring.payload_type(), found)));
     }
-    KeyringDocument::parse(envelope.unverified_payload()).map_err(TrustError::Json)
+    KeyringDocument::parse(envelope.unverified_payload()).map_err(TrustError::Document)
 }
 
 /// Establishes the trusted keys. Keyrings are taken in the order of their sequence, each signed by keys that the one before
@@ -177,10 +176,10 @@ impl TrustError {
     /// Returns the code this fault is reported under.
     pub fn code(&self) -> Code {
         match self {
+            Self::Document(error) => error.code(),
             Self::Envelope(error) => error.code(),
             Self::Forked(_) | Self::Roots(..) => Code::Forked,
             Self::Future(..) => Code::ClockBehind,
-            Self::Json(error) => error.code(),
             Self::Sequence(error) => error.code(),
         }
     }
@@ -189,10 +188,10 @@ impl TrustError {
 impl fmt::Display for TrustError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Document(error) => write!(f, "this is no keyring: {error}"),
             Self::Envelope(error) => write!(f, "the keyring is not to be believed: {error}"),
             Self::Forked(sequence) => write!(f, "two keyrings carry sequence {sequence} and differ"),
             Self::Future(issued_at, now) => write!(f, "the keyring was issued at {issued_at}, and it is {now} here"),
-            Self::Json(error) => write!(f, "this is no keyring: {error}"),
             Self::Roots(before, sequence, root) => write!(
                 f,
                 "two roots disagree: keyring {sequence} was signed by key {}, which keyring {before} does not list",

@@ -1,13 +1,15 @@
 //! The keyring as a document: `{"issuedAt","keys":[…],"sequence","thresholds"?}`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::{KeyStatus, Keyring, Purpose, TrustedKey};
+use crate::code::Code;
 use crate::json::{self, JsonError, Value, Writer};
-use crate::key::PublicKey;
+use crate::key::{KeyError, PublicKey};
 use crate::time::Timestamp;
 
 /// The longest keyring, in bytes.
@@ -41,13 +43,24 @@ pub struct KeyringDocument {
     pub thresholds: BTreeMap<Purpose, u64>,
 }
 
+/// Says why a payload is no keyring.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DocumentError {
+    /// The payload is not the JSON of a keyring.
+    Json(JsonError),
+    /// A key that it lists is no usable key.
+    Key(KeyError),
+}
+
 impl KeyringDocument {
     /// Reads a payload.
     ///
     /// # Errors
-    /// [`JsonError`] names the member at fault: a key whose id is not its own, a key that stands twice, a window that
-    /// ends before it begins, a retired key without an end, `crit` when it names what this version does not understand.
-    pub fn parse(payload: &[u8]) -> Result<Self, JsonError> {
+    /// `Json` names the member at fault: a key whose id is not its own, a key that stands twice, a window that ends before
+    /// it begins, a retired key without an end, `crit` when it names what this version does not understand. `Key` for a
+    /// key that is of small order, not on the curve or not canonically encoded.
+    pub fn parse(payload: &[u8]) -> Result<Self, DocumentError> {
         let (mut sequence, mut issued_at, mut keys, mut thresholds) = (None, None, None, BTreeMap::new());
         for (name, value) in json::parse(payload)?.into_object("keyring")? {
             match name.as_ref() {
@@ -64,7 +77,7 @@ impl KeyringDocument {
         let mut keys = keys.ok_or(JsonError::Missing("keys"))?;
         keys.sort_by_key(|trusted| trusted.key.id());
         if let Some(pair) = keys.windows(2).find(|pair| pair[0].key == pair[1].key) {
-            return Err(JsonError::Duplicate(pair[0].key.id().to_string()));
+            return Err(JsonError::Duplicate(pair[0].key.id().to_string()).into());
         }
         let sequence = sequence.ok_or(JsonError::Missing("sequence"))?;
         Ok(Self { sequence, issued_at: issued_at.ok_or(JsonError::Missing("issuedAt"))?, keys, thresholds })
@@ -114,6 +127,33 @@ impl KeyStatus {
     }
 }
 
+impl DocumentError {
+    /// Returns the code a document with this fault is refused with.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Json(error) => error.code(),
+            Self::Key(error) => error.code(),
+        }
+    }
+}
+
+impl From<JsonError> for DocumentError {
+    fn from(error: JsonError) -> Self {
+        Self::Json(error)
+    }
+}
+
+impl fmt::Display for DocumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(error) => error.fmt(f),
+            Self::Key(error) => write!(f, "the member `public`: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for DocumentError {}
+
 fn write_key(out: &mut Writer, trusted: &TrustedKey) {
     out.begin_object();
     out.name("keyid").string(&trusted.key.id().to_string());
@@ -129,7 +169,7 @@ fn write_key(out: &mut Writer, trusted: &TrustedKey) {
     out.end_object();
 }
 
-fn read_key(value: Value<'_>) -> Result<TrustedKey, JsonError> {
+fn read_key(value: Value<'_>) -> Result<TrustedKey, DocumentError> {
     let (mut id, mut key, mut purposes, mut start, mut end, mut status) = (None, None, None, None, None, None);
     for (name, value) in value.into_object("keys")? {
         match name.as_ref() {
@@ -148,15 +188,16 @@ fn read_key(value: Value<'_>) -> Result<TrustedKey, JsonError> {
     let key: PublicKey = key.ok_or(JsonError::Missing("public"))?;
     let id = id.ok_or(JsonError::Missing("keyid"))?;
     if id != key.id().to_string() {
-        return Err(JsonError::value("keyid", "the id of the key beside it", &Value::String(id.into())));
+        return Err(JsonError::value("keyid", "the id of the key beside it", &Value::String(id.into())).into());
     }
     let not_before = start.ok_or(JsonError::Missing("notBefore"))?;
     if let Some(last) = end.filter(|last| *last < not_before) {
-        return Err(JsonError::value("notAfter", "no earlier than notBefore", &Value::Integer(last.seconds().into())));
+        let found = Value::Integer(last.seconds().into());
+        return Err(JsonError::value("notAfter", "no earlier than notBefore", &found).into());
     }
     let status = status.ok_or(JsonError::Missing("status"))?;
     if status == KeyStatus::Retired && end.is_none() {
-        return Err(JsonError::Missing("notAfter"));
+        return Err(JsonError::Missing("notAfter").into());
     }
     let mut purposes = purposes.ok_or(JsonError::Missing("purposes"))?;
     purposes.sort_unstable();
@@ -164,9 +205,12 @@ fn read_key(value: Value<'_>) -> Result<TrustedKey, JsonError> {
     Ok(TrustedKey { key, purposes, not_before, not_after: end, status })
 }
 
-fn read_public(value: Value<'_>) -> Result<PublicKey, JsonError> {
+fn read_public(value: Value<'_>) -> Result<PublicKey, DocumentError> {
     let text = value.into_string("public")?;
-    PublicKey::parse(&text).map_err(|_| JsonError::value("public", "an Ed25519 public key", &Value::String(text)))
+    PublicKey::parse(&text).map_err(|error| match error {
+        KeyError::Weak(_) => DocumentError::Key(error),
+        _ => JsonError::value("public", "an Ed25519 public key", &Value::String(text)).into(),
+    })
 }
 
 fn read_purpose(value: &Value<'_>) -> Result<Purpose, JsonError> {
@@ -232,7 +276,7 @@ mod tests {
         let (first, second) = (document().keys[0].key.id().to_string(), document().keys[1].key.id().to_string());
         let swapped = payload.replacen(&first, &second, 1);
         assert!(
-            matches!(KeyringDocument::parse(swapped.as_bytes()), Err(JsonError::Value { member, .. }) if member == "keyid")
+            matches!(KeyringDocument::parse(swapped.as_bytes()), Err(DocumentError::Json(JsonError::Value { member, .. })) if member == "keyid")
         );
     }
 
@@ -243,14 +287,14 @@ mod tests {
             KeyringDocument::parse(payload.as_bytes()).map(|document| document.sequence)
         };
         assert_eq!(demanding("\"notBefore\",\"thresholds\""), Ok(7));
-        assert_eq!(demanding("\"keys\",\"hardware\""), Err(JsonError::Critical("hardware".to_owned())));
+        assert_eq!(demanding("\"keys\",\"hardware\""), Err(JsonError::Critical("hardware".to_owned()).into()));
     }
 
     #[test]
     fn a_retired_key_needs_an_end_and_a_threshold_is_at_least_one() {
         let payload = document().to_payload();
         let endless = payload.replace("\"notAfter\":253402300799,", "");
-        assert_eq!(KeyringDocument::parse(endless.as_bytes()).unwrap_err(), JsonError::Missing("notAfter"));
+        assert_eq!(KeyringDocument::parse(endless.as_bytes()).unwrap_err(), JsonError::Missing("notAfter").into());
         let zero = payload.replace("\"keyring\":2", "\"keyring\":0");
         assert!(KeyringDocument::parse(zero.as_bytes()).is_err());
         let two_on_a_token = payload.replace("\"keyring\":2", "\"license\":2");

@@ -104,6 +104,6 @@ fn an_instance_key_that_is_weak_is_named_as_one() {
     let payload = proof().to_payload();
     let key = STANDARD.encode(proof().instance_key.as_bytes());
     let error = Proof::parse(payload.replace(&key, &STANDARD.encode([0; 32])).as_bytes()).unwrap_err();
-    assert_eq!(error.code(), Code::Malformed);
+    assert_eq!(error.code(), Code::WeakKey);
     assert!(error.to_string().starts_with("this is no proof: the member `instanceKey`: "), "{error}");
 }

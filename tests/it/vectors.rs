@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mintage::code::Code;
-use mintage::dsse::Envelope;
+use mintage::dsse::{Envelope, Kind};
 use mintage::fingerprint::Machine;
 use mintage::id::decode_hex;
 use mintage::key::{KeyError, PublicKey};
@@ -18,6 +18,7 @@ use mintage::keyring::{KeyStatus, Keyring, Purpose, TrustedKey};
 use mintage::manifest::{BuildSource, Manifest, Scope, Symlinks, VerifiedManifest, Walk};
 use mintage::operation::lines::verify_lines;
 use mintage::operation::proof;
+use mintage::operation::signed::{self, Beside};
 use mintage::operation::verify::{self, Against};
 use mintage::policy::{Context, MachineContext, RevocationsContext, judge, judge_closed};
 use mintage::revocations::{LicenseHash, Revocation, Revocations};
@@ -273,6 +274,18 @@ impl Vector {
         Answer { expect, state: verdict.state.as_str().to_owned() }
     }
 
+    /// Judges the envelope of a keyring, which is believed or not.
+    fn answer_keyring(&self, keyring: &Keyring) -> Answer {
+        let envelope = Envelope::parse(self.text.as_bytes()).unwrap();
+        let beside = Beside { keyring, proof: None, now: self.time("now").unwrap() };
+        let verdict = signed::verify(&envelope, Kind::Keyring, beside);
+        assert!(verdict.refusals.len() < 2, "one file, one fault: {:?}", verdict.refusals);
+        match verdict.refusals.first() {
+            None => Answer { expect: "valid".to_owned(), state: "ACTIVE".to_owned() },
+            Some(refusal) => Answer { expect: refusal.code.to_string(), state: "INVALID".to_owned() },
+        }
+    }
+
     fn secret(&self) -> Option<SealSecret> {
         self.one("secret").map(|hex| SealSecret::new(decode_hex::<32>(hex).unwrap().to_vec()).unwrap())
     }
@@ -286,8 +299,12 @@ impl Vector {
             Err(error) => return Answer { expect: error.code().to_string(), state: "INVALID".to_owned() },
         };
         let (context, secret) = (self.context(), self.secret());
-        if self.one("kind") == Some("proof") {
-            return self.answer_proof(Against { keyring: &keyring, context: &context, secret: secret.as_ref() });
+        let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
+        match self.one("kind") {
+            None => {}
+            Some("keyring") => return self.answer_keyring(&keyring),
+            Some("proof") => return self.answer_proof(against),
+            Some(other) => panic!("`{other}` is no kind"),
         }
         let parsed = Token::parse(&self.text);
         let is_whole = parsed.is_ok();
@@ -306,7 +323,6 @@ impl Vector {
             }
         };
         if is_whole {
-            let against = Against { keyring: &keyring, context: &context, secret: secret.as_ref() };
             let mended = verify::license(&self.text, against);
             assert_eq!((mended.to_json(), mended.repairs.len()), (verdict.to_json(&mended.repairs), 0));
             let mut line = Vec::new();

@@ -149,8 +149,11 @@ fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
             let hint = error.hint().unwrap_or_else(|| error.code().hint());
             return (Some(error.code()), error.code().exit(), Some(hint.to_owned()));
         }
-        by_code!(AuditError EnrolError FingerprintError KeyError KeyringError MintError PlanError ReportError);
-        // A keyring that cannot be believed leaves nothing to judge with.
+        by_code!(AuditError EnrolError FingerprintError KeyringError MintError PlanError ReportError);
+        // A key or a keyring that is not to be used leaves nothing to judge or sign with, whatever is wrong with it.
+        if let Some(error) = cause.downcast_ref::<KeyError>() {
+            return (Some(error.code()), Exit::Unable, Some(error.code().hint().to_owned()));
+        }
         if let Some(error) = cause.downcast_ref::<TrustError>() {
             return (Some(error.code()), Exit::Unable, Some(error.code().hint().to_owned()));
         }

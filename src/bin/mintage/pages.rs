@@ -46,7 +46,8 @@ fn codes() -> String {
         ".TH mintage-codes 7 \"\" mintage\n.SH NAME\nmintage\\-codes \\- every reason that mintage gives\n.SH DESCRIPTION\n\
          A command names its reasons on standard error as\n.BR error[ CODE ],\nand under\n.B refusals\nor\n.B code\n\
          in JSON. The exit status is that of the class: 1 for a certain no, 2 for a command that was not understood, 3 for\n\
-         what could not be told or done. Of several reasons, a certain no decides. Over HTTP a verdict is 200 either way;\n\
+         what could not be told or done. Of several reasons, a certain no decides; where the fault is in what was to be judged\n\
+         with, as in a keyring named by\n.BR \\-\\-trust ,\nnothing could be told. Over HTTP a verdict is 200 either way;\n\
          the other statuses stand where there was nothing to judge.\n.SH CODES\n",
     );
     for code in Code::ALL {

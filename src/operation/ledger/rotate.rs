@@ -120,11 +120,11 @@ pub fn signer(
 /// Reads a keyring that the ledger hands out.
 ///
 /// # Errors
-/// `Refused` with `malformed`.
+/// `Refused` with the code of what is wrong with it.
 pub fn read(text: &str) -> Result<KeyringDocument, LedgerError> {
     let envelope = Envelope::parse(text.as_bytes());
-    let envelope = envelope.map_err(|error| LedgerError::refused(Code::Malformed, error))?;
-    trust::read(&envelope).map_err(|error| LedgerError::refused(Code::Malformed, error))
+    let envelope = envelope.map_err(|error| LedgerError::refused(error.code(), error))?;
+    trust::read(&envelope).map_err(|error| LedgerError::refused(error.code(), error))
 }
 
 fn step(document: Option<&KeyringDocument>, rhythm: Rhythm, since: Timestamp, now: Timestamp) -> Option<Step> {

@@ -3,6 +3,7 @@
 mod activated;
 mod judged;
 mod read;
+mod rings;
 mod signed;
 mod valid;
 mod withdrawn;
@@ -23,8 +24,15 @@ pub(super) struct Scene {
 
 /// Every scene.
 pub(super) fn all() -> Vec<Scene> {
-    let rooms =
-        [valid::scenes(), signed::scenes(), read::scenes(), judged::scenes(), withdrawn::scenes(), activated::scenes()];
+    let rooms = [
+        valid::scenes(),
+        signed::scenes(),
+        read::scenes(),
+        judged::scenes(),
+        withdrawn::scenes(),
+        activated::scenes(),
+        rings::scenes(),
+    ];
     rooms.into_iter().flatten().collect()
 }
 

@@ -38,6 +38,32 @@ fn without_a_trusted_key_nothing_can_be_told() {
 }
 
 #[test]
+fn a_weak_key_out_of_a_keyring_is_told_as_one_out_of_a_file() {
+    let bench = bench();
+    let token = bench.license(&[]);
+    let vectors = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/weak-key");
+    let vector = std::fs::read_to_string(format!("{vectors}/keyring-of-the-neutral-point.txt")).unwrap();
+    bench.write("weak.json", vector.split_once("\n\n").unwrap().1);
+    assert_snapshot!(bench.verify(&["--trust", "weak.json", &token]), @r"
+    ------- stderr -------
+    mintage: judged as of 2026-07-01T00:00:00Z, not as of now
+    mintage: error[weak-key]: this is no keyring: the member `public`: the public key is refused: it is of small order
+    mintage: hint: no honest key generator makes such a key; ask the issuer for the true one
+    [exit status: 3]
+    ");
+    // Judged itself, it is a document that is wrong, and the answer is no.
+    assert_snapshot!(bench.verify(&["-q", "weak.json"]), @r"
+    fail  signature    this is no keyring: the member `public`: the public key is refused: it is of small order
+    refused, as of 2026-07-01T00:00:00Z
+    ------- stderr -------
+    mintage: error[weak-key]: this is no keyring: the member `public`: the public key is refused: it is of small order
+    mintage: hint: no honest key generator makes such a key; ask the issuer for the true one
+    [exit status: 1]
+    ");
+    assert_eq!(bench.run(["inspect", "weak.json"]).status, Some(1));
+}
+
+#[test]
 fn trust_is_a_file_a_folder_a_text_or_a_variable() {
     let bench = bench();
     let token = bench.license(&[]);

@@ -133,6 +133,13 @@ fn in_force() -> Vec<Scene> {
             "every member but four is demanded",
             &[("nonce", "")],
         ),
+        activated(
+            "weak-key",
+            "INVALID",
+            "proof-of-the-neutral-point",
+            "whoever signed it, anybody could sign as this machine",
+            &[("instanceKey", r#""AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=""#)],
+        ),
     ]
 }
 
