@@ -35,7 +35,10 @@ pub(super) fn usage(_: &App, call: &Call) -> Result<Reply, Problem> {
     let when = |name| call.asked(name).and_then(|text| Timestamp::parse_when(text, call.now).ok());
     let primary_key = call.asked("primary_key").and_then(PrimaryKey::parse).unwrap_or_default();
     let request = Request { primary_key, from: when("from"), to: when("to"), as_of: call.now };
-    let report = report::usage(ledger, request)?;
+    let report = report::usage(ledger, request).map_err(|error| match error.code() {
+        Code::Usage => Problem::new(Code::Malformed, error).hint("exchange `from` and `to`"),
+        _ => error.into(),
+    })?;
     let mut data = report.spell(format).map_err(|error| Problem::new(error.code(), error))?;
     if format == Format::Json {
         data.push(b'\n');

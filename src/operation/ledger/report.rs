@@ -1,5 +1,6 @@
 //! `ledger report usage`: the sessions, seats and licenses of the ledger as a report.
 
+use crate::code::Code;
 use crate::ledger::license::{self, HeldState, LicenseFilter};
 use crate::ledger::seat;
 use crate::ledger::session;
@@ -16,8 +17,13 @@ const SOON: i64 = 30;
 /// Reports the use of everything in the ledger, all from one state of it.
 ///
 /// # Errors
-/// `Unavailable`.
+/// `Refused` with `usage` for a period that ends before it begins; `Unavailable`.
 pub fn usage(ledger: &Ledger, request: Request) -> Result<Report, LedgerError> {
+    let to = request.to.unwrap_or(request.as_of);
+    if let Some(from) = request.from.filter(|from| *from > to) {
+        let message = format!("the period would begin at {from} and end before that, at {to}");
+        return Err(LedgerError::refused(Code::Usage, message));
+    }
     ledger.read(|transaction| {
         let mut tally = Tally::new(request);
         let mut general = General::default();

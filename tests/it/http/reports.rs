@@ -120,6 +120,8 @@ fn reports_are_for_the_admin_and_for_programs_of_the_installation() {
     for query in ["?format=debug", "?format=csv&from=soon", "?format=csv&primary_key=shoe_size"] {
         assert_eq!(server.report(query, PROGRAM).status, 400, "{query}");
     }
+    let backwards = server.report("?format=csv&from=2026-05-31T00:00:00Z&to=2026-05-01T00:00:00Z", PROGRAM);
+    assert_snapshot!(backwards.shown(), @r#"400 {"code":"malformed","error":"the period would begin at 2026-05-31T00:00:00Z and end before that, at 2026-05-01T00:00:00Z","hints":["exchange `from` and `to`"],"message":"the period would begin at 2026-05-31T00:00:00Z and end before that, at 2026-05-01T00:00:00Z"}"#);
     assert_eq!(server.get("/api/v1/reports/usage?format=csv").status, 401);
     let guesses: Vec<_> = (0..12).map(|_| server.report("?format=csv", "5d0c7e2f9b1a4837").status).collect();
     assert_eq!((guesses[0], guesses[11]), (401, 429));

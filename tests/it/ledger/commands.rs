@@ -300,6 +300,12 @@ fn a_report_of_an_empty_book_is_whole_in_every_form() {
     assert_eq!(report(&["--format", "pdf"]).status, Some(2));
     let backwards = report(&["--from", "2026-02-01", "--to", "2026-01-01"]);
     assert!(backwards.stderr().contains("error[usage]: the period would begin at"), "{backwards}");
+    assert!(
+        backwards.stderr().contains("hint: exchange --from and --to") && backwards.status == Some(2),
+        "{backwards}"
+    );
+    // Where no end is named it is now.
+    assert_eq!(report(&["--from", "9999-01-01"]).status, Some(2));
 }
 
 #[test]

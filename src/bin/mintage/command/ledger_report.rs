@@ -7,6 +7,7 @@ use clap::Args;
 use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
 use mintage::key::SecretKey;
+use mintage::ledger::LedgerError;
 use mintage::operation::document::armored;
 use mintage::operation::ledger::report;
 use mintage::proof::Proof;
@@ -70,13 +71,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         to: when(&arguments.to)?,
         as_of: now,
     };
-    if let Some((from, to)) = request.from.zip(request.to).filter(|(from, to)| from > to) {
-        let message = format!("the period would begin at {from} and end before that, at {to}");
-        return Err(Failure::new(Code::Usage, message).hint("exchange --from and --to").into());
-    }
     let activated = arguments.proof.as_deref().map(|path| signer(path, &arguments.instance)).transpose()?;
     let ledger = arguments.book.open_swept(now, terminal)?;
-    let report = report::usage(&ledger, request)?;
+    let report = report::usage(&ledger, request).map_err(backwards)?;
     terminal.note(&format!("{} sessions of {} users", report.session_count(), report.active_users()));
     if let Some((proof, key)) = activated {
         let signed = Signed { proof_id: proof.proof_id, license_id: proof.license_id, report };
@@ -97,6 +94,14 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         None => terminal.data(&data)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which arguments to exchange for a period that ends before it begins.
+fn backwards(error: LedgerError) -> anyhow::Error {
+    match error.code() {
+        Code::Usage => Failure::new(Code::Usage, error).hint("exchange --from and --to").into(),
+        _ => error.into(),
+    }
 }
 
 /// Opens the instance key of the activation that a proof is of.
