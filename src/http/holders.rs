@@ -4,6 +4,7 @@ use super::app::App;
 use super::call::{Call, Reply};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, must};
+use super::seats::HELD_LEASE;
 use crate::json::Writer;
 use crate::operation::ledger::seats;
 
@@ -13,23 +14,7 @@ const MOST: u64 = 1_000;
 pub(super) static HOLDERS: Schema = Schema {
     name: "Seats",
     about: "Who holds seats now, license by license; the first 1000",
-    members: &[must("seats", Holds::List(&Holds::Object(&HOLDER)), "The seats")],
-    open: false,
-};
-
-static HOLDER: Schema = Schema {
-    name: "Holder",
-    about: "A seat that is held",
-    members: &[
-        must("borrowed", Holds::Bool, "Whether it was taken along"),
-        must("claimedAt", Holds::Time, "When it was claimed"),
-        must("expiresAt", Holds::Time, "When it ends unless it is renewed"),
-        must("holder", Holds::Text, "Who holds it"),
-        must("leaseId", Holds::Text, "The lease"),
-        must("licenseId", Holds::Text, "The license"),
-        must("renewedAt", Holds::Time, "When it was renewed last"),
-        must("username", Holds::Maybe(&Holds::Text), "A name for people"),
-    ],
+    members: &[must("seats", Holds::List(&Holds::Object(&HELD_LEASE)), "The seats")],
     open: false,
 };
 
