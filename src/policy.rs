@@ -12,9 +12,7 @@ mod tenant;
 mod usage;
 mod window;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use crate::code::Code;
@@ -25,7 +23,7 @@ use crate::proof::VerifiedProof;
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
 use crate::token::VerifiedToken;
-use crate::verdict::{Check, Outcome, Refusal, State, Verdict, effective_limits};
+use crate::verdict::{Findings, Refusal, State, Verdict, effective_limits};
 
 /// What a license is judged against. What is left out is not asked, except where the license itself demands it.
 #[derive(Clone, Debug)]
@@ -160,7 +158,7 @@ fn judge_with(token: &VerifiedToken, context: &Context, sealed: &'static str) ->
         Some(license) => judge_license(license, context, &mut findings),
         None => findings.fail("seal", Code::Sealed, sealed),
     }
-    let state = findings.state(license.as_deref(), context.now);
+    let state = state(&findings.refusals, license.as_deref(), context.now);
     let holding = license.as_deref().filter(|_| state.license_limits_hold());
     let effective_limits = effective_limits(holding, &context.defaults);
     match &license {
@@ -193,39 +191,17 @@ fn judge_license(license: &License, context: &Context, findings: &mut Findings) 
     build::judge(license, context, findings);
 }
 
-/// Collects what the rules find.
-struct Findings {
-    checks: Vec<Check>,
-    refusals: Vec<Refusal>,
-}
-
-impl Findings {
-    fn pass(&mut self, name: &'static str, detail: impl Into<Cow<'static, str>>) {
-        self.checks.push(Check { name, outcome: Outcome::Pass, detail: detail.into() });
-    }
-
-    fn skip(&mut self, name: &'static str, detail: &'static str) {
-        self.checks.push(Check { name, outcome: Outcome::Skip, detail: detail.into() });
-    }
-
-    fn fail(&mut self, name: &'static str, code: Code, message: impl fmt::Display) {
-        let refusal = Refusal::new(code, message);
-        self.checks.push(Check { name, outcome: Outcome::Fail, detail: refusal.message.clone().into() });
-        self.refusals.push(refusal);
-    }
-
-    fn state(&self, license: Option<&License>, now: Timestamp) -> State {
-        let Some(license) = license else { return State::Invalid };
-        let state = window::state(license, now);
-        // These leave the license what it is: the holder asked for more than it grants, or is late. An activation that has
-        // expired is no license that has.
-        let leaves = |code| match code {
-            Code::BuildNotCovered | Code::NotEntitled => true,
-            Code::Expired => state == State::Expired,
-            _ => false,
-        };
-        if self.refusals.iter().all(|refusal| leaves(refusal.code)) { state } else { State::Invalid }
-    }
+fn state(refusals: &[Refusal], license: Option<&License>, now: Timestamp) -> State {
+    let Some(license) = license else { return State::Invalid };
+    let state = window::state(license, now);
+    // These leave the license what it is: the holder asked for more than it grants, or is late. An activation that has
+    // expired is no license that has.
+    let leaves = |code| match code {
+        Code::BuildNotCovered | Code::NotEntitled => true,
+        Code::Expired => state == State::Expired,
+        _ => false,
+    };
+    if refusals.iter().all(|refusal| leaves(refusal.code)) { state } else { State::Invalid }
 }
 
 #[cfg(test)]

@@ -60,6 +60,15 @@ pub enum Outcome {
     Skip,
 }
 
+/// What the rules have found so far: every rule, and every reason for a "no".
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    /// Every rule, in the order judged.
+    pub checks: Vec<Check>,
+    /// Every reason for a "no"; none means yes.
+    pub refusals: Vec<Refusal>,
+}
+
 /// A number that holds now, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EffectiveLimit {
@@ -129,7 +138,7 @@ impl Verdict {
 
     /// Returns the class of the exit status; `None` means yes. One certain "no" outweighs what could not be told.
     pub fn exit(&self) -> Option<Exit> {
-        self.refusals.iter().map(|refusal| refusal.code.exit()).min()
+        exit(&self.refusals)
     }
 
     /// Returns whole days until `exp`, negative after it; `None` when no license is proved.
@@ -153,7 +162,7 @@ impl Verdict {
     fn write(&self, out: &mut Writer, line: Option<u64>, repairs: &[impl fmt::Display]) {
         out.begin_object();
         out.name("asOf").plain(self.as_of);
-        write_checks(out.name("checks"), &self.checks);
+        write_checks(&self.checks, out);
         match self.days_remaining() {
             Some(days) => out.name("daysRemaining").integer(days.into()),
             None => out.name("daysRemaining").null(),
@@ -174,11 +183,7 @@ impl Verdict {
         if let Some(proof) = &self.proof {
             proof.write_readable(out.name("proof"));
         }
-        out.name("refusals").begin_array();
-        for refusal in &self.refusals {
-            refusal.write(out);
-        }
-        out.end_array();
+        write_refusals(&self.refusals, out);
         // A batch says it of the few lines that it is true of.
         if line.is_none() || !repairs.is_empty() {
             out.name("repairs").begin_array();
@@ -203,9 +208,58 @@ impl Verdict {
     }
 }
 
-/// Writes every rule as `{"detail","name","outcome"}`.
-pub(crate) fn write_checks(out: &mut Writer, checks: &[Check]) {
-    out.begin_array();
+impl Findings {
+    /// Notes a rule that was kept.
+    pub(crate) fn pass(&mut self, name: &'static str, detail: impl Into<Cow<'static, str>>) {
+        self.checks.push(Check { name, outcome: Outcome::Pass, detail: detail.into() });
+    }
+
+    /// Notes a rule that did not apply.
+    pub(crate) fn skip(&mut self, name: &'static str, detail: &'static str) {
+        self.checks.push(Check { name, outcome: Outcome::Skip, detail: detail.into() });
+    }
+
+    /// Notes a rule that was broken, and refuses for it.
+    pub(crate) fn fail(&mut self, name: &'static str, code: Code, message: impl fmt::Display) {
+        self.refuse(name, Refusal::new(code, message));
+    }
+
+    /// Notes a rule that was broken, and refuses for the reason that is there.
+    pub(crate) fn refuse(&mut self, name: &'static str, refusal: Refusal) {
+        self.note_failure(name, refusal.message.clone());
+        self.refusals.push(refusal);
+    }
+
+    /// Notes a rule that was broken for reasons that are given elsewhere.
+    pub(crate) fn note_failure(&mut self, name: &'static str, detail: String) {
+        self.checks.push(Check { name, outcome: Outcome::Fail, detail: detail.into() });
+    }
+
+    /// Whether the answer is yes.
+    pub fn is_valid(&self) -> bool {
+        self.refusals.is_empty()
+    }
+
+    /// Returns the class of the exit status; `None` means yes. One certain "no" outweighs what could not be told.
+    pub fn exit(&self) -> Option<Exit> {
+        exit(&self.refusals)
+    }
+}
+
+fn exit(refusals: &[Refusal]) -> Option<Exit> {
+    refusals.iter().map(|refusal| refusal.code.exit()).min()
+}
+
+/// Writes the member `refusals`.
+pub(crate) fn write_refusals(refusals: &[Refusal], out: &mut Writer) {
+    out.name("refusals").begin_array();
+    refusals.iter().for_each(|refusal| refusal.write(out));
+    out.end_array();
+}
+
+/// Writes the member `checks`, every rule as `{"detail","name","outcome"}`.
+pub(crate) fn write_checks(checks: &[Check], out: &mut Writer) {
+    out.name("checks").begin_array();
     for check in checks {
         out.begin_object();
         out.name("detail").string(&check.detail);

@@ -1,8 +1,6 @@
 //! `verify` for documents that are judged alone or beside a proof: keyrings, revocations, unlocks, releases and reports of use.
 
-use std::borrow::Cow;
-
-use crate::code::{Code, Exit};
+use crate::code::Code;
 use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::id::KeyId;
 use crate::json::{JsonError, Writer, canonical, parse};
@@ -13,7 +11,7 @@ use crate::revocations::Revocations;
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::trust;
 use crate::unlock::Unlock;
-use crate::verdict::{Check, Outcome, Refusal, write_checks};
+use crate::verdict::{Findings, Refusal, write_checks, write_refusals};
 
 /// The answer to "did somebody whom I trust sign this, and does it still count?".
 #[derive(Clone, Debug)]
@@ -21,10 +19,8 @@ use crate::verdict::{Check, Outcome, Refusal, write_checks};
 pub struct SignedVerdict {
     /// What was judged.
     pub kind: Kind,
-    /// Every reason for a "no"; none means yes.
-    pub refusals: Vec<Refusal>,
-    /// Every rule, in the order judged.
-    pub checks: Vec<Check>,
+    /// Every rule, and every reason for a "no".
+    pub findings: Findings,
     /// The time it was judged for.
     pub as_of: Timestamp,
     /// The key that signed, once that is proved.
@@ -46,19 +42,13 @@ pub struct Beside<'a> {
 
 /// Verifies a document of any kind but proofs and manifests, which have verdicts of their own.
 pub fn verify(envelope: &Envelope, kind: Kind, beside: Beside<'_>) -> SignedVerdict {
-    let mut verdict = SignedVerdict {
-        kind,
-        refusals: Vec::new(),
-        checks: Vec::new(),
-        as_of: beside.now,
-        key_id: None,
-        payload: None,
-    };
+    let mut verdict =
+        SignedVerdict { kind, findings: Findings::default(), as_of: beside.now, key_id: None, payload: None };
     match judge(envelope, kind, beside, &mut verdict) {
         Ok(()) => {
             verdict.payload = parse(envelope.unverified_payload()).ok().map(|value| canonical(&value));
         }
-        Err(refusal) => verdict.fail("signature", refusal),
+        Err(refusal) => verdict.findings.refuse("signature", refusal),
     }
     verdict
 }
@@ -68,7 +58,7 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
         Kind::Keyring => {
             let document = trust::read(envelope).map_err(|error| Refusal::new(error.code(), error))?;
             verdict.signed(envelope, beside.keyring, document.issued_at)?;
-            verdict.pass("contents", format!("sequence {}, {} keys", document.sequence, document.keys.len()));
+            verdict.findings.pass("contents", format!("sequence {}, {} keys", document.sequence, document.keys.len()));
         }
         Kind::Revocations => {
             let verified = Revocations::verify(envelope, beside.keyring);
@@ -76,11 +66,11 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
             verdict.signed(envelope, beside.keyring, list.issued_at)?;
             if beside.now > list.next_update {
                 let message = format!("a successor was due on {}, and it is {}", list.next_update, beside.now);
-                verdict.fail("window", Refusal::new(Code::Stale, message));
+                verdict.findings.fail("window", Code::Stale, message);
             } else {
-                verdict.pass("window", format!("next due {}", list.next_update));
+                verdict.findings.pass("window", format!("next due {}", list.next_update));
             }
-            verdict.pass("contents", format!("sequence {}, {} entries", list.sequence, list.entries().len()));
+            verdict.findings.pass("contents", format!("sequence {}, {} entries", list.sequence, list.entries().len()));
         }
         Kind::Unlock => {
             let unlock = Unlock::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
@@ -90,19 +80,25 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
             let proof = verdict.proof(beside)?;
             let release = Release::verify(envelope, &proof).map_err(|error| Refusal::new(error.code(), error))?;
             verdict.key_id = Some(proof.instance_key.id());
-            verdict.pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
+            verdict
+                .findings
+                .pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
             verdict.clock(release.released_at);
-            verdict.pass("contents", format!("activation {} given back on {}", release.proof_id, release.released_at));
+            verdict
+                .findings
+                .pass("contents", format!("activation {} given back on {}", release.proof_id, release.released_at));
         }
         Kind::Usage => {
             let proof = verdict.proof(beside)?;
             let payload = envelope.verify_by(Kind::Usage, &proof.instance_key);
             let payload = payload.map_err(|error| Refusal::new(error.code(), error))?;
             verdict.key_id = Some(proof.instance_key.id());
-            verdict.pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
+            verdict
+                .findings
+                .pass("signature", format!("by the instance key {} of the proof", proof.instance_key.id().kid()));
             let as_of = of_proof(payload, &proof)?;
             verdict.clock(as_of);
-            verdict.pass("contents", format!("the use of license {} as of {as_of}", proof.license_id));
+            verdict.findings.pass("contents", format!("the use of license {} as of {as_of}", proof.license_id));
         }
         Kind::Checkpoint | Kind::Manifest | Kind::Proof => {
             let found = envelope.payload_type().to_owned();
@@ -138,15 +134,6 @@ fn of_proof(payload: &[u8], proof: &Proof) -> Result<Timestamp, Refusal> {
 }
 
 impl SignedVerdict {
-    fn pass(&mut self, name: &'static str, detail: impl Into<Cow<'static, str>>) {
-        self.checks.push(Check { name, outcome: Outcome::Pass, detail: detail.into() });
-    }
-
-    fn fail(&mut self, name: &'static str, refusal: Refusal) {
-        self.checks.push(Check { name, outcome: Outcome::Fail, detail: refusal.message.clone().into() });
-        self.refusals.push(refusal);
-    }
-
     /// Finds who signed a document issued at `issued_at`, and holds that time against the clock.
     fn signed(&mut self, envelope: &Envelope, keyring: &Keyring, issued_at: Timestamp) -> Result<(), Refusal> {
         let threshold = keyring.threshold(self.kind.purpose());
@@ -154,7 +141,7 @@ impl SignedVerdict {
         let verified = verified.map_err(|error| Refusal::new(error.code(), error))?;
         let signers: Vec<String> = verified.signers().iter().map(|key| key.kid().to_string()).collect();
         self.key_id = verified.signers().first().copied();
-        self.pass("signature", format!("by key {}", signers.join(", ")));
+        self.findings.pass("signature", format!("by key {}", signers.join(", ")));
         self.clock(issued_at);
         Ok(())
     }
@@ -162,9 +149,9 @@ impl SignedVerdict {
     fn clock(&mut self, issued_at: Timestamp) {
         if issued_at.since(self.as_of) > CLOCK_TOLERANCE {
             let message = format!("the document was issued at {issued_at}, and it is {} here", self.as_of);
-            self.fail("clock", Refusal::new(Code::ClockBehind, message));
+            self.findings.fail("clock", Code::ClockBehind, message);
         } else {
-            self.pass("clock", format!("issued at {issued_at}"));
+            self.findings.pass("clock", format!("issued at {issued_at}"));
         }
     }
 
@@ -175,18 +162,8 @@ impl SignedVerdict {
             return Err(Refusal::new(Code::ProofRequired, message));
         };
         let verified = Proof::verify(envelope, beside.keyring).map_err(|error| Refusal::new(error.code(), error))?;
-        self.pass("proof", format!("{}, by key {}", verified.proof.proof_id, verified.key_id.kid()));
+        self.findings.pass("proof", format!("{}, by key {}", verified.proof.proof_id, verified.key_id.kid()));
         Ok(verified.proof)
-    }
-
-    /// Whether the answer is yes.
-    pub fn is_valid(&self) -> bool {
-        self.refusals.is_empty()
-    }
-
-    /// Returns the class of the exit status; `None` means yes. One certain "no" outweighs what could not be told.
-    pub fn exit(&self) -> Option<Exit> {
-        self.refusals.iter().map(|refusal| refusal.code.exit()).min()
     }
 
     /// Returns the verdict as canonical JSON; the payload is its member `document`.
@@ -194,7 +171,7 @@ impl SignedVerdict {
         let mut out = Writer::default();
         out.begin_object();
         out.name("asOf").string(&self.as_of.to_string());
-        write_checks(out.name("checks"), &self.checks);
+        write_checks(&self.findings.checks, &mut out);
         match &self.payload {
             Some(payload) => out.name("document").raw(payload),
             None => out.name("document").null(),
@@ -204,10 +181,8 @@ impl SignedVerdict {
             None => out.name("keyId").null(),
         }
         out.name("kind").string(self.kind.as_str());
-        out.name("refusals").begin_array();
-        self.refusals.iter().for_each(|refusal| refusal.write(&mut out));
-        out.end_array();
-        out.name("verdict").string(if self.is_valid() { "valid" } else { "refused" });
+        write_refusals(&self.findings.refusals, &mut out);
+        out.name("verdict").string(if self.findings.is_valid() { "valid" } else { "refused" });
         out.end_object();
         out.finish()
     }

@@ -278,9 +278,9 @@ impl Vector {
     fn answer_keyring(&self, keyring: &Keyring) -> Answer {
         let envelope = Envelope::parse(self.text.as_bytes()).unwrap();
         let beside = Beside { keyring, proof: None, now: self.time("now").unwrap() };
-        let verdict = signed::verify(&envelope, Kind::Keyring, beside);
-        assert!(verdict.refusals.len() < 2, "one file, one fault: {:?}", verdict.refusals);
-        match verdict.refusals.first() {
+        let refusals = signed::verify(&envelope, Kind::Keyring, beside).findings.refusals;
+        assert!(refusals.len() < 2, "one file, one fault: {refusals:?}");
+        match refusals.first() {
             None => Answer { expect: "valid".to_owned(), state: "ACTIVE".to_owned() },
             Some(refusal) => Answer { expect: refusal.code.to_string(), state: "INVALID".to_owned() },
         }

@@ -52,12 +52,12 @@ impl<'a> Answer<'a> {
     /// Answers for any other document that is judged alone.
     pub(crate) fn of_document(verdict: &'a SignedVerdict) -> Self {
         Self {
-            checks: &verdict.checks,
+            checks: &verdict.findings.checks,
             details: Vec::new(),
             state: None,
             as_of: verdict.as_of,
-            refusals: &verdict.refusals,
-            exit: verdict.exit(),
+            refusals: &verdict.findings.refusals,
+            exit: verdict.findings.exit(),
             warnings: Vec::new(),
             repairs: &[],
             json: verdict.to_json(),
@@ -67,12 +67,12 @@ impl<'a> Answer<'a> {
     /// Answers for a manifest held against a folder.
     pub(crate) fn of_tree(verdict: &'a TreeVerdict) -> Self {
         Self {
-            checks: &verdict.checks,
+            checks: &verdict.findings.checks,
             details: verdict.comparison.as_ref().map(verify_manifest::differences).unwrap_or_default(),
             state: None,
             as_of: verdict.as_of,
-            refusals: &verdict.refusals,
-            exit: verdict.exit(),
+            refusals: &verdict.findings.refusals,
+            exit: verdict.findings.exit(),
             warnings: verdict.warnings.iter().map(String::as_str).collect(),
             repairs: &[],
             json: verdict.to_json(),

@@ -54,12 +54,12 @@ pub fn verify(text: &[u8], keyring: &Keyring, tree: Tree<'_>) -> TreeVerdict {
     let VerifiedManifest { manifest, key_id, .. } = match signed(text, keyring) {
         Ok(verified) => verified,
         Err(error) => {
-            verdict.fail("signature", Refusal::new(error.code(), error));
+            verdict.findings.fail("signature", error.code(), error);
             return verdict;
         }
     };
     let what = format!("{} {}, signed by key {}", manifest.product, manifest.version, key_id.kid());
-    verdict.pass("signature", what);
+    verdict.findings.pass("signature", what);
     verdict.key_id = Some(key_id);
     judge_clock(&manifest, tree, &mut verdict);
     judge_product(&manifest, tree, &mut verdict);
@@ -103,24 +103,24 @@ fn judge_clock(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
     let (made, now) = (manifest.created_at, tree.now);
     if made.since(now) > CLOCK_TOLERANCE {
         let message = format!("the manifest was made at {made}, and it is {now} here");
-        return verdict.fail("clock", Refusal::new(Code::ClockBehind, message));
+        return verdict.findings.fail("clock", Code::ClockBehind, message);
     }
     match tree.floor {
         Some(floor) if floor.since(now) > CLOCK_TOLERANCE => {
             let message = format!("this machine has seen {floor} already, and it is {now} now");
-            verdict.fail("clock", Refusal::new(Code::ClockRolledBack, message));
+            verdict.findings.fail("clock", Code::ClockRolledBack, message);
         }
-        _ => verdict.pass("clock", format!("made at {made}")),
+        _ => verdict.findings.pass("clock", format!("made at {made}")),
     }
 }
 
 fn judge_product(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
     match tree.product {
         None => {}
-        Some(product) if product == manifest.product => verdict.pass("product", product.to_owned()),
+        Some(product) if product == manifest.product => verdict.findings.pass("product", product.to_owned()),
         Some(product) => {
             let message = format!("the manifest is for product `{}`, and `{product}` runs", manifest.product);
-            verdict.fail("product", Refusal::new(Code::WrongProduct, message));
+            verdict.findings.fail("product", Code::WrongProduct, message);
         }
     }
 }
@@ -130,25 +130,27 @@ fn judge_scope(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
     let license = tree.license.and_then(|verdict| verdict.license.as_ref());
     if let Some(judged) = tree.license {
         match judged.refusals.as_slice() {
-            [] => verdict.pass("license", license.map(|license| license.license_id.clone()).unwrap_or_default()),
-            refusals => refusals.iter().for_each(|refusal| verdict.fail("license", refusal.clone())),
+            [] => {
+                verdict.findings.pass("license", license.map(|license| license.license_id.clone()).unwrap_or_default());
+            }
+            refusals => refusals.iter().for_each(|refusal| verdict.findings.refuse("license", refusal.clone())),
         }
     }
     let Scope::Licenses(ids) = &manifest.scope else {
-        return verdict.pass("scope", "global");
+        return verdict.findings.pass("scope", "global");
     };
     let named = ids.join(", ");
     match license {
         Some(license) if ids.contains(&license.license_id) => {
-            verdict.pass("scope", format!("approved for license {}", license.license_id));
+            verdict.findings.pass("scope", format!("approved for license {}", license.license_id));
         }
         Some(license) => {
             let message = format!("the build is approved for {named}, not for {}", license.license_id);
-            verdict.fail("scope", Refusal::new(Code::ManifestScope, message));
+            verdict.findings.fail("scope", Code::ManifestScope, message);
         }
         None => {
             let message = format!("the build is approved for {named} alone, and no verified license is beside it");
-            verdict.fail("scope", Refusal::new(Code::ManifestScope, message));
+            verdict.findings.fail("scope", Code::ManifestScope, message);
         }
     }
 }
@@ -156,12 +158,12 @@ fn judge_scope(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
 fn judge_files(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
     let excludes = match Patterns::new(&manifest.walk.excludes) {
         Ok(excludes) => excludes,
-        Err(error) => return verdict.fail("files", Refusal::new(Code::Malformed, error)),
+        Err(error) => return verdict.findings.fail("files", Code::Malformed, error),
     };
     let ignored = |path: &TreePath| tree.ignore.cover(path.as_bytes());
     let (found, faults) = match find(manifest, &excludes, tree) {
         Ok(found) => found,
-        Err(fault) => return verdict.fail("files", Refusal::new(fault.code(), fault)),
+        Err(fault) => return verdict.findings.fail("files", fault.code(), fault),
     };
     let allowed = |fault: &TreeFault| matches!(fault, TreeFault::Path(..)) && tree.extras == Extras::Allow;
     let faults = faults.into_iter().filter(|fault| !allowed(fault)).map(|fault| match fault {
@@ -169,7 +171,7 @@ fn judge_files(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
         TreeFault::Path(..) => (Code::ManifestMismatch, fault.to_string()),
         _ => (fault.code(), fault.to_string()),
     });
-    by_reason(faults).into_iter().for_each(|refusal| verdict.fail("folder", refusal));
+    by_reason(faults).into_iter().for_each(|refusal| verdict.findings.refuse("folder", refusal));
     let comparison = compare(manifest, found, ignored);
     verdict.warnings.extend(clashes(manifest).iter().map(ToString::to_string));
     if let Some(Twins { one, other, differ_by }) = twins(&comparison) {
@@ -243,7 +245,7 @@ impl TreeVerdict {
             Thing::Unreadable(code, message) => Some((*code, message.clone())),
             _ => None,
         });
-        self.refusals.extend(by_reason(unreadable));
+        self.findings.refusals.extend(by_reason(unreadable));
         let counts = [
             (comparison.changed.len(), "changed"),
             (comparison.missing.len(), "missing"),
@@ -262,14 +264,14 @@ impl TreeVerdict {
         }
         let differs = !comparison.is_same() || (extras == Extras::Refuse && !comparison.extra.is_empty());
         if differs {
-            self.fail("files", Refusal::new(Code::ManifestMismatch, detail));
+            self.findings.fail("files", Code::ManifestMismatch, detail);
         } else if comparison.checked == 0 {
             let message = "no file of the manifest was checked";
-            self.fail("files", Refusal::new(Code::ManifestMismatch, message));
+            self.findings.fail("files", Code::ManifestMismatch, message);
         } else if comparison.unreadable.is_empty() {
-            self.pass("files", detail);
+            self.findings.pass("files", detail);
         } else {
-            self.note_failure("files", detail);
+            self.findings.note_failure("files", detail);
         }
         self.comparison = Some(comparison);
     }

@@ -189,7 +189,7 @@ impl<'a> Bench<'a> {
         };
         let verdict = verify_manifest::judge(arguments.document.as_deref(), &arguments.build, &beside, terminal)?;
         let made = verdict.manifest.as_ref().map(|manifest| manifest.created_at);
-        let of_build = verdict.is_valid().then_some([Some(verdict.as_of), made]);
+        let of_build = verdict.findings.is_valid().then_some([Some(verdict.as_of), made]);
         let seen = license.iter().flat_map(memory::times).chain(of_build.into_iter().flatten().flatten());
         self.remember(trusted, license.as_ref(), seen)?;
         Answer::of_tree(&verdict).give(&arguments.output, terminal)
