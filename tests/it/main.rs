@@ -22,6 +22,7 @@ mod languages;
 mod ledger;
 mod manifest;
 mod mint;
+mod output;
 mod qr;
 mod readme;
 mod report;

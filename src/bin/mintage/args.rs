@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
-    /// Print one JSON value on standard output (JSONL in a batch)
+    /// Print one JSON value on standard output (JSONL in a batch), also of a document that goes to a file
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// When to use color

@@ -1,10 +1,10 @@
-//! Where a command's document goes: to standard output, or whole into a new file.
+//! Where a command's output goes: to standard output, or whole into a new file.
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::files::{self, FileError, Mode, Overwrite};
+use crate::files::{self, FileError, Mode, Overwrite, Placed, Unfinished};
 use crate::render::Terminal;
 
 /// Names the output.
@@ -17,6 +17,11 @@ pub(crate) struct Output {
     #[arg(long)]
     pub(crate) force: bool,
 }
+
+/// A document that is where it was wanted; until programs were told of it, a failure takes its file back.
+#[derive(Debug)]
+#[must_use = "tell of it, or it is taken back"]
+pub(crate) struct HandedOut(Option<Placed>);
 
 impl Output {
     /// Returns the file, unless the output goes to standard output.
@@ -33,11 +38,43 @@ impl Output {
         self.file().map_or(Ok(()), |path| files::check_target(path, self.overwrite()))
     }
 
-    /// Writes a document.
-    pub(crate) fn write(&self, data: &str, terminal: &Terminal) -> Result<(), FileError> {
+    /// Writes an answer, which is one JSON value where that is wanted.
+    pub(crate) fn write(&self, answer: &str, terminal: &Terminal) -> Result<(), FileError> {
         match self.file() {
-            Some(path) => files::write(path, data.as_bytes(), Mode::Public, self.overwrite()),
-            None => terminal.data(data.as_bytes()),
+            Some(path) => files::write(path, answer.as_bytes(), Mode::Public, self.overwrite()),
+            None => terminal.data(answer.as_bytes()),
         }
+    }
+
+    /// Writes a document that is handed on. With `--json` standard output has its value: beside its file, or in its place.
+    pub(crate) fn hand_out(
+        &self,
+        document: impl AsRef<[u8]>,
+        value: impl FnOnce() -> String,
+        terminal: &Terminal,
+    ) -> Result<(), FileError> {
+        self.place(document, terminal)?.tell(value, terminal)
+    }
+
+    /// Writes a document as [`Output::hand_out`] does, and leaves its value to be told.
+    pub(crate) fn place(&self, document: impl AsRef<[u8]>, terminal: &Terminal) -> Result<HandedOut, FileError> {
+        match self.file() {
+            Some(path) => {
+                let mut file = Unfinished::create(path, Mode::Public, self.overwrite())?;
+                file.append(document.as_ref())?;
+                file.place().map(|placed| HandedOut(Some(placed)))
+            }
+            None if terminal.json => Ok(HandedOut(None)),
+            None => terminal.data(document.as_ref()).map(|()| HandedOut(None)),
+        }
+    }
+}
+
+impl HandedOut {
+    /// Tells programs of it, and lets it stay.
+    pub(crate) fn tell(self, value: impl FnOnce() -> String, terminal: &Terminal) -> Result<(), FileError> {
+        terminal.value(value)?;
+        self.0.into_iter().for_each(Placed::keep);
+        Ok(())
     }
 }

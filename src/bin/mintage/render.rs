@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
-use mintage::json::steers;
+use mintage::json::{Writer, steers};
 
 use crate::args::{Color, Global};
 use crate::files::FileError;
@@ -53,6 +53,11 @@ impl Terminal {
     pub(crate) fn data(&self, data: &[u8]) -> Result<(), FileError> {
         let mut out = io::stdout().lock();
         out.write_all(data).and_then(|()| out.flush()).map_err(FileError::stdout)
+    }
+
+    /// Prints one JSON value where programs read, and nothing where people do.
+    pub(crate) fn value(&self, value: impl FnOnce() -> String) -> Result<(), FileError> {
+        if self.json { self.data(format!("{}\n", value()).as_bytes()) } else { Ok(()) }
     }
 
     /// Prints `name  value` lines with the values in one column.
@@ -122,6 +127,13 @@ impl Terminal {
     pub(crate) fn word(&self, word: &str, good: bool) -> String {
         paint(word, if good { AnsiColor::Green } else { AnsiColor::Red }, self.color_out)
     }
+}
+
+/// Spells one JSON value.
+pub(crate) fn spelled(write: impl FnOnce(&mut Writer)) -> String {
+    let mut out = Writer::default();
+    write(&mut out);
+    out.finish()
 }
 
 fn tell(level: &str, text: &str) {

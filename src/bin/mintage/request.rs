@@ -78,7 +78,7 @@ fn write(request: &Request, activation: &Activation, output: &Output, terminal: 
     let json = request.to_json();
     let text = if activation.armor { armored("request", &json) } else { format!("{json}\n") };
     let pictures = activation.qr.draw(&json, output.overwrite())?;
-    output.write(&text, terminal)?;
+    output.hand_out(text, || json, terminal)?;
     pictures.show(terminal);
     Ok(())
 }

@@ -133,9 +133,7 @@ fn install(envelope: &Envelope, target: &Path, arguments: &Arguments, terminal: 
         arguments.activation.instance.answered(&proof.instance_key)?;
         let (id, end) = (&proof.license_id, proof.expires_at);
         terminal.note(&format!("license {id} is activated on this machine until {end}, by proof {}", proof.proof_id));
-        if terminal.json {
-            terminal.data(format!("{}\n", verdict.to_json(NO_REPAIRS)).as_bytes())?;
-        }
+        terminal.value(|| verdict.to_json(NO_REPAIRS))?;
         return Ok(ExitCode::SUCCESS);
     }
     Answer::of(&verdict, &[]).give(&Output { output: None, force: false }, terminal)
@@ -188,10 +186,11 @@ fn deactivate(
     let json = signed.to_json();
     if arguments.server.server.is_some() {
         online::deactivate(&json, arguments, terminal)?;
+        terminal.value(|| json)?;
     } else {
         let text = if arguments.activation.armor { armored("release", &json) } else { format!("{json}\n") };
         let pictures = arguments.activation.qr.draw(&json, arguments.output.overwrite())?;
-        arguments.output.write(&text, terminal)?;
+        arguments.output.hand_out(text, || json, terminal)?;
         pictures.show(terminal);
     }
     instance.give_back(&proof.instance_key, &signed)?;

@@ -77,7 +77,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 fn print(fingerprint: &Fingerprint, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut out = Writer::default();
     fingerprint.write(&mut out);
-    arguments.output.write(&format!("{}\n", out.finish()), terminal)?;
+    let json = out.finish();
+    arguments.output.hand_out(format!("{json}\n"), || json, terminal)?;
     Ok(ExitCode::SUCCESS)
 }
 

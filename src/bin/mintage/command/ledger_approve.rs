@@ -11,7 +11,7 @@ use mintage::operation::ledger::approve;
 use crate::book::{Book, stamp};
 use crate::failure::Failure;
 use crate::keys::Trust;
-use crate::render::Terminal;
+use crate::render::{Terminal, spelled};
 use crate::{clock, files};
 
 /// Let a build be activated: the build of a signed manifest and every assembly in it
@@ -52,6 +52,18 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let count = approve::approve(&ledger, &stamp(now), &parts, &licenses, manifest.source.kind())?;
     let scope = if licenses.is_empty() { "every license".to_owned() } else { licenses.join(", ") };
     let (product, version) = (&manifest.product, &manifest.version);
+    terminal.value(|| {
+        spelled(|out| {
+            out.begin_object();
+            out.name("added").integer(count.into());
+            out.name("licenseIds").begin_array();
+            licenses.iter().for_each(|id| out.string(id));
+            out.end_array();
+            out.name("product").string(product);
+            out.name("version").string(version);
+            out.end_object();
+        })
+    })?;
     terminal.note(&format!("approved {product} {version} for {scope}: {count} new approvals"));
     Ok(ExitCode::SUCCESS)
 }

@@ -14,8 +14,9 @@ use mintage::time::Timestamp;
 use crate::book::Book;
 use crate::clock;
 use crate::failure::Failure;
-use crate::files::{self, Mode, Overwrite};
+use crate::files;
 use crate::keys::{Signer, Trust};
+use crate::output::Output;
 use crate::render::Terminal;
 
 /// Show the audit, prove that it is whole, or sign how far it has come
@@ -116,11 +117,12 @@ fn sign(
     now: Timestamp,
     terminal: &Terminal,
 ) -> anyhow::Result<ExitCode> {
-    let overwrite = if arguments.force { Overwrite::Replace } else { Overwrite::Forbid };
-    files::check_target(path, overwrite)?;
+    let output = Output { output: Some(path.to_owned()), force: arguments.force };
+    output.check()?;
     let key = arguments.signer.open()?;
     let (checkpoint, envelope) = audit::checkpoint(ledger, &key, now)?;
-    files::write(path, format!("{}\n", envelope.to_json()).as_bytes(), Mode::Public, overwrite)?;
+    let json = envelope.to_json();
+    output.hand_out(format!("{json}\n"), || json, terminal)?;
     let sequence = checkpoint.link.sequence;
     terminal.note(&format!("signed the audit up to entry {sequence}, by key {}", key.public().id().kid()));
     Ok(ExitCode::SUCCESS)

@@ -3,12 +3,11 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use mintage::json::Writer;
 use mintage::operation::ledger::change::{self, Change};
 
 use crate::book::{Book, stamp};
 use crate::clock;
-use crate::render::Terminal;
+use crate::render::{Terminal, spelled};
 
 /// Stop a license from being used, until it is reinstated
 #[derive(Args, Debug)]
@@ -78,10 +77,6 @@ fn run(book: &Book, id: &str, change: &Change, terminal: &Terminal) -> anyhow::R
     } else {
         terminal.note(&format!("license {id} is {} now", changed.held.state));
     }
-    if terminal.json {
-        let mut out = Writer::default();
-        changed.held.write(&mut out);
-        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
-    }
+    terminal.value(|| spelled(|out| changed.held.write(out)))?;
     Ok(ExitCode::SUCCESS)
 }

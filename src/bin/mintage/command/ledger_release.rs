@@ -6,7 +6,6 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::Code;
 use mintage::dsse::Kind;
-use mintage::json::Writer;
 use mintage::ledger::LedgerError;
 use mintage::operation::document;
 use mintage::operation::ledger::{release, seats};
@@ -14,7 +13,7 @@ use mintage::release::MAX_RELEASE_BYTES;
 
 use crate::book::{Book, stamp};
 use crate::failure::Failure;
-use crate::render::Terminal;
+use crate::render::{Terminal, spelled};
 use crate::{clock, files};
 
 /// Free a machine or a seat
@@ -57,11 +56,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             let license = &released.activation.license_id;
             let already = if released.unchanged { " already" } else { "" };
             terminal.note(&format!("machine {id} of license {license} is released{already}"));
-            if terminal.json {
-                let mut out = Writer::default();
-                released.activation.write(&mut out);
-                terminal.data(format!("{}\n", out.finish()).as_bytes())?;
-            }
+            terminal.value(|| spelled(|out| released.activation.write(out)))?;
         }
         // It may be the id of a lease; when it is neither, the first answer is the one to give.
         Err(LedgerError::Refused(refusal)) if refusal.code == Code::UnknownLicense => {
@@ -72,11 +67,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
                     if held {
                         terminal.note(&format!("its lease still counts offline, until {}", lease.expires_at));
                     }
-                    if terminal.json {
-                        let mut out = Writer::default();
-                        lease.write(&mut out);
-                        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
-                    }
+                    terminal.value(|| spelled(|out| lease.write(out)))?;
                 }
                 Err(LedgerError::Refused(_)) => return Err(LedgerError::Refused(refusal).into()),
                 Err(error) => return Err(error.into()),

@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mintage::code::Code;
-use mintage::json::Writer;
 use mintage::license::License;
 use mintage::operation::ledger::renew::{self, Difference};
 use mintage::operation::mint;
@@ -18,8 +17,8 @@ use crate::command::mint::secret;
 use crate::failure::Failure;
 use crate::keys::Signer;
 use crate::output::Output;
-use crate::render::Terminal;
-use crate::{clock, files, random};
+use crate::render::{Terminal, spelled};
+use crate::{clock, random};
 
 /// Sign a new token for a license of the ledger
 ///
@@ -88,25 +87,17 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         terminal.note(&format!("{claim}: {} -> {}", before.unwrap_or_else(absent), after.unwrap_or_else(absent)));
     }
     let Some(key) = key else {
+        terminal.value(|| license.to_payload())?;
         terminal.note("dry run: nothing was signed");
         return Ok(ExitCode::SUCCESS);
     };
-    if let Some(path) = arguments.output.file() {
-        files::check_target(path, arguments.output.overwrite())?;
-    }
+    arguments.output.check()?;
     let token = match &secret {
         None => mint::token(license.clone(), &key)?,
         Some(secret) => mint::sealed_token(license.clone(), &key, secret, &random::bytes()?)?,
     };
     let held = renew::renew(&ledger, &stamp(now), &before, license, token.to_string(), key.public().id())?;
-    if arguments.output.file().is_some() || !terminal.json {
-        arguments.output.write(&format!("{token}\n"), terminal)?;
-    }
-    if terminal.json {
-        let mut out = Writer::default();
-        held.write(&mut out);
-        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
-    }
+    arguments.output.hand_out(format!("{token}\n"), || spelled(|out| held.write(out)), terminal)?;
     terminal.note(&format!("renewed license {}, signed by key {}", arguments.id, key.public().id().kid()));
     Ok(ExitCode::SUCCESS)
 }

@@ -18,7 +18,6 @@ use crate::book::Book;
 use crate::clock;
 use crate::command::verify_proof::read_proof;
 use crate::failure::Failure;
-use crate::files::{self, Mode};
 use crate::instance::Instance;
 use crate::output::Output;
 use crate::render::Terminal;
@@ -79,7 +78,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let signed = Signed { proof_id: proof.proof_id, license_id: proof.license_id, report };
         let json = Envelope::sign(Kind::Usage, json::payload(&signed).into_bytes(), &[&key]).to_json();
         let text = if arguments.armor { armored("usage", &json) } else { format!("{json}\n") };
-        arguments.output.write(&text, terminal)?;
+        arguments.output.hand_out(text, || json, terminal)?;
         let (id, kid) = (&signed.proof_id, key.public().id().kid());
         terminal.note(&format!("signed for activation {id} by instance key {kid}; send it to the issuer"));
         return Ok(ExitCode::SUCCESS);
@@ -89,10 +88,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     if format == Some(Format::Json) {
         data.push(b'\n');
     }
-    match arguments.output.file() {
-        Some(path) => files::write(path, &data, Mode::Public, arguments.output.overwrite())?,
-        None => terminal.data(&data)?,
-    }
+    arguments.output.hand_out(data, || json::readable(&report), terminal)?;
     Ok(ExitCode::SUCCESS)
 }
 

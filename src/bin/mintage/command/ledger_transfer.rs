@@ -5,7 +5,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mintage::dsse::{Envelope, Kind};
-use mintage::json::Writer;
 use mintage::operation::document;
 use mintage::operation::ledger::{transfer, true_up};
 
@@ -14,7 +13,7 @@ use crate::clock;
 use crate::failure::Failure;
 use crate::files::{self, Mode, Unfinished};
 use crate::output::Output;
-use crate::render::Terminal;
+use crate::render::{Terminal, spelled};
 
 /// The largest export that is read, in bytes; all of it is held while it is checked.
 const MAX_BYTES: usize = 4 << 30;
@@ -69,15 +68,18 @@ pub(crate) fn import(arguments: &Import, terminal: &Terminal) -> anyhow::Result<
         } else {
             format!("{what} was imported before, as of {as_of}")
         });
-        if terminal.json {
-            let mut out = Writer::default();
-            reported.write(&mut out);
-            terminal.data(format!("{}\n", out.finish()).as_bytes())?;
-        }
+        terminal.value(|| spelled(|out| reported.write(out)))?;
         return Ok(ExitCode::SUCCESS);
     }
     let licenses = transfer::import(&ledger, &text)?;
     terminal.note(&format!("imported {licenses} licenses"));
+    terminal.value(|| {
+        spelled(|out| {
+            out.begin_object();
+            out.name("licenses").integer(licenses.into());
+            out.end_object();
+        })
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -147,9 +147,7 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         license.kid = arguments.kid()?;
         return dry_run(&license, terminal);
     }
-    if let Some(path) = arguments.output.file() {
-        files::check_target(path, arguments.output.overwrite())?;
-    }
+    arguments.output.check()?;
     let ledger = arguments.book.open_if_named(minting.now)?;
     if arguments.license_key && ledger.is_none() {
         let failure = Failure::new(Code::Usage, "a license key is of no use without a ledger");
@@ -181,29 +179,19 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         issue::record(ledger, &stamp(minting.now), vec![minted])?;
     }
     let pictures = arguments.qr.draw(token.as_str(), arguments.output.overwrite())?;
-    if arguments.output.file().is_some() || !terminal.json {
-        arguments.output.write(&text, terminal)?;
-    }
+    let handed_out = arguments.output.place(&text, terminal)?;
     if let (Some(keyring), Some(path)) = (&keyring, arguments.output.file()) {
         let written = files::read(path, 2 * MAX_TOKEN_BYTES).map_err(anyhow::Error::from);
         let written = written.and_then(|data| Ok(String::from_utf8(data)?));
         let checked = written.and_then(|text| check(&text, keyring, &license, minting.secret.as_ref()));
-        if let Err(error) = checked {
-            files::remove(path)?;
-            return Err(error.context(format!("`{}` was removed", path.display())));
-        }
+        checked.with_context(|| format!("`{}` is taken back", path.display()))?;
     }
     let kid = key.public().id().kid();
     terminal
         .note(&format!("minted license {} for tenant {}, signed by key {kid}", license.license_id, license.tenant_id));
-    if terminal.json {
-        let minted = Minted { license, token, key_id: key.public().id() };
-        if let Err(error) = terminal.data(format!("{}\n", minted.to_json_with(license_key.as_ref())).as_bytes()) {
-            // Nobody was told of the token, so none is left behind.
-            arguments.output.file().map_or(Ok(()), files::remove)?;
-            return Err(error.into());
-        }
-    } else if let Some(license_key) = &license_key {
+    let minted = Minted { license, token, key_id: key.public().id() };
+    handed_out.tell(|| minted.to_json_with(license_key.as_ref()), terminal)?;
+    if let Some(license_key) = license_key.filter(|_| !terminal.json) {
         terminal.say(&format!("license key {}, which is shown this once", license_key.reveal().as_str()));
     }
     pictures.show(terminal);

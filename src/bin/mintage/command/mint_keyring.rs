@@ -86,7 +86,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     }
     let document = next(previous.as_ref().map(|(document, _)| document), &key.public(), &changes, now)?;
     let envelope = Envelope::sign(Kind::Keyring, document.to_payload().into_bytes(), &[&key]);
-    arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
+    let json = envelope.to_json();
+    arguments.output.hand_out(format!("{json}\n"), || json, terminal)?;
     let (sequence, count) = (document.sequence, document.keys.len());
     terminal.note(&format!("minted keyring {sequence} with {count} keys, signed by key {}", key.public().id().kid()));
     let wanted = previous.map_or(1, |(document, _)| document.threshold(Purpose::Keyring));
@@ -132,7 +133,8 @@ fn cosign(path: &Path, arguments: &Arguments, terminal: &Terminal) -> anyhow::Re
         let message = format!("keyring `{}` is signed by key {kid} already, or by 64 others", path.display());
         return Err(Failure::new(Code::Usage, message).hint("name another key with --key").into());
     }
-    arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
+    let json = envelope.to_json();
+    arguments.output.hand_out(format!("{json}\n"), || json, terminal)?;
     let (sequence, signed) = (document.sequence, envelope.unverified_key_ids().count());
     terminal.note(&format!("signed keyring {sequence} by key {kid}; it carries {signed} signatures"));
     Ok(ExitCode::SUCCESS)

@@ -15,7 +15,6 @@ use mintage::verdict::Refusal;
 
 use crate::clock;
 use crate::failure::Failure;
-use crate::files::{self, FileError, Mode};
 use crate::keys::Signer;
 use crate::output::Output;
 use crate::render::Terminal;
@@ -94,9 +93,7 @@ enum Format {
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let blank = arguments.blank()?;
     announce(&blank, terminal);
-    if let Some(path) = arguments.output.file() {
-        files::check_target(path, arguments.output.overwrite())?;
-    }
+    arguments.output.check()?;
     // Whoever has no key hears of it before the tree is read.
     let key = arguments.format.is_signed().then(|| arguments.signer.open()).transpose()?;
     let own = arguments.output.file().map(|path| Own::output(path, &arguments.folder)).unwrap_or_default();
@@ -123,7 +120,12 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             .hint("leave files out, or sign parts of the build apart")
             .into());
     }
-    write(arguments, &document, terminal)?;
+    // Sums are no JSON, and may hold names that are not UTF-8.
+    let value = || match arguments.format {
+        Format::Sha256sum => manifest.to_payload(),
+        _ => String::from_utf8_lossy(document.trim_ascii_end()).into_owned(),
+    };
+    arguments.output.hand_out(&document, value, terminal)?;
     let signed = match &key {
         Some(key) => format!("signed by key {}", key.public().id().kid()),
         None => "not signed".to_owned(),
@@ -131,14 +133,6 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let (product, version) = (&manifest.product, &manifest.version);
     terminal.note(&format!("minted the manifest of {product} {version}: {} files, {signed}", manifest.files.len()));
     Ok(ExitCode::SUCCESS)
-}
-
-/// Writes the document; the sums text may hold names that are not UTF-8.
-fn write(arguments: &Arguments, document: &[u8], terminal: &Terminal) -> Result<(), FileError> {
-    match arguments.output.file() {
-        Some(path) => files::write(path, document, Mode::Public, arguments.output.overwrite()),
-        None => terminal.data(document),
-    }
 }
 
 fn line(text: String) -> Vec<u8> {

@@ -158,7 +158,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let json = Envelope::sign(Kind::Proof, proof.to_payload().into_bytes(), &[&key]).to_json();
     let text = if arguments.armor { armored("proof", &json) } else { format!("{json}\n") };
     let pictures = arguments.qr.draw(&json, arguments.output.overwrite())?;
-    arguments.output.write(&text, terminal)?;
+    arguments.output.hand_out(text, || json, terminal)?;
     pictures.show(terminal);
     if ledger.is_none()
         && let Some(count) = license.token.license().and_then(|license| license.max_activations)

@@ -74,7 +74,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     };
     let list = list.map_err(|error| Failure::new(error.code(), &error).hint(hint(&error)))?;
     let envelope = Envelope::sign(Kind::Revocations, list.to_payload().into_bytes(), &[&key]);
-    arguments.output.write(&format!("{}\n", envelope.to_json()), terminal)?;
+    let json = envelope.to_json();
+    arguments.output.hand_out(format!("{json}\n"), || json, terminal)?;
     let (sequence, count) = (list.sequence, list.entries().len());
     terminal.note(&format!("minted revocations {sequence} with {count} entries, next due {next_update}"));
     Ok(ExitCode::SUCCESS)

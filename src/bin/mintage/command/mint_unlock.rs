@@ -52,7 +52,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let json = Envelope::sign(Kind::Unlock, unlock.to_payload().into_bytes(), &[&key]).to_json();
     let text = if arguments.armor { armored("unlock", &json) } else { format!("{json}\n") };
     let pictures = arguments.qr.draw(&json, arguments.output.overwrite())?;
-    arguments.output.write(&text, terminal)?;
+    arguments.output.hand_out(text, || json, terminal)?;
     pictures.show(terminal);
     terminal.note(&format!("minted an unlock for the request with nonce {}", unlock.nonce));
     Ok(ExitCode::SUCCESS)

@@ -10,7 +10,6 @@ use mintage::proof::Proof;
 
 use crate::clock;
 use crate::failure::Failure;
-use crate::files::FileError;
 use crate::online::{Server, members, refusal, string};
 use crate::render::Terminal;
 
@@ -26,7 +25,7 @@ pub(super) fn run(envelope: &Envelope, arguments: &super::Arguments, terminal: &
     let server = arguments.server.open()?;
     if online.once {
         let answer = beat(&server, &proof, arguments, terminal)?;
-        tell(&answer, terminal)?;
+        terminal.value(|| answer)?;
         terminal.note(&format!("the activation {} counts", proof.proof_id));
         return Ok(ExitCode::SUCCESS);
     }
@@ -36,7 +35,7 @@ pub(super) fn run(envelope: &Envelope, arguments: &super::Arguments, terminal: &
         pause = online.every;
         match beat(&server, &proof, arguments, terminal) {
             Ok(answer) => {
-                tell(&answer, terminal)?;
+                terminal.value(|| answer)?;
                 terminal.note(&format!("the activation {} counts; asking again in {pause} s", proof.proof_id));
             }
             Err(error) if error.downcast_ref().is_some_and(Failure::is_unable) => {
@@ -45,11 +44,6 @@ pub(super) fn run(envelope: &Envelope, arguments: &super::Arguments, terminal: &
             Err(error) => return Err(error),
         }
     }
-}
-
-/// Prints an answer for programs.
-fn tell(answer: &str, terminal: &Terminal) -> Result<(), FileError> {
-    if terminal.json { terminal.data(format!("{answer}\n").as_bytes()) } else { Ok(()) }
 }
 
 /// Asks once. The nonce of the next heartbeat is kept before anything else is done with the answer; should that fail, the
