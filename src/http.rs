@@ -57,6 +57,7 @@ pub use auth::{MIN_SECRET_BYTES, SecretError, Secrets};
 pub use call::Peer;
 pub use host::Hosts;
 pub use jobs::REFRESH_MINUTES;
+pub use limit::Allowance;
 pub use openapi::describe;
 pub use problem::Problem;
 pub use sessions::SESSIONS;

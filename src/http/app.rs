@@ -10,7 +10,7 @@ use super::auth::Secrets;
 use super::gate::Gate;
 use super::host::Hosts;
 use super::jobs::Jobs;
-use super::limit::Guesses;
+use super::limit::{Allowance, Guesses};
 use super::measured::Looked;
 use super::metrics::Metrics;
 use super::problem::Problem;
@@ -74,6 +74,8 @@ pub struct Roles {
     pub grace_hours: u64,
     /// Whether the log tells of every session that has ended.
     pub session_log: bool,
+    /// How many wrong keys one address may give.
+    pub wrong_keys: Allowance,
     /// Which names the server answers to.
     pub hosts: Hosts,
 }
@@ -140,7 +142,9 @@ impl App {
 
     /// Lets a peer try a key, unless too many of its were wrong.
     pub(super) fn may_guess(&self, peer: IpAddr) -> Result<(), Problem> {
-        let Some(seconds) = self.guesses.must_wait(peer, Instant::now()) else { return Ok(()) };
+        let Some(seconds) = self.guesses.must_wait(peer, self.roles().wrong_keys, Instant::now()) else {
+            return Ok(());
+        };
         let mut problem = Problem::new(Code::TooManyRequests, "too many wrong keys came from this address");
         problem.retry_after = Some(seconds);
         Err(problem)
@@ -148,7 +152,7 @@ impl App {
 
     /// Remembers a wrong key.
     pub(super) fn guessed_wrong(&self, peer: IpAddr) {
-        self.guesses.was_wrong(peer, Instant::now());
+        self.guesses.was_wrong(peer, self.roles().wrong_keys, Instant::now());
     }
 
     /// Reads the clock.

@@ -9,7 +9,7 @@ use hyper::body::Frame;
 use insta::assert_snapshot;
 
 use super::{ADMIN, Server, request, roles};
-use mintage::http::{Roles, Secrets};
+use mintage::http::{Allowance, Roles, Secrets};
 
 const MINT: &str = "/api/v1/mint";
 
@@ -61,6 +61,17 @@ fn who_guesses_has_to_wait() {
     let answer = mint_with(&server, &[("x-admin-api-key", ADMIN)]);
     assert!(answer.header("retry-after").is_some());
     assert_snapshot!(answer.shown(), @r#"429 {"code":"too-many-requests","error":"too many wrong keys came from this address","hints":["wait as long as the header Retry-After says"],"message":"too many wrong keys came from this address"}"#);
+}
+
+#[test]
+fn who_serves_many_behind_one_address_may_allow_more_guesses() {
+    let wrong_keys = Allowance::a_minute(60.try_into().unwrap());
+    let server = Server::new(Roles { wrong_keys, ..roles() });
+    let statuses: Vec<u16> =
+        (0..70).map(|guess| mint_with(&server, &[("x-admin-api-key", &format!("guess-{guess:016}"))]).status).collect();
+    // One more is forgiven each second that this takes.
+    assert!(statuses.iter().take(60).all(|status| *status == 401), "{statuses:?}");
+    assert!(statuses.contains(&429), "{statuses:?}");
 }
 
 #[test]

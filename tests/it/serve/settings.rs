@@ -45,6 +45,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     # tls-client-ca is not set
     # tls-key is not set
     trust = ["a.pub"]
+    wrong-keys-per-minute = 10
     [exit status: 0]
     "#);
 }
@@ -56,6 +57,7 @@ fn a_file_of_settings_holds_nothing_else() {
         ("lissten = \"x\"", "there is no setting `lissten`"),
         ("listen = 7", "`listen` holds a value of another type"),
         ("max-connections = -1", "`max-connections` holds a value of another type"),
+        ("wrong-keys-per-minute = \"10\"", "`wrong-keys-per-minute` holds a value of another type"),
         ("listen = ", "`serve.toml`"),
     ] {
         bench.write("serve.toml", text);
@@ -95,6 +97,13 @@ fn a_server_does_not_start_unsafe() {
     ------- stderr -------
     mintage: error[usage]: `localhost` is not an address and a port
     mintage: hint: write 127.0.0.1:7420 or [::1]:7420
+    [exit status: 2]
+    ");
+    bench.write("serve.toml", "wrong-keys-per-minute = 0");
+    assert_snapshot!(bench.run(["serve", "--config", "serve.toml", "--listen", "127.0.0.1:0"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: wrong-keys-per-minute is 0, and must be 1 to 1000000
+    mintage: hint: run it with --help
     [exit status: 2]
     ");
     assert_eq!(bench.run(["serve", "--tls-cert", &public]).status, Some(2));

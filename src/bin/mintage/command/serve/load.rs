@@ -1,12 +1,13 @@
 //! From the files that settings name to what a server knows.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context as _;
 use mintage::code::Code;
 use mintage::http::server::Tls;
-use mintage::http::{Given, Hosts, Roles, Rotation, Secrets, tls};
+use mintage::http::{Allowance, Given, Hosts, Roles, Rotation, Secrets, tls};
 use mintage::key::SecretKey;
 use mintage::key::file::KeyFile;
 use mintage::keyring::Keyring;
@@ -70,6 +71,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         license: license(settings)?,
         grace_hours: settings.revocation_grace_hours.unwrap_or_default(),
         session_log: settings.session_log,
+        wrong_keys: wrong_keys(settings)?,
         hosts: hosts(settings),
         keyring,
     })
@@ -154,6 +156,13 @@ fn secrets(path: Option<&Path>) -> anyhow::Result<Secrets> {
 
 fn text(path: &Path, limit: usize) -> anyhow::Result<String> {
     String::from_utf8(files::read_setting(path, limit)?).with_context(|| format!("`{}` is not UTF-8", path.display()))
+}
+
+fn wrong_keys(settings: &Settings) -> anyhow::Result<Allowance> {
+    let Some(count) = settings.wrong_keys_per_minute else { return Ok(Allowance::default()) };
+    let allowed = u32::try_from(count).ok().filter(|count| *count <= 1_000_000).and_then(NonZeroU32::new);
+    let message = format!("wrong-keys-per-minute is {count}, and must be 1 to 1000000");
+    Ok(Allowance::a_minute(allowed.ok_or_else(|| Failure::new(Code::Usage, message))?))
 }
 
 fn hosts(settings: &Settings) -> Hosts {

@@ -95,6 +95,10 @@ pub(super) struct Settings {
     /// The most connections at once [default: 1024]
     #[arg(long, value_name = "N", env = "MINTAGE_MAX_CONNECTIONS")]
     pub(super) max_connections: Option<u64>,
+    /// The most wrong keys that one address may give in a minute before it has to wait; more where many customers come
+    /// through one address [default: 10]
+    #[arg(long, value_name = "N", env = "MINTAGE_WRONG_KEYS_PER_MINUTE", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub(super) wrong_keys_per_minute: Option<u64>,
     /// How the log is written: text, or json for one object a line [default: text]
     #[arg(long, value_name = "FORMAT", env = "MINTAGE_LOG", value_parser = ["json", "text"])]
     pub(super) log: Option<String>,
@@ -116,7 +120,7 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 28] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 29] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
@@ -146,6 +150,7 @@ impl Settings {
             ("tls-client-ca", &mut self.tls_client_ca),
             ("tls-key", &mut self.tls_key),
             ("trust", &mut self.trust),
+            ("wrong-keys-per-minute", &mut self.wrong_keys_per_minute),
         ]
     }
 
@@ -199,6 +204,7 @@ impl Settings {
         self.max_connections.get_or_insert(1_024);
         self.revocation_grace_hours.get_or_insert(24);
         self.revocation_refresh_minutes.get_or_insert(REFRESH_MINUTES);
+        self.wrong_keys_per_minute.get_or_insert(10);
     }
 
     /// Returns the settings as a TOML file.
