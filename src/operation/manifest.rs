@@ -7,6 +7,7 @@ pub mod ci;
 mod folder;
 mod hash;
 mod patterns;
+mod shelf;
 mod twins;
 mod verdict;
 mod verify;

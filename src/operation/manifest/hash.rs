@@ -10,9 +10,10 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use super::folder::{Folder, Stamp};
+use super::shelf::Shelf;
 use super::{Progress, Reading, TreeFault};
 use crate::artifact;
-use crate::manifest::{FileDigest, FileFacts, TreePath};
+use crate::manifest::{FileDigest, FileFacts, Identity, TreePath};
 
 /// How often a file that changes is read.
 const TRIES: usize = 3;
@@ -30,7 +31,7 @@ const PIECE_BYTES: usize = 256 << 10;
 /// Longer than the clock of any file system here takes to tick; one on another machine may tick to its own clock.
 const TICK: Duration = Duration::from_millis(20);
 
-/// How many files a thread takes at a time; they mostly lie in one folder.
+/// How many files a thread takes at a time, at most; they mostly lie in one folder.
 const CHUNK: usize = 4;
 
 /// Whether a file is read on a thread of its own.
@@ -51,25 +52,32 @@ pub(super) enum HashFault {
 /// Hashes files of a tree; the results stand in the order of the paths.
 pub(super) fn read_all(root: &Folder, paths: &[TreePath], reading: Reading<'_>) -> Vec<Result<FileFacts, HashFault>> {
     (reading.progress)(Progress::Found(paths.len()));
+    let threads = reading.threads.clamp(1, paths.len().max(1));
+    let chunk = (paths.len() / threads).clamp(1, CHUNK);
     let next = AtomicUsize::new(0);
     let work = || {
         let way = Way { root, folders: Vec::new() };
         let idle = paths.len() < reading.threads;
-        let mut hasher = Hasher { way, buffer: vec![0; BUFFER_BYTES], idle, reading };
+        let mut hasher = Hasher { way, buffer: vec![0; BUFFER_BYTES], shelf: Shelf::new(threads), idle, reading };
         let mut done = Vec::new();
         loop {
-            let start = next.fetch_add(CHUNK, Ordering::Relaxed).min(paths.len());
-            let end = (start + CHUNK).min(paths.len());
+            let start = next.fetch_add(chunk, Ordering::Relaxed).min(paths.len());
+            let end = (start + chunk).min(paths.len());
             for (at, path) in paths.iter().enumerate().take(end).skip(start) {
-                done.push((at, hasher.read(path)));
+                if let Some(result) = hasher.read(at, path).transpose() {
+                    done.push((at, result));
+                }
+                if hasher.shelf.is_full() {
+                    hasher.clear_shelf(&mut done);
+                }
                 (reading.progress)(Progress::Done);
             }
             if start == end {
+                hasher.clear_shelf(&mut done);
                 return done;
             }
         }
     };
-    let threads = reading.threads.clamp(1, paths.len().max(1));
     let mut results: Vec<_> = (0..paths.len()).map(|_| Err(HashFault::Unstable)).collect();
     thread::scope(|scope| {
         let workers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
@@ -88,13 +96,21 @@ pub(super) fn read_all(root: &Folder, paths: &[TreePath], reading: Reading<'_>) 
 struct Hasher<'a> {
     way: Way<'a>,
     buffer: Vec<u8>,
+    shelf: Shelf<Shelved>,
     /// Whether there are more cores than files.
     idle: bool,
     reading: Reading<'a>,
 }
 
+/// A file that waits for its digest: its place among the paths, and what it says it is.
+struct Shelved {
+    at: usize,
+    identity: Option<Identity>,
+}
+
 impl Hasher<'_> {
-    fn read(&mut self, path: &TreePath) -> Result<FileFacts, HashFault> {
+    /// Reads a file; `None` when it waits on the shelf.
+    fn read(&mut self, at: usize, path: &TreePath) -> Result<Option<FileFacts>, HashFault> {
         let (folder, name) = path.split();
         let folder = self.way.enter(folder)?;
         for _ in 0..TRIES {
@@ -107,13 +123,30 @@ impl Hasher<'_> {
                     continue;
                 }
             }
-            let ahead = if self.idle && before.size >= LONG { Ahead::Yes } else { Ahead::No };
-            let facts = hash(&file, before.size, &mut self.buffer, ahead, self.reading)?;
-            if Stamp::of(&file)? == Some(before) && facts.size == before.size {
-                return Ok(facts);
+            let is_same = |size: u64| Ok::<_, io::Error>(Stamp::of(&file)? == Some(before) && size == before.size);
+            if self.shelf.takes(before.size) {
+                let content = self.shelf.read(&file, before.size)?;
+                let (length, identity) = (content.len(), artifact::identify(content, &file));
+                (self.reading.progress)(Progress::Read(length as u64));
+                if is_same(length as u64)? {
+                    self.shelf.keep(length, Shelved { at, identity });
+                    return Ok(None);
+                }
+            } else {
+                let ahead = if self.idle && before.size >= LONG { Ahead::Yes } else { Ahead::No };
+                let facts = hash(&file, before.size, &mut self.buffer, ahead, self.reading)?;
+                if is_same(facts.size)? {
+                    return Ok(Some(facts));
+                }
             }
         }
         Err(HashFault::Unstable)
+    }
+
+    /// Hashes what waits.
+    fn clear_shelf(&mut self, done: &mut Vec<(usize, Result<FileFacts, HashFault>)>) {
+        self.shelf
+            .clear(|Shelved { at, identity }, size, sha256| done.push((at, Ok(FileFacts { size, sha256, identity }))));
     }
 }
 
@@ -174,6 +207,18 @@ fn read_ahead(mut source: impl Read + Send, mut take: impl FnMut(&[u8])) -> io::
         }
         Ok(())
     })
+}
+
+/// Reads until the buffer is full or the file ends.
+pub(super) fn read_full(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match read(&mut file, &mut buffer[filled..])? {
+            0 => break,
+            length => filled += length,
+        }
+    }
+    Ok(filled)
 }
 
 fn read(source: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
