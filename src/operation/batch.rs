@@ -222,18 +222,18 @@ pub fn sign<E: From<MintError> + Send>(
     fresh_nonce: impl Fn() -> Result<[u8; 12], E> + Sync,
     mut sink: impl FnMut(String, usize) -> Result<(), E>,
 ) -> Result<(), E> {
-    let work = |chunk: Vec<Pending>| -> Result<(String, usize), E> {
-        let count = chunk.len();
-        let mut lines = Writer::with_capacity(count * LINE_BYTES);
-        for Pending { row, digest, license } in chunk {
-            begin_line(&mut lines, row, &digest, &license);
-            let token = match signing.secret {
-                None => mint::token(*license, signing.key)?,
-                Some(secret) => mint::sealed_token(*license, signing.key, secret, &fresh_nonce()?)?,
-            };
-            end_line(&mut lines, &token);
+    let public = signing.key.public();
+    let payload = |pending: &mut Pending| match signing.secret {
+        None => Ok(mint::payload(&mut pending.license, &public, None)?),
+        Some(secret) => Ok(mint::payload(&mut pending.license, &public, Some((secret, &fresh_nonce()?)))?),
+    };
+    let work = |mut chunk: Vec<Pending>| -> Result<(String, usize), E> {
+        let payloads = chunk.iter_mut().map(payload).collect::<Result<Vec<_>, E>>()?;
+        let mut lines = Writer::with_capacity(chunk.len() * LINE_BYTES);
+        for (pending, token) in chunk.iter().zip(mint::tokens(&payloads, signing.key)?) {
+            write_line(&mut lines, pending, &token);
         }
-        Ok((lines.finish(), count))
+        Ok((lines.finish(), chunk.len()))
     };
     in_order(signing.threads, chunks(pending.into_iter()).map(Ok), work, |result: Result<(String, usize), E>| {
         let (lines, count) = result?;
@@ -241,16 +241,13 @@ pub fn sign<E: From<MintError> + Send>(
     })
 }
 
-fn begin_line(out: &mut Writer, row: u64, digest: &str, license: &License) {
+fn write_line(out: &mut Writer, Pending { row, digest, license }: &Pending, token: &Token) {
     out.begin_object();
     out.name("digest").string(digest);
     out.name("expiresAt").plain(license.expires_at);
     out.name("licenseId").string(&license.license_id);
-    out.name("row").integer(row.into());
+    out.name("row").integer((*row).into());
     out.name("tenantId").string(&license.tenant_id);
-}
-
-fn end_line(out: &mut Writer, token: &Token) {
     out.name("token").plain(token);
     out.end_object();
     out.end_line();

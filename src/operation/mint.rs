@@ -8,7 +8,7 @@ use crate::code::Code;
 use crate::fingerprint::{Fingerprint, RuleError, Weak};
 use crate::id::KeyId;
 use crate::json::{self, Writer, steers};
-use crate::key::SecretKey;
+use crate::key::{PublicKey, SecretKey};
 use crate::ledger::license_key::LicenseKey;
 use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, tier_features};
 use crate::seal::{SealError, SealSecret, SealedLicense, sealed_length};
@@ -193,9 +193,32 @@ pub fn sealed_token(
     secret: &SealSecret,
     nonce: &[u8; 12],
 ) -> Result<Token, MintError> {
-    license.kid = Some(key.public().id().kid());
-    let payload = SealedLicense::seal(&license, secret, nonce).map_err(MintError::Seal)?;
-    bounded(Token::sign(&payload, key))
+    bounded(Token::sign(&payload(&mut license, &key.public(), Some((secret, nonce)))?, key))
+}
+
+/// Names the key in a license that it will sign and spells the payload, sealed where there is a secret; its nonce must be
+/// fresh for every call.
+///
+/// # Errors
+/// `Seal`.
+pub fn payload(
+    license: &mut License,
+    key: &PublicKey,
+    seal: Option<(&SealSecret, &[u8; 12])>,
+) -> Result<String, MintError> {
+    license.kid = Some(key.id().kid());
+    match seal {
+        None => Ok(license.to_payload()),
+        Some((secret, nonce)) => SealedLicense::seal(license, secret, nonce).map_err(MintError::Seal),
+    }
+}
+
+/// Signs payloads, each as [`token`] does.
+///
+/// # Errors
+/// `TooLong` when no verifier would read one of the tokens.
+pub fn tokens(payloads: &[String], key: &SecretKey) -> Result<Vec<Token>, MintError> {
+    Token::sign_many(payloads, key).into_iter().map(bounded).collect()
 }
 
 fn bounded(token: Token) -> Result<Token, MintError> {
