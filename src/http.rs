@@ -49,7 +49,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, on};
 
 pub use app::{App, Given, Roles, Rotation, World};
@@ -62,10 +61,15 @@ pub use openapi::describe;
 pub use problem::Problem;
 pub use sessions::SESSIONS;
 
+use dispatch::Way;
 use route::Method;
 
 /// Returns every route, and what answers where there is none.
 pub fn router(app: Arc<App>) -> Router {
+    let answer = move |way: Way| {
+        let app = Arc::clone(&app);
+        move |request: Request| dispatch::answer(Arc::clone(&app), way, request)
+    };
     let mut router = Router::new();
     for route in table::TABLE {
         let filter = match route.method {
@@ -73,11 +77,8 @@ pub fn router(app: Arc<App>) -> Router {
             Method::Post => MethodFilter::POST,
         };
         for path in route.paths {
-            let app = Arc::clone(&app);
-            let answer = move |request: Request| dispatch::answer(Arc::clone(&app), route, request);
-            router = router.route(path, on(filter, answer));
+            router = router.route(path, on(filter, answer(Way::Route(route, path))));
         }
     }
-    let router = router.fallback(dispatch::nowhere).method_not_allowed_fallback(dispatch::otherwise);
-    router.layer(from_fn_with_state(app, dispatch::around))
+    router.fallback(answer(Way::Nowhere)).method_not_allowed_fallback(answer(Way::Otherwise))
 }

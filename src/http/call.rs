@@ -6,7 +6,6 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
 
 use super::app::Roles;
 use super::problem::Problem;
@@ -28,10 +27,6 @@ pub(super) struct Call {
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Bytes,
 }
-
-/// The id of a request: the caller's own if it gave a sound one.
-#[derive(Clone, Debug)]
-pub(super) struct RequestId(pub(super) String);
 
 /// The address that a request came from.
 #[derive(Clone, Copy, Debug)]
@@ -150,19 +145,11 @@ impl Reply {
     }
 }
 
-impl IntoResponse for Reply {
-    fn into_response(self) -> Response {
-        let mut response = (self.status, [(header::CONTENT_TYPE, self.content_type)], self.body).into_response();
-        response.headers_mut().extend(self.headers);
-        response
-    }
-}
-
-impl IntoResponse for Problem {
-    fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut reply = Reply { status, ..Reply::json(self.to_json()) };
-        if let Some(seconds) = self.retry_after {
+impl From<Problem> for Reply {
+    fn from(problem: Problem) -> Self {
+        let status = StatusCode::from_u16(problem.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut reply = Self { status, ..Self::json(problem.to_json()) };
+        if let Some(seconds) = problem.retry_after {
             reply.headers.push((header::RETRY_AFTER, seconds.into()));
         }
         if status == StatusCode::UNAUTHORIZED {
@@ -172,6 +159,6 @@ impl IntoResponse for Problem {
         if status == StatusCode::PAYLOAD_TOO_LARGE || status == StatusCode::REQUEST_TIMEOUT {
             reply.headers.push((header::CONNECTION, HeaderValue::from_static("close")));
         }
-        reply.into_response()
+        reply
     }
 }

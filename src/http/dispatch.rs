@@ -6,16 +6,16 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRequestParts, MatchedPath, RawPathParams, Request, State};
+use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{self, HeaderName, HeaderValue};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::http::request::Parts;
+use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 
-use super::app::App;
+use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
-use super::call::{Call, Peer, Reply, RequestId, query};
+use super::call::{Call, Peer, Reply, query};
 use super::problem::Problem;
 use super::route::{Caller, MAX_BODY_BYTES, Route};
 use crate::code::Code;
@@ -38,71 +38,111 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// Goes around every route, those that do not exist included.
-pub(super) async fn around(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+/// Which way a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way {
+    /// To a route, by one of its paths.
+    Route(&'static Route, &'static str),
+    /// To a path where no route stands.
+    Nowhere,
+    /// To a path where a route stands that is called otherwise; the header `Allow` says how.
+    Otherwise,
+}
+
+/// Answers a request, whichever way it goes.
+pub(super) async fn answer(app: Arc<App>, way: Way, request: Request) -> Response {
     let start = Instant::now();
-    let id = request_id(&app, request.headers());
-    request.extensions_mut().insert(RequestId(id.clone()));
-    let method = request.method().clone();
-    let uri = request.uri().clone();
     let peer = peer(&request);
-    let route = request.extensions().get::<MatchedPath>().map_or("other", |path| known(path.as_str()));
-    let checked = app.roles().hosts.check(request.version(), request.headers());
-    let mut response = match checked {
-        Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+    let (mut parts, body) = request.into_parts();
+    let id = request_id(&app, &parts.headers);
+    let roles = app.roles();
+    let given = match roles.hosts.check(parts.version, &parts.headers) {
+        Ok(()) => run_way(&app, roles, way, &mut parts, body, peer).await,
+        Err(problem) => Err(problem),
     };
-    for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(value);
-    }
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(REQUEST_ID, id);
-    }
-    let (status, took) = (response.status(), start.elapsed());
-    app.metrics.answered(route, &method, status.as_u16(), took);
+    let reply = given.unwrap_or_else(|problem| {
+        if let Some(cause) = &problem.cause {
+            tracing::error!(request_id = id, cause, "a request failed inside");
+        }
+        problem.into()
+    });
+    let path = match way {
+        Way::Route(_, path) => path,
+        Way::Nowhere | Way::Otherwise => "other",
+    };
+    let (status, took) = (reply.status, start.elapsed());
+    app.metrics.answered(path, &parts.method, status.as_u16(), took);
     let ms = took.as_micros() / 1_000;
-    if status.is_client_error() || status.is_server_error() || !method.is_safe() && is_remarkable(route) {
-        tracing::info!(request_id = id, %peer, %method, path = uri.path(), status = status.as_u16(), ms, "request");
+    let (method, path_asked) = (&parts.method, parts.uri.path());
+    if status.is_client_error() || status.is_server_error() || !method.is_safe() && is_remarkable(path) {
+        tracing::info!(request_id = id, %peer, %method, path = path_asked, status = status.as_u16(), ms, "request");
     } else {
-        tracing::debug!(request_id = id, %peer, %method, path = uri.path(), status = status.as_u16(), ms, "request");
+        tracing::debug!(request_id = id, %peer, %method, path = path_asked, status = status.as_u16(), ms, "request");
+    }
+    respond(reply, id)
+}
+
+/// Makes a response of a reply: what every answer carries stands beside what the route gave, which goes before it.
+fn respond(reply: Reply, id: String) -> Response {
+    let mut response = Response::new(Body::from(reply.body));
+    *response.status_mut() = reply.status;
+    let headers = response.headers_mut();
+    headers.reserve(HEADERS.len() + reply.headers.len() + 3);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(reply.content_type));
+    headers.extend(reply.headers);
+    for (name, value) in HEADERS {
+        headers.entry(name).or_insert(value);
+    }
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
     }
     response
 }
 
-/// Runs one route.
-pub(super) async fn answer(app: Arc<App>, route: &'static Route, request: Request) -> Response {
-    let id = request.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone());
-    match serve(app, route, request).await {
-        Ok(reply) => reply.into_response(),
-        Err(problem) => {
-            if let Some(cause) = &problem.cause {
-                tracing::error!(request_id = id, cause, "a request failed inside");
-            }
-            problem.into_response()
+async fn run_way(
+    app: &Arc<App>,
+    roles: Arc<Roles>,
+    way: Way,
+    parts: &mut Parts,
+    body: Body,
+    peer: IpAddr,
+) -> Result<Reply, Problem> {
+    let (route, path) = match way {
+        Way::Route(route, path) => (route, path),
+        Way::Nowhere => {
+            let path: String = parts.uri.path().chars().take(200).collect();
+            return Err(Problem::new(Code::NotFound, format_args!("there is no route `{path}`"))
+                .hint("the routes are listed in /openapi.json"));
         }
-    }
-}
-
-async fn serve(app: Arc<App>, route: &'static Route, request: Request) -> Result<Reply, Problem> {
-    let peer = peer(&request);
-    let (mut parts, body) = request.into_parts();
+        Way::Otherwise => {
+            let message = format!("this route is not called with {}", parts.method);
+            return Err(Problem::new(Code::WrongMethod, message));
+        }
+    };
     match route.caller {
-        Caller::Admin => admit(&app, peer, &parts.headers)?,
+        Caller::Admin => admit(app, peer, &parts.headers)?,
         Caller::Anyone => {}
-        Caller::Program => admit_program(&app, peer, &parts.headers)?,
+        Caller::Program => admit_program(app, peer, &parts.headers)?,
     }
     let body = read(body, &parts.headers, route.max_body).await?;
-    let id = match RawPathParams::from_request_parts(&mut parts, &()).await {
-        Ok(parameters) => parameters.iter().next().map_or_else(String::new, |(_, value)| value.to_owned()),
-        Err(error) => return Err(Problem::new(Code::Malformed, error).hint("encode the path as UTF-8")),
-    };
+    let id = if path.contains('{') { parameter(parts).await? } else { String::new() };
     let query = query(parts.uri.query(), route.query)?;
-    let call = Call { roles: app.roles(), now: app.now()?, peer, headers: parts.headers, id, query, body };
+    let headers = std::mem::take(&mut parts.headers);
+    let call = Call { roles, now: app.now()?, peer, headers, id, query, body };
     if !route.blocks && call.body.len() <= QUICK_BODY_BYTES {
-        return run(&app, route, &call);
+        return run(app, route, &call);
     }
+    let app = Arc::clone(app);
     let work = tokio::task::spawn_blocking(move || run(&app, route, &call));
     work.await.unwrap_or_else(|error| Err(Problem::internal(error)))
+}
+
+/// Returns what stands for `{id}` in the path.
+async fn parameter(parts: &mut Parts) -> Result<String, Problem> {
+    match RawPathParams::from_request_parts(parts, &()).await {
+        Ok(parameters) => Ok(parameters.iter().next().map_or_else(String::new, |(_, value)| value.to_owned())),
+        Err(error) => Err(Problem::new(Code::Malformed, error).hint("encode the path as UTF-8")),
+    }
 }
 
 /// Runs a route; its panic is an answer like another, and the log has its place already.
@@ -168,20 +208,6 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Pr
     }
 }
 
-/// Answers where no route stands.
-pub(super) async fn nowhere(request: Request) -> Response {
-    let path: String = request.uri().path().chars().take(200).collect();
-    Problem::new(Code::NotFound, format_args!("there is no route `{path}`"))
-        .hint("the routes are listed in /openapi.json")
-        .into_response()
-}
-
-/// Answers where a route stands that is called otherwise; the header `Allow` says how.
-pub(super) async fn otherwise(request: Request) -> Response {
-    let message = format!("this route is not called with {}", request.method());
-    Problem::new(Code::WrongMethod, message).into_response()
-}
-
 /// Takes the caller's id if it is sound, so that one id goes through a whole system; else draws one.
 fn request_id(app: &App, headers: &HeaderMap) -> String {
     let sound = |id: &&str| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b));
@@ -191,12 +217,6 @@ fn request_id(app: &App, headers: &HeaderMap) -> String {
 
 fn peer(request: &Request) -> IpAddr {
     request.extensions().get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0)
-}
-
-/// Returns the pattern of a route for as long as the program runs.
-fn known(pattern: &str) -> &'static str {
-    let patterns = super::table::TABLE.iter().flat_map(|route| route.paths);
-    patterns.copied().find(|known| *known == pattern).unwrap_or("other")
 }
 
 /// Whether a call that went well belongs in the log by itself: what anybody may ask leaves no trace.

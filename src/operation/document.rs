@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::verify::NOT_UTF_8;
+use super::verify::{NOT_UTF_8, is_bare};
 use crate::armor::{self, Repair};
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
@@ -49,6 +49,9 @@ pub fn armored(kind: &str, json: &str) -> String {
 /// `DamagedText` with every line that was lost or changed, `WrongKind` for JSON that is none of ours, and what is wrong with
 /// the envelope or request.
 pub fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
+    if let Some(token) = std::str::from_utf8(bytes).ok().filter(|text| is_bare(text)) {
+        return Ok(Opened { document: Document::License(token.to_owned()), repairs: Vec::new() });
+    }
     let bytes = split::whole(bytes).map_err(|error| Refusal::new(error.code(), error))?;
     let text = std::str::from_utf8(&bytes).map_err(|_| Refusal::new(Code::DamagedText, NOT_UTF_8))?;
     let (text, repairs) = unarmored(text)?;

@@ -78,7 +78,7 @@ pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedTo
         Ok(token) => return Ok(token),
         Err(error @ TokenError::License(_)) => return Err(of_token(&error)),
         // Armor and wrapping make a text longer than its token; a bare text is as long as it looks.
-        Err(error @ TokenError::TooLong(length)) if length > MAX_TEXT_BYTES || text.bytes().all(is_of_a_token) => {
+        Err(error @ TokenError::TooLong(length)) if length > MAX_TEXT_BYTES || is_bare(text) => {
             return Err(of_token(&error));
         }
         Err(_) => {}
@@ -93,8 +93,9 @@ pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedTo
     Token::parse(&repaired.text).map_err(|error| of_token(&error))
 }
 
-fn is_of_a_token(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'.')
+/// Whether a text holds nothing but what stands in a token, and so is neither armored nor split nor JSON.
+pub(super) fn is_bare(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'.'))
 }
 
 /// Turns what a keyring said of a token into a verdict.
