@@ -3,6 +3,8 @@
 mod read;
 mod write;
 
+pub use write::UnsignedPayload;
+
 use std::collections::BTreeMap;
 use std::fmt;
 

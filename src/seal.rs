@@ -87,14 +87,26 @@ impl SealedLicense {
     /// # Errors
     /// `WrongSecret` if the cipher refuses, which it has no reason to.
     pub fn seal(license: &License, secret: &SealSecret, nonce: &[u8; NONCE_BYTES]) -> Result<String, SealError> {
-        let payload = license.to_payload();
+        Self::seal_payload(&license.to_payload(), license.kid, secret, nonce)
+    }
+
+    /// Seals the payload of a license; `kid` names the key that will sign what this returns.
+    ///
+    /// # Errors
+    /// As [`SealedLicense::seal`].
+    pub fn seal_payload(
+        payload: &str,
+        kid: Option<Kid>,
+        secret: &SealSecret,
+        nonce: &[u8; NONCE_BYTES],
+    ) -> Result<String, SealError> {
         let message = Payload { msg: payload.as_bytes(), aad: INFO };
         let ciphertext = secret.cipher()?.encrypt(&Array(*nonce), message).map_err(|_| SealError::WrongSecret)?;
         let mut out = Writer::default();
         out.begin_object();
         out.name("data").string(&STANDARD.encode([&nonce[..], &ciphertext].concat()));
         out.name("enc").string("A256GCM");
-        if let Some(kid) = license.kid {
+        if let Some(kid) = kid {
             out.name("kid").string(&kid.to_string());
         }
         out.name("typ").string(TYPE);

@@ -125,6 +125,11 @@ impl Writer {
         self.first = true;
     }
 
+    /// Returns how long the text is so far, in bytes.
+    pub fn length(&self) -> usize {
+        self.text.len()
+    }
+
     /// Returns the text.
     pub fn finish(self) -> String {
         self.text

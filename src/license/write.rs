@@ -1,13 +1,51 @@
 //! Writes a license: canonically as the payload that is signed, and with readable times for people.
 
+use std::fmt::Write;
+
 use super::{Activation, License};
+use crate::id::Kid;
 use crate::json::Writer;
 use crate::time::Timestamp;
+
+/// A payload that lacks only the name of the key that will sign it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnsignedPayload {
+    text: String,
+    /// Where the member `kid` belongs.
+    kid_at: usize,
+}
+
+impl UnsignedPayload {
+    /// Returns the payload without a name: what a dry run shows when no key was given.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns the payload that the named key signs.
+    pub fn named(&self, kid: Kid) -> String {
+        let (before, after) = self.text.split_at(self.kid_at);
+        let mut text = String::with_capacity(self.text.len() + 32);
+        text.push_str(before);
+        // Writing to a String cannot fail.
+        let _ = write!(text, r#","kid":"{kid}""#);
+        text.push_str(after);
+        text
+    }
+}
 
 impl License {
     /// Returns the payload in its one canonical spelling: members sorted bytewise, times as integer seconds. `limits` and
     /// `gracePeriodDays` are always written, since verifiers in the field expect them.
     pub fn to_payload(&self) -> String {
+        let unsigned = self.to_unsigned();
+        match self.kid {
+            Some(kid) => unsigned.named(kid),
+            None => unsigned.text,
+        }
+    }
+
+    /// Returns the payload for a key that will be named when it signs.
+    pub fn to_unsigned(&self) -> UnsignedPayload {
         let mut out = Writer::with_capacity(512);
         out.begin_object();
         if self.activation == Activation::Proof {
@@ -21,9 +59,7 @@ impl License {
         self.write_features_and_fingerprint(&mut out);
         out.name("gracePeriodDays").integer(self.grace_period_days.into());
         out.name("iat").integer(self.issued_at.seconds().into());
-        if let Some(kid) = self.kid {
-            out.name("kid").plain(kid);
-        }
+        let kid_at = out.length();
         text(&mut out, "label", self.label.as_deref());
         out.name("licenseId").string(&self.license_id);
         self.write_limits(&mut out);
@@ -36,7 +72,7 @@ impl License {
         out.name("tenantId").string(&self.tenant_id);
         text(&mut out, "tier", self.tier.as_deref());
         out.end_object();
-        out.finish()
+        UnsignedPayload { text: out.finish(), kid_at }
     }
 
     /// Writes the claims as verdicts and HTTP bodies show them: times in RFC 3339, under the names `issuedAt`,

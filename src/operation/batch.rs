@@ -14,7 +14,7 @@ use crate::code::Code;
 use crate::id::Hex;
 use crate::json::{JsonError, Writer, parse};
 use crate::key::{PublicKey, SecretKey};
-use crate::license::License;
+use crate::license::UnsignedPayload;
 use crate::seal::SealSecret;
 use crate::time::Timestamp;
 use crate::token::{Body, Token};
@@ -32,8 +32,14 @@ pub struct Pending {
     pub row: u64,
     /// The digest of the row's text and of the defaults beside it.
     pub digest: String,
-    /// What will be signed; large, and handed on from thread to thread.
-    pub license: Box<License>,
+    /// The license's id.
+    pub license_id: String,
+    /// Whom it is for.
+    pub tenant_id: String,
+    /// The last second of its validity.
+    pub expires_at: Timestamp,
+    /// What will be signed.
+    pub payload: UnsignedPayload,
 }
 
 /// A row that cannot be minted.
@@ -130,7 +136,7 @@ impl Batch<'_> {
                 match row {
                     Err(fault) => checked.faults.push(fault),
                     Ok(None) => {}
-                    Ok(Some(pending)) => match taken.insert(pending.license.license_id.clone(), pending.row) {
+                    Ok(Some(pending)) => match taken.insert(pending.license_id.clone(), pending.row) {
                         Some(other) => {
                             let message = format!("row {other} has the same `licenseId`");
                             checked.faults.push(RowFault { row: pending.row, code: Code::Malformed, message });
@@ -175,7 +181,14 @@ impl Batch<'_> {
         let fresh_id = if draft.license_id.is_none() { fresh_id()? } else { String::new() };
         let license = mint::license(draft, self.plans, &Moment { now: self.now, fresh_id });
         match license.and_then(|license| mint::check_length(&license, self.form).map(|()| license)) {
-            Ok(license) => Ok(Ok(Some(Pending { row: number, digest, license: Box::new(license) }))),
+            Ok(license) => Ok(Ok(Some(Pending {
+                row: number,
+                digest,
+                payload: license.to_unsigned(),
+                license_id: license.license_id,
+                tenant_id: license.tenant_id,
+                expires_at: license.expires_at,
+            }))),
             Err(error) => fault(in_a_row(&error), error.to_string()),
         }
     }
@@ -222,13 +235,16 @@ pub fn sign<E: From<MintError> + Send>(
     fresh_nonce: impl Fn() -> Result<[u8; 12], E> + Sync,
     mut sink: impl FnMut(String, usize) -> Result<(), E>,
 ) -> Result<(), E> {
-    let public = signing.key.public();
-    let payload = |pending: &mut Pending| match signing.secret {
-        None => Ok(mint::payload(&mut pending.license, &public, None)?),
-        Some(secret) => Ok(mint::payload(&mut pending.license, &public, Some((secret, &fresh_nonce()?)))?),
+    let kid = signing.key.public().id().kid();
+    let payload = |pending: &Pending| -> Result<String, E> {
+        let open = pending.payload.named(kid);
+        match signing.secret {
+            None => Ok(open),
+            Some(secret) => Ok(mint::sealed_payload(&open, kid, secret, &fresh_nonce()?)?),
+        }
     };
-    let work = |mut chunk: Vec<Pending>| -> Result<(String, usize), E> {
-        let payloads = chunk.iter_mut().map(payload).collect::<Result<Vec<_>, E>>()?;
+    let work = |chunk: Vec<Pending>| -> Result<(String, usize), E> {
+        let payloads = chunk.iter().map(payload).collect::<Result<Vec<_>, E>>()?;
         let mut lines = Writer::with_capacity(chunk.len() * LINE_BYTES);
         for (pending, token) in chunk.iter().zip(mint::tokens(&payloads, signing.key)?) {
             write_line(&mut lines, pending, &token);
@@ -241,13 +257,13 @@ pub fn sign<E: From<MintError> + Send>(
     })
 }
 
-fn write_line(out: &mut Writer, Pending { row, digest, license }: &Pending, token: &Token) {
+fn write_line(out: &mut Writer, pending: &Pending, token: &Token) {
     out.begin_object();
-    out.name("digest").string(digest);
-    out.name("expiresAt").plain(license.expires_at);
-    out.name("licenseId").string(&license.license_id);
-    out.name("row").integer((*row).into());
-    out.name("tenantId").string(&license.tenant_id);
+    out.name("digest").string(&pending.digest);
+    out.name("expiresAt").plain(pending.expires_at);
+    out.name("licenseId").string(&pending.license_id);
+    out.name("row").integer(pending.row.into());
+    out.name("tenantId").string(&pending.tenant_id);
     out.name("token").plain(token);
     out.end_object();
     out.end_line();

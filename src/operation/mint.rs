@@ -6,9 +6,9 @@ use super::draft::{Draft, When};
 use super::plans::{PlanError, Plans};
 use crate::code::Code;
 use crate::fingerprint::{Fingerprint, RuleError, Weak};
-use crate::id::KeyId;
+use crate::id::{KeyId, Kid};
 use crate::json::{self, Writer, steers};
-use crate::key::{PublicKey, SecretKey};
+use crate::key::SecretKey;
 use crate::ledger::license_key::LicenseKey;
 use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, tier_features};
 use crate::seal::{SealError, SealSecret, SealedLicense, sealed_length};
@@ -193,24 +193,17 @@ pub fn sealed_token(
     secret: &SealSecret,
     nonce: &[u8; 12],
 ) -> Result<Token, MintError> {
-    bounded(Token::sign(&payload(&mut license, &key.public(), Some((secret, nonce)))?, key))
+    license.kid = Some(key.public().id().kid());
+    let payload = SealedLicense::seal(&license, secret, nonce).map_err(MintError::Seal)?;
+    bounded(Token::sign(&payload, key))
 }
 
-/// Names the key in a license that it will sign and spells the payload, sealed where there is a secret; its nonce must be
-/// fresh for every call.
+/// Seals the payload of a license for the key that it names; `nonce` must be fresh for every call.
 ///
 /// # Errors
 /// `Seal`.
-pub fn payload(
-    license: &mut License,
-    key: &PublicKey,
-    seal: Option<(&SealSecret, &[u8; 12])>,
-) -> Result<String, MintError> {
-    license.kid = Some(key.id().kid());
-    match seal {
-        None => Ok(license.to_payload()),
-        Some((secret, nonce)) => SealedLicense::seal(license, secret, nonce).map_err(MintError::Seal),
-    }
+pub fn sealed_payload(payload: &str, kid: Kid, secret: &SealSecret, nonce: &[u8; 12]) -> Result<String, MintError> {
+    SealedLicense::seal_payload(payload, Some(kid), secret, nonce).map_err(MintError::Seal)
 }
 
 /// Signs payloads, each as [`token`] does.

@@ -9,7 +9,6 @@ use mintage::code::{Code, Exit};
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::ledger::Ledger;
-use mintage::license::License;
 use mintage::operation::batch::{self, Batch, Checked, Done, Pending, RowFault, Signing};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
@@ -84,9 +83,9 @@ pub(crate) fn run(
     }
     if arguments.dry_run {
         let kid = arguments.kid()?;
-        for pending in pending.iter().cloned() {
-            let license = License { kid, ..*pending.license };
-            terminal.data(format!("{}\n", license.to_payload()).as_bytes())?;
+        for Pending { payload, .. } in &pending {
+            let payload = kid.map_or_else(|| payload.as_str().to_owned(), |kid| payload.named(kid));
+            terminal.data((payload + "\n").as_bytes())?;
         }
         terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
         return Ok(ExitCode::SUCCESS);
