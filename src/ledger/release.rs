@@ -4,8 +4,9 @@ use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
 use super::audit::Entry;
+use super::seat::EndReason;
 use super::value::values;
-use super::{LedgerError, Transaction, activation, license, sql};
+use super::{LedgerError, Transaction, activation, license, seat, sql};
 use crate::code::Code;
 use crate::json::{self, Writer};
 use crate::time::Timestamp;
@@ -25,7 +26,7 @@ pub struct Release {
     pub actor: String,
 }
 
-/// Releases a machine; says whether it held the activation until now.
+/// Releases a machine, and the seat that it held under this activation; says whether it held the activation until now.
 ///
 /// # Errors
 /// `Refused` with `unknown-license` when the ledger holds no such activation; `Unavailable`.
@@ -46,7 +47,25 @@ pub fn release(transaction: &mut Transaction<'_>, release: &Release) -> Result<(
         }
         out.name("signed").bool(release.document.is_some());
     }));
+    leave_seat(transaction, &held, release)?;
     Ok((activation::find(transaction, &release.proof_id)?, true))
+}
+
+/// Ends the lease that a machine holds as this activation, which it could neither renew nor give back from now on.
+fn leave_seat(
+    transaction: &mut Transaction<'_>,
+    activation: &Activation,
+    release: &Release,
+) -> Result<(), LedgerError> {
+    match seat::of_holder(transaction, &activation.license_id, &activation.proof_id) {
+        // What was taken along counts offline until its end, and so does its seat.
+        Ok(lease) if lease.borrowed && lease.is_held(release.now) => Ok(()),
+        Ok(lease) => {
+            seat::release(transaction, &lease.lease_id, EndReason::Released, release.now, &release.actor).map(drop)
+        }
+        Err(LedgerError::Refused(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// A machine says that it is alive.

@@ -7,21 +7,29 @@ use insta::assert_snapshot;
 use mintage::Fingerprint;
 use mintage::code::Code;
 use mintage::keyring::Keyring;
-use mintage::ledger::Ledger;
+use mintage::ledger::activation::Activate;
+use mintage::ledger::audit::AuditFilter;
+use mintage::ledger::{Ledger, LedgerError};
+use mintage::operation::ledger::activate::machine_id;
 use mintage::operation::ledger::lease::{self, Seated, Shown, Terms};
-use mintage::operation::ledger::{audit, issue, seats};
+use mintage::operation::ledger::{audit, issue, release, seats};
 use mintage::operation::proof::Fresh;
 use mintage::policy::RevocationsContext;
 use mintage::request::{LicenseReference, Nonce, Request};
 
-use super::{Place, at, by_ann, key, license, mint};
+use super::{Place, activate, at, by_ann, key, license, mint};
 use crate::harness::{Bench, ISSUED, Outcome, example};
 
 /// How many claim at once.
 const CLAIMERS: u8 = 64;
 
-/// Claims a seat for a machine that carries the license.
+/// Claims a seat for a machine that carries the license, for ten seconds.
 fn claim(ledger: &Ledger, token: &str, machine: u8, second: i64) -> Result<String, Code> {
+    seat(ledger, token, machine, second, None)
+}
+
+/// Claims a seat for a machine that carries the license, or takes it along.
+fn seat(ledger: &Ledger, token: &str, machine: u8, second: i64, borrow: Option<i64>) -> Result<String, Code> {
     let request = Request {
         license: LicenseReference::Token(token.to_owned()),
         fingerprint: Fingerprint::Exact(format!("m{machine}")),
@@ -37,11 +45,13 @@ fn claim(ledger: &Ledger, token: &str, machine: u8, second: i64) -> Result<Strin
         Fresh { proof_id: format!("lease-{machine}-{second}"), heartbeat_nonce: Nonce([machine; 16]), now: at(second) };
     let keyring = Keyring::from(key().public());
     let shown = Shown::Request(&request);
-    let draft = lease::draft(ledger, &keyring, RevocationsContext::None, &shown, None, fresh);
-    let terms = Terms { seconds: 10, borrow_until: None, username: None, wait: false };
+    let borrow_until = borrow.map(at);
+    let draft = lease::draft(ledger, &keyring, RevocationsContext::None, &shown, borrow_until, fresh);
+    let terms = Terms { seconds: 10, borrow_until, username: None, wait: false };
     match lease::claim(ledger, &by_ann(second), draft.unwrap(), &terms) {
         Ok(Seated::Held(leased)) => {
-            assert_eq!((&leased.proof.proof_id, leased.proof.expires_at), (&leased.lease.lease_id, at(second + 10)));
+            let end = at(borrow.unwrap_or(second + 10));
+            assert_eq!((&leased.proof.proof_id, leased.proof.expires_at), (&leased.lease.lease_id, end));
             Ok(leased.lease.lease_id)
         }
         Ok(other) => panic!("{other:?}"),
@@ -84,6 +94,48 @@ fn ten_seats_are_ten_whoever_asks() {
         }
         // Each of 20 leases began, and the 10 of the first round ended.
         assert_eq!(audit::verify(&ledger, None).unwrap().sequence, 1 + 20 + 10);
+    }
+}
+
+#[test]
+fn a_machine_that_gives_its_activation_back_gives_its_seat_back() {
+    for mut place in Place::all() {
+        let ledger = place.open("givenback");
+        let mut two = license("lic-1");
+        (two.seats, two.max_activations) = (Some(2), Some(3));
+        let record = mint(two);
+        let token = record.token.clone();
+        issue::record(&ledger, &by_ann(0), vec![record]).unwrap();
+        for machine in 1..=3_u8 {
+            let name = format!("m{machine}");
+            let fingerprint = machine_id(&Fingerprint::Exact(name.clone()));
+            ledger.activate(Activate { fingerprint, ..activate("lic-1", &name, 1) }).unwrap();
+        }
+        let lease = claim(&ledger, &token, 1, 2).unwrap();
+        let borrowed = seat(&ledger, &token, 2, 2, Some(500)).unwrap();
+        assert_eq!(claim(&ledger, &token, 3, 3), Err(Code::SeatsExhausted));
+        let give_back = |machine: u8, second| {
+            let id = format!("proof-lic-1-m{machine}-1");
+            release::release(&ledger, &by_ann(second), &id, None, None).unwrap().unchanged
+        };
+        assert!(!give_back(1, 4));
+        let held = |ledger: &Ledger| -> Vec<String> {
+            seats::holders(ledger, "lic-1").unwrap().into_iter().map(|lease| lease.lease_id).collect()
+        };
+        assert_eq!(held(&ledger), [borrowed.as_str()]);
+        let filter = AuditFilter { action: Some("seat.released".to_owned()), ..AuditFilter::default() };
+        let mut ended = Vec::new();
+        let told = audit::entries::<LedgerError>(&ledger, &filter, |chained| {
+            ended.push((chained.entry.target, chained.entry.at));
+            Ok(())
+        });
+        told.unwrap();
+        assert_eq!(ended, [(Some(lease), at(4))]);
+        // A second release finds nothing to end, and a seat that was taken along counts until its end.
+        assert!(give_back(1, 5) && !give_back(2, 5));
+        assert_eq!(held(&ledger), [borrowed.as_str()]);
+        assert!(claim(&ledger, &token, 3, 6).is_ok());
+        audit::verify(&ledger, None).unwrap();
     }
 }
 
