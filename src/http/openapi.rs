@@ -74,7 +74,10 @@ fn write_route(out: &mut Writer, route: &Route) {
     } {
         out.name("requestBody").begin_object();
         out.name("content").begin_object();
-        write_content(out, JSON, |out| refer(out, schema));
+        out.name(JSON).begin_object();
+        route.example.iter().for_each(|example| out.name("example").raw(example));
+        refer(out.name("schema"), schema);
+        out.end_object();
         if matches!(route.takes, Takes::Document(_)) {
             write_content(out, "text/plain", |out| out.raw(r#"{"minLength":1,"type":"string"}"#));
         }
@@ -136,7 +139,7 @@ fn write_parameters(out: &mut Writer, route: &Route) {
     }
     out.name("parameters").begin_array();
     if has_id {
-        out.raw(r#"{"in":"path","name":"id","required":true,"schema":{"type":"string"}}"#);
+        out.raw(r#"{"example":"lic-1","in":"path","name":"id","required":true,"schema":{"type":"string"}}"#);
     }
     for member in route.query {
         out.begin_object();

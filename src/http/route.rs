@@ -58,6 +58,8 @@ pub(super) struct Route {
     /// What may stand behind the `?`.
     pub(super) query: &'static [Member],
     pub(super) takes: Takes,
+    /// A body that it takes, where one can be written down; `lic-1` and `lic-2` stand for licenses of the book.
+    pub(super) example: Option<&'static str>,
     pub(super) gives: Gives,
     /// What it answers with where the answer is a no of its own: the status and the body.
     pub(super) no: Option<(u16, &'static Schema)>,

@@ -30,6 +30,9 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/mint"],
         about: "Mint a license",
         takes: Takes::Json(&mint::REQUEST),
+        example: Some(
+            r#"{"expiresAt":"365d","features":["reports"],"limits":{"users":25},"product":"suite","tenantId":"acme"}"#,
+        ),
         gives: Gives::Json(&mint::RESPONSE),
         ..admin(mint::run)
     },
@@ -86,6 +89,9 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/validate"],
         about: "Whether a license may do something on a machine, as the book stands now",
         takes: Takes::Json(&validate::REQUEST),
+        example: Some(
+            r#"{"actionType":"reports","licenseKey":"MTG-00000-00000-00000-00000-00000","machineFingerprint":"node-1"}"#,
+        ),
         gives: Gives::Json(&validate::RESPONSE),
         refusals: &[429],
         blocks: true,
@@ -191,6 +197,7 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/keys/generate"],
         about: "Issue a license and a key to activate it with",
         takes: Takes::Json(&issue::GENERATE),
+        example: Some(r#"{"maxActivations":5,"organizationId":"acme","tier":"Licensed","validDays":365}"#),
         gives: Gives::Json(&issue::GENERATED),
         ..admin(issue::generate)
     },
@@ -198,6 +205,7 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/keys/suspend"],
         about: "Stop a license from being used, until it is reinstated",
         takes: Takes::Json(&book::CHANGE),
+        example: Some(r#"{"licenseId":"lic-1","reason":"payment is late"}"#),
         gives: Gives::Json(&book::HELD),
         ..admin(book::suspend)
     },
@@ -205,6 +213,7 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/keys/reinstate"],
         about: "Let a suspended license be used again",
         takes: Takes::Json(&book::CHANGE),
+        example: Some(r#"{"licenseId":"lic-1"}"#),
         gives: Gives::Json(&book::HELD),
         ..admin(book::reinstate)
     },
@@ -212,6 +221,7 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/keys/revoke"],
         about: "Withdraw a license, for good",
         takes: Takes::Json(&book::CHANGE),
+        example: Some(r#"{"graceHours":24,"licenseId":"lic-2","reason":"refund"}"#),
         gives: Gives::Json(&book::HELD),
         ..admin(book::revoke)
     },
@@ -219,6 +229,7 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/keys/renew"],
         about: "Sign a new token for a license",
         takes: Takes::Json(&issue::RENEW),
+        example: Some(r#"{"licenseId":"lic-1","validDays":365}"#),
         gives: Gives::Json(&book::HELD),
         ..admin(issue::renew)
     },
@@ -226,6 +237,7 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/keys/{id}/features"],
         about: "Change what a license grants",
         takes: Takes::Json(&issue::FEATURES),
+        example: Some(r#"{"add":["reports"]}"#),
         gives: Gives::Json(&issue::GRANTED),
         ..admin(issue::features)
     },
@@ -233,6 +245,9 @@ pub(super) static TABLE: &[Route] = &[
         paths: &["/api/v1/assembly-whitelist/approve"],
         about: "Approve an assembly for activation",
         takes: Takes::Json(&approve::REQUEST),
+        example: Some(
+            r#"{"assemblyName":"Suite","sha256Hash":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","version":"1.2.0"}"#,
+        ),
         gives: Gives::Json(&approve::RESPONSE),
         ..admin(approve::run)
     },
@@ -302,6 +317,7 @@ const fn get(run: Run) -> Route {
         about: "",
         query: &[],
         takes: Takes::Nothing,
+        example: None,
         gives: Gives::Json(&PROBLEM),
         no: None,
         refusals: &[],

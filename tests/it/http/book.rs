@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use insta::assert_snapshot;
 use mintage::http::Roles;
+use mintage::json::{self, Value};
 use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::time::Timestamp;
 
@@ -50,6 +51,31 @@ fn a_license_is_issued_with_a_key() {
     }
     assert_eq!(server.post("/api/v1/keys/generate", GENERATE).status, 401);
     assert_snapshot!(server.post_as_admin("/api/v1/keys/generate", r#"{"organizationId":"acme","tier":"Gold","validDays":1}"#).shown(), @r#"400 {"code":"unknown-name","error":"Unsupported tier 'Gold'","hints":["choose Free, Licensed or Enterprise"],"message":"Unsupported tier 'Gold'"}"#);
+}
+
+#[test]
+fn every_example_of_the_description_is_taken() {
+    let described: &'static str = Server::vendor().get("/openapi.json").body.leak();
+    let described = json::parse(described.trim().as_bytes()).unwrap();
+    let member = |value: &Value<'static>, name: &str| {
+        let members = value.clone().into_object(name).unwrap();
+        members.into_iter().find(|(found, _)| found == name).map(|(_, value)| value)
+    };
+    let mut taken = 0;
+    for (path, operations) in member(&described, "paths").unwrap().into_object("paths").unwrap() {
+        let body = ["post", "requestBody", "content", "application/json", "example"];
+        let Some(example) = body.iter().try_fold(operations, |value, name| member(&value, name)) else { continue };
+        let bench = Bench::new();
+        let server = vendor(&bench);
+        for id in ["lic-1", "lic-2"] {
+            let body = format!(r#"{{"tenantId":"acme","licenseId":"{id}","exp":"365d"}}"#);
+            assert_eq!(server.post_as_admin("/api/v1/mint", body).status, 200, "{id}");
+        }
+        let answer = server.post_as_admin(&path.replace("{id}", "lic-1"), json::canonical(&example));
+        assert_eq!(answer.status, 200, "{path}: {}", answer.body);
+        taken += 1;
+    }
+    assert!(taken >= 9, "{taken}");
 }
 
 #[test]
