@@ -61,7 +61,7 @@ pub struct Ledger {
 }
 
 /// As many idle connections for reading are kept.
-const IDLE_READERS: usize = 8;
+const IDLE_READERS: usize = 32;
 
 impl Ledger {
     /// Opens a ledger and brings its schema up to date; a SQLite file that is not there is made, as is the book inside.

@@ -1,11 +1,10 @@
 //! `POST /activate`: a machine is bound to a license, and gets its proof.
 //!
-//! A client of the field names a fingerprint and is bound to that text; its nonce and its instance key are made here, and
-//! nobody holds the private half. A client of ours sends the request that it would have written to a file.
+//! A client of the field names a fingerprint and is bound to that text; its nonce is made here, and its instance key is one
+//! whose private half nobody holds. A client of ours sends the request that it would have written to a file.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use zeroize::Zeroizing;
 
 use super::app::App;
 use super::approve::assembly;
@@ -19,12 +18,11 @@ use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
 use crate::id::KeyId;
 use crate::json::{Members, Value, Writer, canonical};
-use crate::key::SecretKey;
 use crate::ledger::LedgerError;
 use crate::ledger::approval::Assembly;
 use crate::license::License;
 use crate::operation::ledger::activate::{self, ActivateError, Asked};
-use crate::operation::proof::{Answer, Build, Fresh, SignedLicense, license};
+use crate::operation::proof::{Answer, Build, Fresh, SignedLicense};
 use crate::proof::Proof;
 use crate::request::{LicenseReference, Nonce, Request};
 
@@ -107,13 +105,14 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
         found => found?,
     };
     let LicenseReference::Token(text) = &request.license else { return Err(Problem::internal("no token")) };
-    let (token, verified) = license(text, &call.roles.keyring, None).map_err(|refusal| {
+    let checked = call.roles.checked.license(text, &call.roles.keyring).map_err(|refusal| {
         app.guessed_wrong(call.peer);
         refused(&[refusal])
     })?;
+    let (token, verified) = &*checked;
     let fresh = Fresh { proof_id: app.fresh_id()?, heartbeat_nonce: Nonce(app.fresh_bytes()?), now: call.now };
     let answer = Answer {
-        license: SignedLicense { text: token.as_str(), token: &verified },
+        license: SignedLicense { text: token.as_str(), token: verified },
         build: Build::AsRequested,
         product_version: None,
         expires_at: None,
@@ -164,10 +163,6 @@ fn of_the_field(app: &App, call: &Call, mut members: Members<'_>) -> Result<Requ
     let missing = |message: &str| Problem::new(Code::Malformed, message).hint(BODIES);
     let key = filled(&mut members, "licenseKey").ok_or_else(|| missing("License key is required."))?;
     let fingerprint = fingerprint(&mut members, "machineFingerprint")?;
-    let (first, second): ([u8; 16], [u8; 16]) = (app.fresh_bytes()?, app.fresh_bytes()?);
-    let mut seed = Zeroizing::new([0; 32]);
-    seed[..16].copy_from_slice(&first);
-    seed[16..].copy_from_slice(&second);
     let request = Request {
         license: LicenseReference::Key(key),
         fingerprint: fingerprint.ok_or_else(|| missing("Machine fingerprint is required."))?,
@@ -176,7 +171,7 @@ fn of_the_field(app: &App, call: &Call, mut members: Members<'_>) -> Result<Requ
         product_version: filled(&mut members, "productVersion"),
         manifest_digest: None,
         nonce: Nonce(app.fresh_bytes()?),
-        instance_key: SecretKey::from_seed(&seed).public(),
+        instance_key: app.nobody()?,
         created_at: call.now,
     };
     // What is bound to must be something that its reader takes.

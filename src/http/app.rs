@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use super::auth::Secrets;
+use super::checked::Checked;
 use super::gate::Gate;
 use super::host::Hosts;
 use super::jobs::Jobs;
@@ -15,7 +16,7 @@ use super::measured::Looked;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use crate::code::Code;
-use crate::key::SecretKey;
+use crate::key::{PublicKey, SecretKey};
 use crate::keyring::Keyring;
 use crate::keyring::document::KeyringDocument;
 use crate::ledger::Ledger;
@@ -26,6 +27,7 @@ use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
+use zeroize::Zeroizing;
 
 /// Where a server takes time and randomness from.
 pub struct World {
@@ -40,6 +42,8 @@ pub struct World {
 pub struct Roles {
     /// Whom documents are verified against.
     pub keyring: Keyring,
+    /// Licenses that were verified against these keys.
+    pub checked: Arc<Checked>,
     /// The signed keyring that is handed out, as its file holds it.
     pub keyring_document: Option<String>,
     /// Signs what is minted: the vendor's role.
@@ -104,6 +108,8 @@ pub struct Given {
 pub struct App {
     world: World,
     roles: RwLock<Arc<Roles>>,
+    /// The instance key of machines that keep none: its private half was never kept either.
+    nobody: OnceLock<PublicKey>,
     guesses: Guesses,
     pub(super) gate: Gate,
     pub(super) jobs: Jobs,
@@ -116,7 +122,8 @@ impl App {
     pub fn new(world: World, roles: Roles) -> Self {
         let roles = RwLock::new(Arc::new(roles));
         let (guesses, gate, jobs) = (Guesses::default(), Gate::default(), Jobs::default());
-        Self { world, roles, guesses, gate, jobs, looked: Looked::default(), metrics: Metrics::default() }
+        let nobody = OnceLock::new();
+        Self { world, roles, nobody, guesses, gate, jobs, looked: Looked::default(), metrics: Metrics::default() }
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.
@@ -130,7 +137,7 @@ impl App {
     /// Changes some of what the server was given.
     pub(super) fn change(&self, change: impl FnOnce(&mut Roles)) {
         let mut current = self.roles.write().unwrap_or_else(PoisonError::into_inner);
-        let mut roles = Roles::clone(&current);
+        let mut roles = Roles { checked: Arc::default(), ..Roles::clone(&current) };
         change(&mut roles);
         *current = Arc::new(roles);
     }
@@ -165,6 +172,18 @@ impl App {
         let bytes = (self.world.fresh)();
         let bytes = bytes.ok_or_else(|| Problem::internal("the operating system gives no randomness"))?;
         bytes.get(..N).and_then(|bytes| bytes.try_into().ok()).ok_or_else(|| Problem::internal("too few random bytes"))
+    }
+
+    /// Returns a public key whose private half nobody holds, the same while the server runs.
+    pub(super) fn nobody(&self) -> Result<PublicKey, Problem> {
+        if let Some(key) = self.nobody.get() {
+            return Ok(key.clone());
+        }
+        let (first, second): ([u8; 16], [u8; 16]) = (self.fresh_bytes()?, self.fresh_bytes()?);
+        let mut seed = Zeroizing::new([0; 32]);
+        seed[..16].copy_from_slice(&first);
+        seed[16..].copy_from_slice(&second);
+        Ok(self.nobody.get_or_init(|| SecretKey::from_seed(&seed).public()).clone())
     }
 
     /// Draws a random id.

@@ -127,7 +127,7 @@ pub(crate) fn decide(
         match &answer {
             Ok(activated) if activated.repeated => repeat(transaction, one, activated)?,
             Ok(activated) => {
-                rows.push(row(one));
+                rows.extend(row(one));
                 transaction.record(entry(one));
                 holding.insert(machine, Activated { repeated: true, ..activated.clone() });
             }
@@ -135,11 +135,9 @@ pub(crate) fn decide(
         }
         answers.push(answer);
     }
-    let added: Vec<_> = counters.iter().filter(|(_, counter)| counter.added > 0).collect();
-    for few in sql::in_sizes(&added) {
-        let parameters: Vec<Value> = few.iter().flat_map(|(id, counter)| values![*id, counter.added]).collect();
-        transaction.execute(&sql::count_activations(few.len()), &parameters)?;
-    }
+    let added = counters.iter().filter(|(_, counter)| counter.added > 0);
+    let added: Vec<Value> = added.flat_map(|(id, counter)| values![id, counter.added]).collect();
+    transaction.execute_all(sql::count_activations, 2, &added)?;
     transaction.insert(sql::ACTIVATION, &rows)?;
     Ok(answers)
 }
@@ -147,18 +145,20 @@ pub(crate) fn decide(
 fn lock(transaction: &mut Transaction<'_>, asked: &[&Activate]) -> Result<BTreeMap<String, Counter>, LedgerError> {
     let ids: BTreeSet<&String> = asked.iter().map(|one| &one.license_id).collect();
     let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
-    let mut counters = BTreeMap::new();
-    for few in sql::in_sizes(&ids) {
-        for mut row in transaction.query(&sql::lock_licenses(few.len()), few)? {
-            let (id, state) = (row.text()?, row.text()?);
-            let state = HeldState::parse(&state)
-                .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
-            let (reason, grace_until) = (row.maybe_text()?, row.time()?);
-            let (most, held) = (row.maybe_count()?, row.count()?);
-            counters.insert(id, Counter { state, reason, grace_until, most, held, added: 0 });
-        }
-    }
-    Ok(counters)
+    let locked = transaction.query_all(sql::lock_licenses, 1, &ids)?;
+    let counts = transaction.query_all(sql::held_activations, 1, &ids)?;
+    let counts = counts.into_iter().map(|mut row| Ok((row.text()?, row.count()?)));
+    let counts = counts.collect::<Result<HashMap<_, _>, LedgerError>>()?;
+    let counter = |mut row: Row| {
+        let (id, state) = (row.text()?, row.text()?);
+        let state = HeldState::parse(&state)
+            .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
+        let (reason, grace_until, most) = (row.maybe_text()?, row.time()?, row.maybe_count()?);
+        let held = counts.get(&id).copied();
+        let held = held.ok_or_else(|| LedgerError::corrupted(format_args!("license {id} has no count")))?;
+        Ok((id, Counter { state, reason, grace_until, most, held, added: 0 }))
+    };
+    locked.into_iter().map(counter).collect()
 }
 
 fn find_held(
@@ -166,15 +166,12 @@ fn find_held(
     asked: &[&Activate],
 ) -> Result<HashMap<(String, String), Activated>, LedgerError> {
     let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
-    let machines: Vec<_> = machines.into_iter().collect();
+    let machines: Vec<Value> = machines.into_iter().flat_map(|(id, machine)| values![id, machine]).collect();
     let mut holding = HashMap::new();
-    for few in sql::in_sizes(&machines) {
-        let parameters: Vec<Value> = few.iter().flat_map(|(id, machine)| values![*id, *machine]).collect();
-        for mut row in transaction.query(&sql::find_activations(few.len()), &parameters)? {
-            let machine = (row.text()?, row.text()?);
-            let (proof_id, nonce, activated_at) = (row.text()?, row.text()?, row.time()?);
-            holding.insert(machine, Activated { proof_id, nonce, activated_at, repeated: true });
-        }
+    for mut row in transaction.query_all(sql::find_activations, 2, &machines)? {
+        let machine = (row.text()?, row.text()?);
+        let (proof_id, nonce, activated_at) = (row.text()?, row.text()?, row.time()?);
+        holding.insert(machine, Activated { proof_id, nonce, activated_at, repeated: true });
     }
     Ok(holding)
 }
@@ -195,7 +192,7 @@ impl Counter {
     }
 }
 
-fn row(one: &Activate) -> Vec<Value> {
+fn row(one: &Activate) -> [Value; 10] {
     values![
         &one.proof_id,
         &one.license_id,
@@ -208,7 +205,6 @@ fn row(one: &Activate) -> Vec<Value> {
         one.expires_at,
         one.now,
     ]
-    .to_vec()
 }
 
 fn entry(one: &Activate) -> Entry {

@@ -74,7 +74,7 @@ pub fn approve(transaction: &mut Transaction<'_>, approval: &Approval) -> Result
         *now,
         actor,
     ];
-    transaction.insert(sql::APPROVAL, &[row.to_vec()])?;
+    transaction.insert(sql::APPROVAL, &row)?;
     let mut entry =
         Entry::new(*now, actor, "approved", scope).target(&format!("{}@{}", assembly.name, assembly.version));
     entry.license_id.clone_from(license_id);

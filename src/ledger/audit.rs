@@ -149,21 +149,20 @@ impl Chained {
         Hex(&Sha256::digest(out.finish())).to_string()
     }
 
-    pub(crate) fn values(&self) -> Vec<Value> {
-        let entry = &self.entry;
+    pub(crate) fn into_values(self) -> [Value; 10] {
+        let entry = self.entry;
         values![
             self.sequence,
             entry.at,
-            &entry.actor,
-            &entry.action,
-            entry.license_id.clone(),
-            entry.target.clone(),
+            entry.actor,
+            entry.action,
+            entry.license_id,
+            entry.target,
             entry.result.as_str(),
-            &entry.detail,
-            &self.previous,
-            &self.hash,
+            entry.detail,
+            self.previous,
+            self.hash,
         ]
-        .to_vec()
     }
 
     /// Writes the entry for people who read JSON: times as RFC 3339.

@@ -35,6 +35,9 @@ pub(crate) trait Connection: Send {
     /// As `query`, and returns the number of rows that were changed.
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError>;
 
+    /// How many rows one statement takes where there are many, the largest number first; the last is 1.
+    fn sizes(&self) -> &'static [usize];
+
     /// Runs the statements of a migration.
     fn script(&mut self, sql: &str) -> Result<(), LedgerError>;
 

@@ -107,13 +107,13 @@ pub fn insert(
         license.grace_until(),
         license.max_activations,
         license.seats,
-        held.activations,
         held.revoked_at,
         held.grace_hours,
         held.created_at,
         held.changed_at,
     ];
-    transaction.insert(sql::LICENSE, &[row.to_vec()])
+    transaction.insert(sql::LICENSE, &row)?;
+    transaction.insert(sql::ACTIVATION_COUNT, &values![&license.license_id, held.activations])
 }
 
 /// Finds a license.
@@ -130,6 +130,14 @@ pub fn find(transaction: &mut Transaction<'_>, license_id: &str) -> Result<Optio
 /// `Unavailable`.
 pub fn find_by_license_key(transaction: &mut Transaction<'_>, hash: &str) -> Result<Option<Held>, LedgerError> {
     transaction.find(sql::FIND_LICENSE_BY_LICENSE_KEY, &values![hash])?.map(read).transpose()
+}
+
+/// Finds the token of the license that a license key stands for, by the hash of the key.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn token_by_license_key(transaction: &mut Transaction<'_>, hash: &str) -> Result<Option<String>, LedgerError> {
+    transaction.find(sql::TOKEN_BY_LICENSE_KEY, &values![hash])?.map(|mut row| row.text()).transpose()
 }
 
 /// Finds a license and keeps everybody else from changing it until the transaction ends.

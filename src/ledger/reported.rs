@@ -67,7 +67,7 @@ pub fn take_in(transaction: &mut Transaction<'_>, reported: &Reported) -> Result
         };
         return Err(LedgerError::refused(code, message));
     }
-    transaction.insert(sql::REPORTED, &[reported.row()])?;
+    transaction.insert(sql::REPORTED, &reported.row())?;
     let entry = Entry::new(reported.imported_at, &reported.imported_by, "usage.imported", &held).target(proof_id);
     transaction.record(entry.detail(|out| {
         out.name("asOf").plain(as_of);

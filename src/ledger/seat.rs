@@ -105,7 +105,7 @@ pub fn claim(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<Claimed
         ended_at: None,
         end_reason: None,
     };
-    transaction.insert(sql::LEASE, &[lease.row()])?;
+    transaction.insert(sql::LEASE, &lease.row())?;
     transaction.execute(sql::LEAVE_LINE, &key)?;
     let entry = Entry::new(claim.now, &claim.actor, "seat.claimed", &claim.license_id).target(&lease.lease_id);
     transaction.record(entry.detail(|out| {
@@ -321,7 +321,7 @@ fn stand_in_line(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<(),
     if transaction.execute(sql::SEEN_IN_LINE, &seen)? == 0 {
         // Of two that came in the same second the order of their tickets decides; it only has to be the same every time.
         let row = values![&claim.lease_id, &claim.license_id, &claim.holder, claim.now, claim.now];
-        transaction.insert(sql::WAITING, &[row.to_vec()])?;
+        transaction.insert(sql::WAITING, &row)?;
     }
     Ok(())
 }

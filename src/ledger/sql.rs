@@ -3,8 +3,6 @@
 
 use std::fmt::Write;
 
-use super::Value;
-
 pub(crate) const VERSION: &str = "SELECT MAX(version) FROM mintage_schema";
 pub(crate) const SET_VERSION: &str = "INSERT INTO mintage_schema (version) VALUES (?1)";
 
@@ -23,10 +21,18 @@ pub(crate) struct Columns {
     pub(crate) columns: &'static str,
 }
 
+impl Columns {
+    /// How many columns there are.
+    pub(crate) fn width(self) -> usize {
+        self.columns.split(',').count()
+    }
+}
+
 /// Every table of a book, parents first, with all columns, the key first: what an export holds.
-pub(crate) const BOOK_TABLES: [Columns; 12] = [
+pub(crate) const BOOK_TABLES: [Columns; 13] = [
     Columns { table: "book", columns: "book_id, created_at, revocation_sequence, audit_sequence, audit_hash" },
     LICENSE,
+    ACTIVATION_COUNT,
     Columns {
         table: "activation",
         columns: "proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, last_nonce, last_reply, \
@@ -67,14 +73,19 @@ pub(crate) const AUDIT_PAGE: &str = "SELECT sequence, at, actor, action, license
 pub(crate) const LICENSE: Columns = Columns {
     table: "license",
     columns: "license_id, tenant_id, product, tier, label, state, reason, key_id, token, claims, license_key_hash, issued_at, \
-              expires_at, grace_until, max_activations, seats, activations, revoked_at, grace_hours, created_at, changed_at",
+              expires_at, grace_until, max_activations, seats, revoked_at, grace_hours, created_at, changed_at",
 };
+
+/// How many activations of a license are held: a narrow row of its own, since it is written with each of them.
+pub(crate) const ACTIVATION_COUNT: Columns = Columns { table: "activation_count", columns: "license_id, activations" };
 
 macro_rules! licenses {
     ($rest:literal) => {
         concat!(
             "SELECT license_id, tenant_id, product, tier, label, state, reason, key_id, token, claims, issued_at, expires_at, \
-             grace_until, max_activations, seats, activations, revoked_at, grace_hours, created_at, changed_at FROM license ",
+             grace_until, max_activations, seats, (SELECT activations FROM activation_count \
+             WHERE activation_count.license_id = license.license_id), revoked_at, grace_hours, created_at, changed_at \
+             FROM license ",
             $rest
         )
     };
@@ -82,6 +93,7 @@ macro_rules! licenses {
 
 pub(crate) const FIND_LICENSE: &str = licenses!("WHERE license_id = ?1");
 pub(crate) const LOCK_LICENSE: &str = licenses!("WHERE license_id = ?1 FOR UPDATE");
+pub(crate) const TOKEN_BY_LICENSE_KEY: &str = "SELECT token FROM license WHERE license_key_hash = ?1";
 pub(crate) const FIND_LICENSE_BY_LICENSE_KEY: &str = licenses!("WHERE license_key_hash = ?1");
 pub(crate) const LICENSE_PAGE: &str = licenses!(
     "WHERE license_id > ?1 AND (CAST(?2 AS TEXT) IS NULL OR tenant_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR state = ?3) \
@@ -107,8 +119,12 @@ pub(crate) const ACTIVATION: Columns = Columns {
 };
 pub(crate) const REPEAT_ACTIVATION: &str = "UPDATE activation SET instance_key = COALESCE(?2, instance_key), environment = ?3, product_version = ?4, \
      expires_at = ?5, seen_at = ?6 WHERE proof_id = ?1";
+// Those that are held and those that are not have an index each.
 pub(crate) const ACTIVATIONS_OF: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
-     expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 ORDER BY activated_at, proof_id";
+     expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 AND released_at IS NULL \
+     UNION ALL SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
+     expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 AND released_at IS NOT NULL \
+     ORDER BY activated_at, proof_id";
 
 pub(crate) const FIND_ACTIVATION: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
      expires_at, seen_at, released_at, release_reason FROM activation WHERE proof_id = ?1";
@@ -213,7 +229,8 @@ pub(crate) const JOBS: &str = "SELECT name, started_at, succeeded_at FROM job OR
 
 pub(crate) const COUNT_LICENSES: &str = "SELECT state, COUNT(*), CAST(COALESCE(SUM(activations), 0) AS BIGINT), \
      CAST(COALESCE(SUM(max_activations), 0) AS BIGINT), CAST(COALESCE(SUM(seats), 0) AS BIGINT) \
-     FROM license GROUP BY state ORDER BY state";
+     FROM license LEFT JOIN activation_count ON activation_count.license_id = license.license_id \
+     GROUP BY state ORDER BY state";
 pub(crate) const COUNT_SEATS: &str = "SELECT COUNT(*) FROM lease WHERE ended_at IS NULL AND expires_at >= ?1";
 pub(crate) const COUNT_LINES: &str = "SELECT COUNT(*) FROM waiting";
 pub(crate) const COUNT_FULL: &str = "SELECT COUNT(*) FROM license WHERE state = 'active' AND seats <= (SELECT COUNT(*) FROM lease \
@@ -245,56 +262,49 @@ pub(crate) const FIND_REPORTED: &str = reported!("WHERE report_id = ?1");
 pub(crate) const NEWEST_REPORTED: &str = reported!("WHERE proof_id = ?1 ORDER BY as_of DESC LIMIT 1");
 pub(crate) const REPORTED_OF: &str = reported!("WHERE license_id = ?1 ORDER BY as_of, report_id");
 
-/// Locks licenses, always in the same order.
+/// Locks licenses, always in the same order. Their counts are read after that: what was counted before, another may still
+/// have changed.
 pub(crate) fn lock_licenses(count: usize) -> String {
     let places = tuples(count, 1).replace(['(', ')'], "");
     format!(
-        "SELECT license_id, state, reason, grace_until, max_activations, activations FROM license \
+        "SELECT license_id, state, reason, grace_until, max_activations FROM license \
          WHERE license_id IN ({places}) ORDER BY license_id FOR UPDATE"
     )
 }
 
-/// Finds activations that are held, by license and fingerprint; spelled so that both engines look each one up in the index.
+/// Reads how many activations of licenses are held. This and what follows is spelled so that both engines look each row up in
+/// an index, whatever they think of the size of the table.
+pub(crate) fn held_activations(count: usize) -> String {
+    union(count, |at| format!("SELECT license_id, activations FROM activation_count WHERE license_id = ?{}", at + 1))
+}
+
+/// Finds activations that are held, by license and fingerprint.
 pub(crate) fn find_activations(count: usize) -> String {
-    let places: Vec<String> = (0..count)
-        .map(|at| format!("(license_id = ?{} AND fingerprint = ?{} AND released_at IS NULL)", 2 * at + 1, 2 * at + 2))
-        .collect();
-    format!(
-        "SELECT license_id, fingerprint, proof_id, nonce, activated_at FROM activation WHERE {}",
-        places.join(" OR ")
-    )
-}
-
-/// Counts activations up or down, by license; spelled so for the same reason.
-pub(crate) fn count_activations(count: usize) -> String {
-    let pair = |at: usize| format!("WHEN ?{} THEN CAST(?{} AS BIGINT)", 2 * at + 1, 2 * at + 2);
-    let places: Vec<String> = (0..count).map(|at| format!("?{}", 2 * at + 1)).collect();
-    format!(
-        "UPDATE license SET activations = activations + CASE license_id {} END WHERE license_id IN ({})",
-        (0..count).map(pair).collect::<Vec<_>>().join(" "),
-        places.join(", ")
-    )
-}
-
-/// Splits many rows into statements of a few sizes, so that each is prepared once.
-pub(crate) fn in_sizes<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
-    let mut rest = rows;
-    std::iter::from_fn(move || {
-        let size = [64, 16, 4, 1].into_iter().find(|size| *size <= rest.len())?;
-        let (few, others) = rest.split_at(size);
-        rest = others;
-        Some(few)
+    union(count, |at| {
+        format!(
+            "SELECT license_id, fingerprint, proof_id, nonce, activated_at FROM activation \
+             WHERE license_id = ?{} AND fingerprint = ?{} AND released_at IS NULL",
+            2 * at + 1,
+            2 * at + 2
+        )
     })
 }
 
-/// The statements that insert rows, with their parameters.
-pub(crate) fn inserts(columns: Columns, rows: &[Vec<Value>]) -> Vec<(String, Vec<Value>)> {
-    let statement = |few: &[Vec<Value>]| {
-        let places = tuples(few.len(), few.first().map_or(0, Vec::len));
-        let sql = format!("INSERT INTO {} ({}) VALUES {places}", columns.table, columns.columns);
-        (sql, few.iter().flatten().cloned().collect())
-    };
-    in_sizes(rows).map(statement).collect()
+fn union(count: usize, one: impl Fn(usize) -> String) -> String {
+    (0..count).map(one).collect::<Vec<_>>().join(" UNION ALL ")
+}
+
+/// Counts activations up or down, by license; each has its row.
+pub(crate) fn count_activations(count: usize) -> String {
+    format!(
+        "{} ON CONFLICT (license_id) DO UPDATE SET activations = activation_count.activations + excluded.activations",
+        insert(ACTIVATION_COUNT, count)
+    )
+}
+
+/// Inserts rows.
+pub(crate) fn insert(columns: Columns, count: usize) -> String {
+    format!("INSERT INTO {} ({}) VALUES {}", columns.table, columns.columns, tuples(count, columns.width()))
 }
 
 /// Writes `(?1, ?2), (?3, ?4)`.
@@ -317,10 +327,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_rows_take_few_sizes_of_statement() {
-        let rows = [(); 87];
-        let sizes: Vec<usize> = in_sizes(&rows).map(<[()]>::len).collect();
-        assert_eq!(sizes, [64, 16, 4, 1, 1, 1]);
-        assert_eq!(tuples(2, 2), "(?1, ?2), (?3, ?4)");
+    fn places_are_numbered_row_by_row() {
+        let columns = Columns { table: "pair", columns: "a, b" };
+        assert_eq!(insert(columns, 2), "INSERT INTO pair (a, b) VALUES (?1, ?2), (?3, ?4)");
     }
 }

@@ -143,6 +143,11 @@ impl Connection for Open {
         statement.execute(params_from_iter(parameters)).map(|rows| rows as u64).map_err(fault)
     }
 
+    fn sizes(&self) -> &'static [usize] {
+        // The engine is a call away, and a statement of many rows has to remember how to undo itself.
+        &[1]
+    }
+
     fn script(&mut self, sql: &str) -> Result<(), LedgerError> {
         self.connection.execute_batch(sql).map_err(|error| explain(&self.shown, &error))
     }

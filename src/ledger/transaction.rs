@@ -1,6 +1,6 @@
 //! [`Transaction`]: what an act may do.
 
-use super::audit::{Chained, Entry, Link};
+use super::audit::{Entry, Link};
 use super::connection::Connection;
 use super::sql::{self, Columns};
 use super::value::Cell;
@@ -44,11 +44,55 @@ impl<'a> Transaction<'a> {
         self.connection.execute(sql, parameters)
     }
 
-    /// Inserts many rows, a few statements for all of them.
-    pub(crate) fn insert(&mut self, columns: Columns, rows: &[Vec<Value>]) -> Result<(), LedgerError> {
-        self.changed |= !rows.is_empty();
-        for (sql, parameters) in sql::inserts(columns, rows) {
-            self.connection.execute(&sql, &parameters)?;
+    /// Inserts rows: their values, one row after the other.
+    pub(crate) fn insert(&mut self, columns: Columns, values: &[Value]) -> Result<(), LedgerError> {
+        self.execute_all(|count| sql::insert(columns, count), columns.width(), values)
+    }
+
+    /// Changes many rows, each named by so many values, with as few statements as the engine is well served with.
+    pub(crate) fn execute_all(
+        &mut self,
+        sql: impl Fn(usize) -> String,
+        width: usize,
+        values: &[Value],
+    ) -> Result<(), LedgerError> {
+        self.changed |= !values.is_empty();
+        self.in_sizes(sql, width, values, |connection, sql, few| connection.execute(sql, few).map(|_| ()))
+    }
+
+    /// Asks for many rows, as [`Transaction::execute_all`] changes them.
+    pub(crate) fn query_all(
+        &mut self,
+        sql: impl Fn(usize) -> String,
+        width: usize,
+        values: &[Value],
+    ) -> Result<Vec<Row>, LedgerError> {
+        let mut found = Vec::with_capacity(values.len() / width);
+        self.in_sizes(sql, width, values, |connection, sql, few| {
+            found.append(&mut connection.query(sql, few)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    fn in_sizes(
+        &mut self,
+        sql: impl Fn(usize) -> String,
+        width: usize,
+        values: &[Value],
+        mut run: impl FnMut(&mut dyn Connection, &str, &[Value]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let mut rest = values;
+        for size in self.connection.sizes() {
+            let length = size * width;
+            if rest.len() >= length {
+                let sql = sql(*size);
+                while rest.len() >= length {
+                    let (few, others) = rest.split_at(length);
+                    run(self.connection, &sql, few)?;
+                    rest = others;
+                }
+            }
         }
         Ok(())
     }
@@ -71,8 +115,8 @@ impl<'a> Transaction<'a> {
         }
         let mut link = Link::lock(self)?;
         let entries = std::mem::take(&mut self.entries);
-        let chained: Vec<Chained> = entries.into_iter().map(|entry| link.chain(entry)).collect();
-        self.insert(sql::AUDIT, &chained.iter().map(Chained::values).collect::<Vec<_>>())?;
+        let chained = entries.into_iter().flat_map(|entry| link.chain(entry).into_values());
+        self.insert(sql::AUDIT, &chained.collect::<Vec<_>>())?;
         link.save(self)
     }
 }

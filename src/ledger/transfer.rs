@@ -84,9 +84,9 @@ fn line(table: Columns, mut values: Vec<(&'static str, Value)>) -> String {
     out.finish()
 }
 
-/// An export that was read whole: the rows of every table, in the order of the tables.
+/// An export that was read whole: of every table the values, row by row, in the order of the tables.
 #[derive(Clone, Debug)]
-pub struct Export(Vec<Vec<Vec<Value>>>);
+pub struct Export(Vec<Vec<Value>>);
 
 impl Export {
     /// Reads an export.
@@ -94,7 +94,7 @@ impl Export {
     /// # Errors
     /// `Refused` with `malformed` names the first line at fault, `unsupported` a schema that this version does not know.
     pub fn parse(text: &[u8]) -> Result<Self, LedgerError> {
-        let mut rows: Vec<Vec<Vec<Value>>> = sql::BOOK_TABLES.iter().map(|_| Vec::new()).collect();
+        let mut rows: Vec<Vec<Value>> = sql::BOOK_TABLES.iter().map(|_| Vec::new()).collect();
         let body = text.strip_suffix(b"\n").unwrap_or(text);
         let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (lines, last) = (&text[..end], &body[end..]);
@@ -112,7 +112,7 @@ impl Export {
                 head(members)?;
             } else {
                 let (table, row) = read_row(members).ok_or_else(|| fault("is no row of a ledger"))?;
-                rows[table].push(row);
+                rows[table].extend(row);
             }
         }
         Ok(Self(rows))
@@ -176,11 +176,11 @@ pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64,
         return Err(LedgerError::refused(Code::LicenseExists, "the ledger is in use, and an import begins a new one"));
     }
     transaction.execute(sql::CLEAR_BOOK, &[])?;
-    for (table, rows) in sql::BOOK_TABLES.into_iter().zip(&export.0) {
-        transaction.insert(table, rows)?;
+    for (table, values) in sql::BOOK_TABLES.into_iter().zip(&export.0) {
+        transaction.insert(table, values)?;
     }
     let end = Link::find(transaction)?;
     audit::follow(transaction, &end, |_| {})?
         .map_err(|broken| LedgerError::refused(Code::Malformed, format_args!("the export is not whole: {broken}")))?;
-    Ok(export.0.get(1).map_or(0, |licenses| licenses.len() as u64))
+    Ok(export.0.get(1).map_or(0, |licenses| (licenses.len() / sql::LICENSE.width()) as u64))
 }

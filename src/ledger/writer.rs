@@ -12,6 +12,10 @@ use super::{Cause, LedgerError, Transaction};
 /// As many acts are committed together at most, so that the first of them does not wait for ever.
 const MOST: usize = 512;
 
+/// How often others are let run before a commit that fewer wait for than waited for the one before: most of those who were
+/// just answered ask again, and a commit for many costs little more than one for few. Who is alone waits for nobody.
+const PATIENCE: usize = 16;
+
 /// How often an act is tried again that another process came in the way of.
 const RETRIES: usize = 16;
 
@@ -117,9 +121,18 @@ struct Desk {
 
 impl Desk {
     fn serve(&mut self, waiting: &Receiver<Job>) {
+        let mut before = 1;
         while let Ok(first) = waiting.recv() {
             let mut group = vec![first];
             group.extend(waiting.try_iter().take(MOST - 1));
+            for _ in 0..PATIENCE {
+                if group.len() >= before {
+                    break;
+                }
+                std::thread::yield_now();
+                group.extend(waiting.try_iter().take(MOST - group.len()));
+            }
+            before = group.len();
             self.commit(group);
         }
     }

@@ -1,8 +1,10 @@
 //! Durable activations per second, by clients, on SQLite and, where `MINTAGE_TEST_POSTGRES` names a database, PostgreSQL:
 //! `cargo bench --bench ledger`. With `-- seats`, 10,000 machines ask for 100, 64 at once, twenty times. With `-- report`,
-//! `report usage` over 1,000,000 sessions beside the bare SQL that reads them, on SQLite.
+//! `report usage` over 1,000,000 sessions beside the bare SQL that reads them, on SQLite. With `-- postgres`, PostgreSQL
+//! beside pgbench, as `postgres.sh` starts it.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that measures and prints")]
 
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -108,6 +110,57 @@ fn rates(name: &str, ledger: &Arc<Ledger>) {
     }
 }
 
+/// Activates in turns with pgbench, which calls one function for each; prints medians and ratios.
+fn beside_pgbench(ledger: &Arc<Ledger>, pgbench: &str) {
+    const ROUNDS: u32 = 3;
+    record(ledger, (0..LICENSES).map(|number| format!("lic-{number}")), None);
+    let peer = |clients: u64, script: &str| {
+        let mut words = pgbench.split(' ');
+        let mut command = Command::new(words.next().unwrap());
+        command.args([
+            "-n",
+            "-M",
+            "prepared",
+            "-j",
+            "2",
+            "-c",
+            &clients.to_string(),
+            "-T",
+            &SPAN.as_secs().to_string(),
+        ]);
+        command.arg("-f").arg(format!("tests/bench/peers/postgres/{script}.sql")).args(words);
+        let output = command.output().unwrap();
+        let told = String::from_utf8(output.stdout).unwrap();
+        let rate = told.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse::<f64>().ok());
+        rate.unwrap_or_else(|| panic!("{told}{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    let median = |mut rates: Vec<f64>| {
+        rates.sort_unstable_by(f64::total_cmp);
+        rates[rates.len() / 2]
+    };
+    for script in ["spread", "hot"] {
+        let mut alone = 0.0;
+        for clients in [1, 16, 64] {
+            let rounds = (0..ROUNDS).map(|round| {
+                let license = |number| format!("lic-{}", number % LICENSES);
+                let ours = match script {
+                    "hot" => rate(ledger, clients, &format!("h{clients}-{round}"), |_| "lic-0".to_owned()),
+                    _ => rate(ledger, clients, &format!("c{clients}-{round}"), license),
+                };
+                (ours.0, peer(clients, script))
+            });
+            let (ours, theirs): (Vec<f64>, Vec<f64>) = rounds.unzip();
+            let (ours, theirs) = (median(ours), median(theirs));
+            alone = if clients == 1 { ours } else { alone };
+            println!(
+                "{script:6} {clients:2} clients  {ours:8.0}/s  {:5.1}x one  pgbench {theirs:8.0}/s  ratio {:5.2}",
+                ours / alone,
+                ours / theirs
+            );
+        }
+    }
+}
+
 fn seats(name: &str, ledger: &Arc<Ledger>) {
     for round in 0..20 {
         let license = format!("hot-{round}");
@@ -201,6 +254,11 @@ fn main() {
     if std::env::args().any(|argument| argument == "report") {
         let folder = tempfile::TempDir::new().unwrap();
         return reports(&folder.path().join("book.db"));
+    }
+    if std::env::args().any(|argument| argument == "postgres") {
+        let [ledger, pgbench] =
+            ["MINTAGE_TEST_POSTGRES", "MINTAGE_BENCH_PGBENCH"].map(|name| std::env::var(name).unwrap());
+        return beside_pgbench(&open(&ledger), &pgbench);
     }
     let run = if std::env::args().any(|argument| argument == "seats") { seats } else { rates };
     let folder = tempfile::TempDir::new().unwrap();

@@ -15,19 +15,23 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::routing::post;
+use axum::routing::post as post_to;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use mintage::dsse::{Envelope, Kind};
-use mintage::json;
+use mintage::json::{self, Value};
 use mintage::keyring::Keyring;
 use mintage::ledger::activation::Activate;
 use mintage::ledger::license_key::LicenseKey;
+use mintage::ledger::release::Heartbeat;
 use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::operation::ledger::Stamp;
+use mintage::operation::ledger::heartbeat::heartbeat;
 use mintage::operation::ledger::issue::{self, Record};
 use mintage::operation::verify::{Against, license_bytes};
 use mintage::policy::Context;
@@ -106,6 +110,12 @@ impl Server {
         Self { child, address: address.unwrap() }
     }
 
+    fn connect(&self) -> BufReader<TcpStream> {
+        let stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        BufReader::new(stream)
+    }
+
     /// Processor time so far, in hundredths of a second.
     fn ticks(&self) -> u64 {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap();
@@ -136,28 +146,29 @@ struct Round {
     p99: Duration,
 }
 
-/// Asks from so many connections for a while; every answer must be a 200.
-fn ask(server: &Server, connections: u64, path: &str, next: &AtomicU64, body: impl Fn(u64) -> String + Sync) -> Round {
+/// Asks from so many connections for a while; every answer must be a 200 and no "no". Each connection has a client, which
+/// makes its next body from the answer before, where there is one.
+fn ask<C: FnMut(Option<&str>) -> String>(
+    server: &Server,
+    connections: u64,
+    path: &str,
+    client: impl Fn() -> C + Sync,
+) -> Round {
     let stop = AtomicBool::new(false);
     let (ticks, began) = (server.ticks(), Instant::now());
     let mut took: Vec<Duration> = thread::scope(|scope| {
-        let client = || {
-            let stream = TcpStream::connect(&server.address).unwrap();
-            stream.set_nodelay(true).unwrap();
-            let (mut reader, mut stream) = (BufReader::new(stream.try_clone().unwrap()), stream);
-            let mut took = Vec::new();
+        let work = || {
+            let (mut body, mut stream) = (client(), server.connect());
+            let (mut took, mut before) = (Vec::new(), None);
             while !stop.load(Ordering::Relaxed) {
-                let body = body(next.fetch_add(1, Ordering::Relaxed));
-                let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", body.len());
+                let body = body(before.as_deref());
                 let asked = Instant::now();
-                stream.write_all((head + &body).as_bytes()).unwrap();
-                let (status, answer) = read_answer(&mut reader);
-                assert!(status.contains(" 200 "), "{status} {answer}");
+                before = Some(post(&mut stream, path, &body));
                 took.push(asked.elapsed());
             }
             took
         };
-        let clients: Vec<_> = (0..connections).map(|_| scope.spawn(client)).collect();
+        let clients: Vec<_> = (0..connections).map(|_| scope.spawn(work)).collect();
         thread::sleep(SPAN);
         stop.store(true, Ordering::Relaxed);
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
@@ -170,6 +181,21 @@ fn ask(server: &Server, connections: u64, path: &str, next: &AtomicU64, body: im
         micros_per_request: spent * 10_000.0 / count,
         p99: took[took.len() * 99 / 100],
     }
+}
+
+/// Sends one request, and returns the body of its answer.
+fn post(stream: &mut BufReader<TcpStream>, path: &str, body: &str) -> String {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {}\r\n\r\n", body.len());
+    stream.get_mut().write_all((head + body).as_bytes()).unwrap();
+    let (status, answer) = read_answer(stream);
+    assert!(status.contains(" 200 ") && !answer.contains(r#""success":false"#), "{status} {answer}");
+    answer
+}
+
+/// Finds a text in an answer.
+fn member(answer: &str, name: &str) -> String {
+    let value = answer.split_once(&format!(r#""{name}":""#)).unwrap().1;
+    value.split('"').next().unwrap().to_owned()
 }
 
 fn read_answer(reader: &mut impl BufRead) -> (String, String) {
@@ -231,30 +257,56 @@ fn measure() {
 
     let token = Token::mint(license(0), &key()).to_string();
     let next = AtomicU64::new(0);
+    let number = || next.fetch_add(1, Ordering::Relaxed);
     let verifying = bare("verify");
     let before = ours.memory();
-    compare("verify", &ours, &verifying, |server| ask(server, 32, "/api/v1/verify", &next, |_| token.clone()));
+    compare("verify", &ours, &verifying, |server| {
+        ask(server, 32, "/api/v1/verify", || {
+            |_: Option<&str>| {
+                number();
+                token.clone()
+            }
+        })
+    });
     println!(
         "verify    memory of mintage serve: {before} KiB before, {} KiB after {} requests to both",
         ours.memory(),
         next.load(Ordering::Relaxed)
     );
-    let activate = |number: u64| {
+    let activation = |number: u64| {
         let key = license_key(number % LICENSES);
         format!(r#"{{"licenseKey":"{}","machineFingerprint":"m{number}"}}"#, *key.reveal())
     };
-    let activating = bare("activate");
-    compare("activate", &ours, &activating, |server| ask(server, 64, "/api/v1/activate", &next, activate));
+    let holding = bare("ledger");
+    compare("activate", &ours, &holding, |server| {
+        ask(server, 64, "/api/v1/activate", || |_: Option<&str>| activation(number()))
+    });
+    compare("heartbeat", &ours, &holding, |server| {
+        // Every connection is a machine, and shows the nonce that it was handed last.
+        ask(server, 64, "/api/v1/heartbeat", || {
+            let number = number();
+            let activated = post(&mut server.connect(), "/api/v1/activate", &activation(number));
+            let [license, proof] = ["licenseId", "proofId"].map(|name| member(&activated, name));
+            let mut nonce = member(&activated, "heartbeatNonce");
+            move |before: Option<&str>| {
+                nonce = before.map_or_else(|| nonce.clone(), |answer| member(answer, "newNonce"));
+                format!(
+                    r#"{{"licenseId":"{license}","proofId":"{proof}","machineFingerprint":"m{number}","nonce":"{nonce}"}}"#
+                )
+            }
+        })
+    });
 }
 
 /// Serves one route as a user of axum would write it, and tells where.
 fn bare(route: &str) {
     let router = match route {
-        "verify" => {
-            Router::new().route("/api/v1/verify", post(bare_verify)).with_state(Arc::new(Keyring::from(key().public())))
-        }
+        "verify" => Router::new()
+            .route("/api/v1/verify", post_to(bare_verify))
+            .with_state(Arc::new(Keyring::from(key().public()))),
         _ => Router::new()
-            .route("/api/v1/activate", post(bare_activate))
+            .route("/api/v1/activate", post_to(bare_activate))
+            .route("/api/v1/heartbeat", post_to(bare_heartbeat))
             .with_state(Arc::new(open(Path::new("bare.db")))),
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
@@ -278,17 +330,30 @@ async fn bare_verify(State(keyring): State<Arc<Keyring>>, body: Bytes) -> String
     license_bytes(&body, Against { keyring: &keyring, context: &context, secret: None }).to_json()
 }
 
-/// Seats the machine durably, and signs that it did.
+/// Takes a text of a request, or none.
+fn take(asked: &mut json::Members<'_>, name: &str) -> String {
+    let value =
+        asked.iter_mut().find(|(found, _)| found == name).map(|(_, value)| std::mem::replace(value, Value::Null));
+    value.and_then(|value| value.into_string("member").ok()).unwrap_or_default().into_owned()
+}
+
+fn fresh() -> String {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).unwrap();
+    STANDARD.encode(bytes)
+}
+
+/// Seats the machine durably, and signs that it did. It looks no license up and verifies none: the machine's name tells it.
 async fn bare_activate(State(ledger): State<Arc<Ledger>>, body: Bytes) -> String {
-    let asked = json::parse(&body).unwrap().into_object("request").unwrap();
-    let machine = asked.into_iter().find(|(name, _)| name == "machineFingerprint").unwrap().1;
-    let machine = machine.into_string("machineFingerprint").unwrap().into_owned();
+    let mut asked = json::parse(&body).unwrap().into_object("request").unwrap();
+    let machine = take(&mut asked, "machineFingerprint");
     let number: u64 = machine[1..].parse().unwrap();
+    let license_id = format!("lic-{}", number % LICENSES);
     let activate = Activate {
-        license_id: format!("lic-{}", number % LICENSES),
-        proof_id: machine.clone(),
+        license_id: license_id.clone(),
+        proof_id: uuid::Uuid::new_v4().to_string(),
         fingerprint: machine,
-        nonce: "AAAAAAAAAAAAAAAAAAAAAA==".to_owned(),
+        nonce: fresh(),
         instance_key: None,
         environment: None,
         product_version: None,
@@ -297,5 +362,24 @@ async fn bare_activate(State(ledger): State<Arc<Ledger>>, body: Bytes) -> String
         actor: "bench".to_owned(),
     };
     let activated = tokio::task::spawn_blocking(move || ledger.activate(activate)).await.unwrap().unwrap();
-    Envelope::sign(Kind::Proof, activated.proof_id.into_bytes(), &[&key()]).to_json()
+    let (id, nonce) = (&activated.proof_id, &activated.nonce);
+    let proof = format!(r#"{{"heartbeatNonce":"{nonce}","licenseId":"{license_id}","proofId":"{id}"}}"#);
+    let envelope = Envelope::sign(Kind::Proof, proof.clone().into_bytes(), &[&key()]).to_json();
+    format!(r#"{{"envelope":{envelope},"proof":{proof}}}"#)
+}
+
+/// Judges and rotates the nonce durably.
+async fn bare_heartbeat(State(ledger): State<Arc<Ledger>>, body: Bytes) -> String {
+    let mut asked = json::parse(&body).unwrap().into_object("request").unwrap();
+    let beat = Heartbeat {
+        proof_id: take(&mut asked, "proofId"),
+        license_id: take(&mut asked, "licenseId"),
+        fingerprint: take(&mut asked, "machineFingerprint"),
+        nonce: take(&mut asked, "nonce"),
+        fresh_nonce: fresh(),
+        grace_hours: 0,
+        now: at(1),
+    };
+    let beat = tokio::task::spawn_blocking(move || heartbeat(&ledger, beat)).await.unwrap().unwrap();
+    format!(r#"{{"newNonce":"{}","revoked":{}}}"#, beat.nonce, beat.revoked)
 }

@@ -46,15 +46,17 @@ pub struct Asked<'a> {
 /// # Errors
 /// `Refused` with `malformed` for what is no license key, with `unknown-license`; `Unavailable`.
 pub fn resolve(ledger: &Ledger, reference: LicenseReference) -> Result<LicenseReference, LedgerError> {
-    let held = match &reference {
-        LicenseReference::Id(id) => by_id(ledger, id)?,
+    let token = match &reference {
+        LicenseReference::Id(id) => by_id(ledger, id)?.token,
         LicenseReference::Key(key) => {
             let key = LicenseKey::parse(key).map_err(|error| LedgerError::refused(Code::Malformed, error))?;
-            by_license_key(ledger, &key)?
+            let hash = key.hash();
+            let token = ledger.read(|transaction| license::token_by_license_key(transaction, &hash))?;
+            token.ok_or_else(no_such_key)?
         }
         LicenseReference::Token(_) => return Ok(reference),
     };
-    Ok(LicenseReference::Token(held.token))
+    Ok(LicenseReference::Token(token))
 }
 
 /// Answers a request: judges it as [`proof::answer`] does, then counts the machine against its license.
@@ -77,7 +79,11 @@ pub fn answer(ledger: &Ledger, stamp: &Stamp, asked: Asked<'_>, answer: Answer<'
 pub fn by_license_key(ledger: &Ledger, key: &LicenseKey) -> Result<Held, LedgerError> {
     let hash = key.hash();
     let held = ledger.read(|transaction| license::find_by_license_key(transaction, &hash))?;
-    held.ok_or_else(|| LedgerError::refused(Code::UnknownLicense, "the ledger knows no such license key"))
+    held.ok_or_else(no_such_key)
+}
+
+fn no_such_key() -> LedgerError {
+    LedgerError::refused(Code::UnknownLicense, "the ledger knows no such license key")
 }
 
 /// Finds a license by its id.

@@ -48,6 +48,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
     let keyring_says = keyring_document.as_deref().map(rotate::read).transpose()?;
     Ok(Roles {
         rotation: rotation(settings, signer.as_ref(), keyring_says.as_ref())?,
+        checked: Arc::default(),
         keyring_document,
         keyring_says: keyring_says.map(Arc::new),
         ledger: match before {
