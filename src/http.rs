@@ -30,6 +30,7 @@ mod machine;
 mod measured;
 mod metrics;
 mod mint;
+mod numbered;
 mod openapi;
 mod page;
 mod problem;

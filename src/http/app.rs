@@ -14,6 +14,7 @@ use super::jobs::Jobs;
 use super::limit::{Allowance, Guesses};
 use super::measured::Looked;
 use super::metrics::Metrics;
+use super::numbered::RequestIds;
 use super::problem::Problem;
 use crate::code::Code;
 use crate::key::{PublicKey, SecretKey};
@@ -106,7 +107,7 @@ pub struct Given {
 
 /// What a server knows.
 pub struct App {
-    world: World,
+    pub(super) world: World,
     roles: RwLock<Arc<Roles>>,
     /// The instance key of machines that keep none: its private half was never kept either.
     nobody: OnceLock<PublicKey>,
@@ -115,6 +116,7 @@ pub struct App {
     pub(super) jobs: Jobs,
     pub(super) looked: Looked,
     pub(super) metrics: Metrics,
+    pub(super) ids: RequestIds,
 }
 
 impl App {
@@ -123,7 +125,17 @@ impl App {
         let roles = RwLock::new(Arc::new(roles));
         let (guesses, gate, jobs) = (Guesses::default(), Gate::default(), Jobs::default());
         let nobody = OnceLock::new();
-        Self { world, roles, nobody, guesses, gate, jobs, looked: Looked::default(), metrics: Metrics::default() }
+        Self {
+            world,
+            roles,
+            nobody,
+            guesses,
+            gate,
+            jobs,
+            looked: Looked::default(),
+            metrics: Metrics::default(),
+            ids: RequestIds::default(),
+        }
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.

@@ -208,11 +208,11 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Pr
     }
 }
 
-/// Takes the caller's id if it is sound, so that one id goes through a whole system; else draws one.
+/// Takes the caller's id if it is sound, so that one id goes through a whole system; else gives one.
 fn request_id(app: &App, headers: &HeaderMap) -> String {
     let sound = |id: &&str| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._:".contains(&b));
     let given = header_text(headers, REQUEST_ID.as_str()).filter(sound);
-    given.map_or_else(|| app.fresh_id().unwrap_or_default(), str::to_owned)
+    given.map_or_else(|| app.ids.next(&app.world), str::to_owned)
 }
 
 fn peer(request: &Request) -> IpAddr {

@@ -31,7 +31,8 @@ pub(super) struct Head(Arc<AtomicBool>);
 #[derive(Clone, Copy, Debug, Default)]
 struct Tail {
     return_before: bool,
-    line_is_empty: bool,
+    /// Whether a line has ended before; an empty one in front of all others ends nothing.
+    line_before: bool,
     /// Whether the head announces a body.
     has_body: bool,
     line: Line,
@@ -52,17 +53,20 @@ impl<S> Strict<S> {
 
     /// Looks at what was read. A bare LF becomes a byte that no head may hold, so that the parser answers 400.
     fn look(&mut self, read: &mut [u8]) {
-        for byte in read {
-            if !self.head.0.load(Ordering::Relaxed) {
-                return;
-            }
-            if *byte == b'\n' && !self.tail.return_before {
-                *byte = 0;
-            }
-            if self.tail.take(*byte) {
+        let mut rest = read;
+        while !rest.is_empty() && self.head.0.load(Ordering::Relaxed) {
+            let length = rest.iter().position(|byte| *byte == b'\n');
+            let (line, after) = rest.split_at_mut(length.unwrap_or(rest.len()));
+            self.tail.take(line);
+            let Some((feed, after)) = after.split_first_mut() else { return };
+            if !self.tail.return_before {
+                *feed = 0;
+                self.tail.take(&[0]);
+            } else if self.tail.end_line() {
                 self.head.0.store(!self.tail.has_body, Ordering::Relaxed);
                 self.tail = Tail::default();
             }
+            rest = after;
         }
     }
 }
@@ -75,28 +79,31 @@ impl Head {
 }
 
 impl Tail {
-    /// Takes one more byte of a head; true when it was the last.
-    fn take(&mut self, byte: u8) -> bool {
-        if byte == b'\n' && self.return_before {
-            self.has_body |= self.line.is(b"content-length:") || self.line.is(b"transfer-encoding");
-            let ends = self.line.length == 0 && self.line_is_empty;
-            *self = Self { has_body: self.has_body, line_is_empty: true, ..Self::default() };
-            return ends;
+    /// Takes more of a line.
+    fn take(&mut self, piece: &[u8]) {
+        if let Some(last) = piece.last() {
+            self.return_before = *last == b'\r';
+            self.line.push(piece);
         }
-        self.return_before = byte == b'\r';
-        if byte != b'\r' {
-            self.line.push(byte);
-        }
-        false
+    }
+
+    /// Takes the end of a line; true when it was that of the head.
+    fn end_line(&mut self) -> bool {
+        let has_body = self.has_body || self.line.is(b"content-length:") || self.line.is(b"transfer-encoding");
+        let ends = self.line.length == 0 && self.line_before;
+        *self = Self { has_body, line_before: true, ..Self::default() };
+        ends
     }
 }
 
 impl Line {
-    fn push(&mut self, byte: u8) {
-        if let Some(place) = self.start.get_mut(self.length) {
+    /// Takes more of the line, as much as is looked at.
+    fn push(&mut self, piece: &[u8]) {
+        for byte in piece.iter().filter(|byte| **byte != b'\r') {
+            let Some(place) = self.start.get_mut(self.length) else { return };
             *place = byte.to_ascii_lowercase();
+            self.length += 1;
         }
-        self.length += 1;
     }
 
     fn is(&self, name: &[u8]) -> bool {
@@ -181,6 +188,12 @@ mod tests {
         let sound = "GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n";
         assert_eq!(looked(&[sound]), sound);
         assert_eq!(looked(&["GET / HTTP/1.1\r", "\nHost: a\n"]), "GET / HTTP/1.1\r\nHost: a\0");
+        // In pieces or whole, and whatever stands in front.
+        for at in 0..sound.len() {
+            assert_eq!(looked(&[&sound[..at], &sound[at..]]), sound);
+        }
+        let late = "\r\nGET / HTTP/1.1\r\nHost: a\n\r\n";
+        assert_eq!(looked(&[late]), late.replace("a\n", "a\0"));
         // A second head is looked at like the first.
         assert_eq!(looked(&["GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n"]), "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\0");
     }

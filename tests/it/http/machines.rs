@@ -251,7 +251,7 @@ fn a_withdrawn_license_says_so_until_when_it_counts() {
     assert_eq!(member(&scene.heartbeat(&proof, "node-1", &nonce), "code"), "suspended");
     scene.change("revoke");
     scene.wait(3_600);
-    assert_snapshot!(scene.heartbeat(&proof, "node-1", &nonce).shown(), @r#"200 {"checkedAtUtc":"2026-06-01T01:00:00Z","code":null,"error":null,"graceUntilUtc":"2026-06-02T00:00:00Z","isRevoked":true,"newNonce":"RUAh3nVdRUlGL0Wlce67Gw==","success":true}"#);
+    assert_snapshot!(scene.heartbeat(&proof, "node-1", &nonce).shown(), @r#"200 {"checkedAtUtc":"2026-06-01T01:00:00Z","code":null,"error":null,"graceUntilUtc":"2026-06-02T00:00:00Z","isRevoked":true,"newNonce":"LirBPvjo2NuEH4PDoUnSEg==","success":true}"#);
 }
 
 #[test]
