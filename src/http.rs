@@ -65,13 +65,14 @@ pub use problem::Problem;
 pub use sessions::SESSIONS;
 
 use dispatch::Way;
+use metrics::Tally;
 use route::Method;
 
 /// Returns every route, and what answers where there is none.
 pub fn router(app: Arc<App>) -> Router {
-    let answer = move |way: Way| {
-        let app = Arc::clone(&app);
-        move |request: Request| dispatch::answer(Arc::clone(&app), way, request)
+    let answer = move |way: Way, path| {
+        let (app, tally) = (Arc::clone(&app), Tally::of(path));
+        move |request: Request| dispatch::answer(Arc::clone(&app), way, Arc::clone(&tally), request)
     };
     let mut router = Router::new();
     for route in table::TABLE {
@@ -80,8 +81,8 @@ pub fn router(app: Arc<App>) -> Router {
             Method::Post => MethodFilter::POST,
         };
         for path in route.paths {
-            router = router.route(path, on(filter, answer(Way::Route(route, path))));
+            router = router.route(path, on(filter, answer(Way::Route(route), path)));
         }
     }
-    router.fallback(answer(Way::Nowhere)).method_not_allowed_fallback(answer(Way::Otherwise))
+    router.fallback(answer(Way::Nowhere, "other")).method_not_allowed_fallback(answer(Way::Otherwise, "other"))
 }

@@ -16,17 +16,25 @@ pub const MAX_STATE_BYTES: usize = 64 << 10;
 
 const KIND: &str = "mintage/state/v1";
 
-/// What a verifier remembers: `{"kind":"mintage/state/v1","latestSeen":SECONDS,"sequences":{SERIES:{"digest","sequence"}}}`.
+/// What a verifier remembers: `{"kind":"mintage/state/v1","latestSeen":SECONDS,"sequences":{SERIES:{"digest","issuedAt"?,"sequence"}}}`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifierState {
     /// The latest time that an accepted verification has seen, by the clock or in a signed document.
     pub latest_seen: Option<Timestamp>,
-    /// By series, the highest sequence accepted and the digest of the document that carried it.
-    sequences: BTreeMap<String, (u64, String)>,
+    /// By series, the newest document accepted.
+    newest: BTreeMap<String, Newest>,
+}
+
+/// The document with the highest sequence of its series.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Newest {
+    sequence: u64,
+    digest: String,
+    issued_at: Option<Timestamp>,
 }
 
 /// Names the documents of one kind by one signer. A new signing key starts a new series: that is the way back after a key
-/// was misused to push the sequence to its end.
+/// was misused to push the sequence to its end. What was issued before the newest of another series is left behind.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Series(String);
 
@@ -34,8 +42,7 @@ pub struct Series(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     series: Series,
-    sequence: u64,
-    digest: String,
+    newest: Newest,
 }
 
 /// Says why a document is older than it should be.
@@ -44,6 +51,8 @@ pub struct Mark {
 pub enum SequenceError {
     /// The sequence was accepted already with other bytes.
     Forked(u64),
+    /// One of another signer that was issued later was accepted already; when this one was issued and when that one.
+    LeftBehind(Timestamp, Timestamp),
     /// A higher sequence was accepted already; this one and that one.
     RolledBack(u64, u64),
 }
@@ -58,7 +67,15 @@ impl Series {
 impl Mark {
     /// Marks a document by its sequence and payload.
     pub fn new(series: Series, sequence: u64, payload: &[u8]) -> Self {
-        Self { series, sequence, digest: Hex(&Sha256::digest(payload)).to_string() }
+        let digest = Hex(&Sha256::digest(payload)).to_string();
+        Self { series, newest: Newest { sequence, digest, issued_at: None } }
+    }
+
+    /// Says when the document was issued, by which series that follow each other are told apart.
+    #[must_use]
+    pub fn issued_at(mut self, time: Timestamp) -> Self {
+        self.newest.issued_at = Some(time);
+        self
     }
 }
 
@@ -74,7 +91,7 @@ impl VerifierState {
             match name.as_ref() {
                 "kind" => kind = Some(value.into_string("kind")?),
                 "latestSeen" => state.latest_seen = Some(value.into_timestamp("latestSeen")?),
-                "sequences" => state.sequences = read_sequences(value)?,
+                "sequences" => state.newest = read_newest(value)?,
                 _ => {}
             }
         }
@@ -93,12 +110,15 @@ impl VerifierState {
         if let Some(latest) = self.latest_seen {
             out.name("latestSeen").integer(latest.seconds().into());
         }
-        if !self.sequences.is_empty() {
+        if !self.newest.is_empty() {
             out.name("sequences").begin_object();
-            for (series, (sequence, digest)) in &self.sequences {
+            for (series, newest) in &self.newest {
                 out.name(series).begin_object();
-                out.name("digest").string(digest);
-                out.name("sequence").integer((*sequence).into());
+                out.name("digest").string(&newest.digest);
+                if let Some(time) = newest.issued_at {
+                    out.name("issuedAt").integer(time.seconds().into());
+                }
+                out.name("sequence").integer(newest.sequence.into());
                 out.end_object();
             }
             out.end_object();
@@ -115,13 +135,23 @@ impl VerifierState {
     /// Judges a document by its sequence and its payload, and changes nothing.
     ///
     /// # Errors
-    /// `RolledBack` below the highest sequence accepted, `Forked` for that sequence with another payload.
+    /// `RolledBack` below the highest sequence accepted, `Forked` for that sequence with another payload, `LeftBehind` before
+    /// the newest of another series of the kind.
     pub fn admits(&self, mark: &Mark) -> Result<(), SequenceError> {
-        match self.sequences.get(&mark.series.0) {
-            Some((highest, _)) if mark.sequence < *highest => Err(SequenceError::RolledBack(mark.sequence, *highest)),
-            Some((highest, digest)) if mark.sequence == *highest && *digest != mark.digest => {
-                Err(SequenceError::Forked(mark.sequence))
+        let Mark { series: Series(series), newest: asked } = mark;
+        match self.newest.get(series) {
+            Some(newest) if asked.sequence < newest.sequence => {
+                return Err(SequenceError::RolledBack(asked.sequence, newest.sequence));
             }
+            Some(newest) if asked.sequence == newest.sequence && asked.digest != newest.digest => {
+                return Err(SequenceError::Forked(asked.sequence));
+            }
+            _ => {}
+        }
+        let kind = |series: &str| series.split_once('/').map(|(kind, _)| kind.to_owned());
+        let others = self.newest.iter().filter(|(other, _)| *other != series && kind(other) == kind(series));
+        match (asked.issued_at, others.filter_map(|(_, newest)| newest.issued_at).max()) {
+            (Some(issued_at), Some(later)) if issued_at < later => Err(SequenceError::LeftBehind(issued_at, later)),
             _ => Ok(()),
         }
     }
@@ -129,26 +159,28 @@ impl VerifierState {
     /// Remembers a document that was accepted; an older one than is remembered changes nothing.
     pub fn accept(&mut self, mark: &Mark) {
         if self.admits(mark).is_ok() {
-            self.sequences.insert(mark.series.0.clone(), (mark.sequence, mark.digest.clone()));
+            self.newest.insert(mark.series.0.clone(), mark.newest.clone());
         }
     }
 }
 
-fn read_sequences(value: Value<'_>) -> Result<BTreeMap<String, (u64, String)>, JsonError> {
-    let mut sequences = BTreeMap::new();
+fn read_newest(value: Value<'_>) -> Result<BTreeMap<String, Newest>, JsonError> {
+    let mut all = BTreeMap::new();
     for (series, value) in value.into_object("sequences")? {
-        let (mut sequence, mut digest) = (None, None);
+        let (mut sequence, mut digest, mut issued_at) = (None, None, None);
         for (name, value) in value.into_object("sequences")? {
             match name.as_ref() {
                 "sequence" => sequence = Some(value.into_count("sequence")?),
                 "digest" => digest = Some(value.into_string("digest")?.into_owned()),
+                "issuedAt" => issued_at = Some(value.into_timestamp("issuedAt")?),
                 _ => {}
             }
         }
         let sequence = sequence.ok_or(JsonError::Missing("sequence"))?;
-        sequences.insert(series.into_owned(), (sequence, digest.ok_or(JsonError::Missing("digest"))?));
+        let digest = digest.ok_or(JsonError::Missing("digest"))?;
+        all.insert(series.into_owned(), Newest { sequence, digest, issued_at });
     }
-    Ok(sequences)
+    Ok(all)
 }
 
 impl SequenceError {
@@ -156,7 +188,7 @@ impl SequenceError {
     pub fn code(&self) -> Code {
         match self {
             Self::Forked(_) => Code::Forked,
-            Self::RolledBack(..) => Code::RolledBack,
+            Self::LeftBehind(..) | Self::RolledBack(..) => Code::RolledBack,
         }
     }
 }
@@ -165,6 +197,12 @@ impl fmt::Display for SequenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Forked(sequence) => write!(f, "sequence {sequence} was accepted already, with other contents"),
+            Self::LeftBehind(issued_at, later) => {
+                write!(
+                    f,
+                    "the document was issued at {issued_at}, and one of another key at {later} was accepted already"
+                )
+            }
             Self::RolledBack(sequence, highest) => {
                 write!(f, "the document has sequence {sequence}, and {highest} was accepted already")
             }
@@ -222,5 +260,25 @@ mod tests {
         assert_eq!(state, before);
         assert_eq!(VerifierState::parse(state.to_json().as_bytes()), Ok(state.clone()));
         assert_eq!(state.admits(&Mark::new(by(2), 1, b"one")), Ok(()), "a new key starts a new series");
+    }
+
+    #[test]
+    fn what_was_issued_before_another_key_took_over_is_left_behind() {
+        let mark = |seed: u8, sequence, issued| {
+            let series = Series::of("revocations", KeyId::of_public_key(&[seed; 32]));
+            Mark::new(series, sequence, &[seed]).issued_at(at(issued))
+        };
+        let mut state = VerifierState::default();
+        state.accept(&mark(1, 9, 100));
+        // The way back from a key that pushed its sequence to the end.
+        state.accept(&mark(2, 1, 200));
+        assert_eq!(state.admits(&mark(1, 9, 100)), Err(SequenceError::LeftBehind(at(100), at(200))));
+        assert_eq!(state.admits(&mark(1, 10, 199)), Err(SequenceError::LeftBehind(at(199), at(200))));
+        assert_eq!(state.admits(&mark(1, 10, 200)), Ok(()));
+        assert_eq!(state.admits(&mark(2, 1, 200)), Ok(()));
+        assert_eq!(VerifierState::parse(state.to_json().as_bytes()), Ok(state.clone()));
+        // Documents of another kind are of no concern.
+        let keyring = Mark::new(Series::of("keyring", KeyId::of_public_key(&[1; 32])), 1, b"").issued_at(at(1));
+        assert_eq!(state.admits(&keyring), Ok(()));
     }
 }

@@ -16,6 +16,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
 use super::call::{Call, Peer, Reply, query};
+use super::metrics::Tally;
 use super::problem::Problem;
 use super::route::{Caller, MAX_BODY_BYTES, Route};
 use crate::code::Code;
@@ -41,8 +42,8 @@ const HEADERS: [(HeaderName, HeaderValue); 3] = [
 /// Which way a request goes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Way {
-    /// To a route, by one of its paths.
-    Route(&'static Route, &'static str),
+    /// To a route.
+    Route(&'static Route),
     /// To a path where no route stands.
     Nowhere,
     /// To a path where a route stands that is called otherwise; the header `Allow` says how.
@@ -50,7 +51,7 @@ pub(super) enum Way {
 }
 
 /// Answers a request, whichever way it goes.
-pub(super) async fn answer(app: Arc<App>, way: Way, request: Request) -> Response {
+pub(super) async fn answer(app: Arc<App>, way: Way, tally: Arc<Tally>, request: Request) -> Response {
     let start = Instant::now();
     let peer = peer(&request);
     let (mut parts, body) = request.into_parts();
@@ -66,18 +67,14 @@ pub(super) async fn answer(app: Arc<App>, way: Way, request: Request) -> Respons
         }
         problem.into()
     });
-    let path = match way {
-        Way::Route(_, path) => path,
-        Way::Nowhere | Way::Otherwise => "other",
-    };
     let (status, took) = (reply.status, start.elapsed());
-    app.metrics.answered(path, &parts.method, status.as_u16(), took);
+    app.metrics.answered(&tally, &parts.method, status.as_u16(), took);
     let ms = took.as_micros() / 1_000;
-    let (method, path_asked) = (&parts.method, parts.uri.path());
-    if status.is_client_error() || status.is_server_error() || !method.is_safe() && is_remarkable(path) {
-        tracing::info!(request_id = id, %peer, %method, path = path_asked, status = status.as_u16(), ms, "request");
+    let (method, path) = (&parts.method, parts.uri.path());
+    if status.is_client_error() || status.is_server_error() || !method.is_safe() && is_remarkable(tally.path) {
+        tracing::info!(request_id = id, %peer, %method, path, status = status.as_u16(), ms, "request");
     } else {
-        tracing::debug!(request_id = id, %peer, %method, path = path_asked, status = status.as_u16(), ms, "request");
+        tracing::debug!(request_id = id, %peer, %method, path, status = status.as_u16(), ms, "request");
     }
     respond(reply, id)
 }
@@ -107,8 +104,8 @@ async fn run_way(
     body: Body,
     peer: IpAddr,
 ) -> Result<Reply, Problem> {
-    let (route, path) = match way {
-        Way::Route(route, path) => (route, path),
+    let route = match way {
+        Way::Route(route) => route,
         Way::Nowhere => {
             let path: String = parts.uri.path().chars().take(200).collect();
             return Err(Problem::new(Code::NotFound, format_args!("there is no route `{path}`"))
@@ -125,7 +122,7 @@ async fn run_way(
         Caller::Program => admit_program(app, peer, &parts.headers)?,
     }
     let body = read(body, &parts.headers, route.max_body).await?;
-    let id = if path.contains('{') { parameter(parts).await? } else { String::new() };
+    let id = if route.paths[0].contains('{') { parameter(parts).await? } else { String::new() };
     let query = query(parts.uri.query(), route.query)?;
     let headers = std::mem::take(&mut parts.headers);
     let call = Call { roles, now: app.now()?, peer, headers, id, query, body };

@@ -1,6 +1,7 @@
 //! [`Metrics`]: what is counted, and how it is told.
 
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::http::Method;
@@ -38,6 +39,21 @@ pub(super) struct Metrics {
     full: Gauge,
     activations: [Gauge; 2],
     seats: [Gauge; 3],
+}
+
+/// Where the answers on one path are counted; what nearly every answer needs is looked up once.
+#[derive(Debug)]
+pub(super) struct Tally {
+    pub(super) path: &'static str,
+    posted: OnceLock<Counter>,
+    seconds: OnceLock<Histogram>,
+}
+
+impl Tally {
+    /// Starts with the pattern of a path; `other` where no route stands.
+    pub(super) fn of(path: &'static str) -> Arc<Self> {
+        Arc::new(Self { path, posted: OnceLock::new(), seconds: OnceLock::new() })
+    }
 }
 
 /// What is told of the license of this installation.
@@ -174,7 +190,9 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    pub(super) fn answered(&self, route: &'static str, method: &Method, status: u16, took: Duration) {
+    /// Counts an answer on a path.
+    pub(super) fn answered(&self, tally: &Tally, method: &Method, status: u16, took: Duration) {
+        let route = tally.path;
         // What a caller can invent must not become a label.
         let method = match *method {
             Method::GET => "GET",
@@ -182,8 +200,14 @@ impl Metrics {
             Method::POST => "POST",
             _ => "other",
         };
-        self.requests.get_or_create(&Answered { route, method, status }).inc();
-        self.seconds.get_or_create(&Routed { route }).observe(took.as_secs_f64());
+        let count = || self.requests.get_or_create(&Answered { route, method, status }).clone();
+        if (method, status) == ("POST", 200) {
+            tally.posted.get_or_init(count).inc();
+        } else {
+            count().inc();
+        }
+        let seconds = tally.seconds.get_or_init(|| self.seconds.get_or_create(&Routed { route }).clone());
+        seconds.observe(took.as_secs_f64());
     }
 
     /// Tells everything in the text format of `OpenMetrics`.

@@ -103,7 +103,8 @@ fn read(
         let message = format!("the revocations were issued at {}, and it is {now} here", list.issued_at);
         return Err(Refusal::new(Code::ClockBehind, message));
     }
-    let mark = Mark::new(Series::of("revocations", signer), list.sequence, envelope.unverified_payload());
+    let series = Series::of("revocations", signer);
+    let mark = Mark::new(series, list.sequence, envelope.unverified_payload()).issued_at(list.issued_at);
     if let Some(state) = state {
         state.admits(&mark).map_err(|error| {
             Refusal::new(error.code(), format_args!("the revocations are not to be believed: {error}"))
