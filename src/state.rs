@@ -21,13 +21,13 @@ const KIND: &str = "mintage/state/v1";
 pub struct VerifierState {
     /// The latest time that an accepted verification has seen, by the clock or in a signed document.
     pub latest_seen: Option<Timestamp>,
-    /// By series, the newest document accepted.
-    newest: BTreeMap<String, Newest>,
+    /// By series, where its newest document that was accepted stands.
+    newest: BTreeMap<String, Place>,
 }
 
-/// The document with the highest sequence of its series.
+/// Where a document stands in its series.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Newest {
+struct Place {
     sequence: u64,
     digest: String,
     issued_at: Option<Timestamp>,
@@ -42,7 +42,7 @@ pub struct Series(String);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mark {
     series: Series,
-    newest: Newest,
+    place: Place,
 }
 
 /// Says why a document is older than it should be.
@@ -68,13 +68,13 @@ impl Mark {
     /// Marks a document by its sequence and payload.
     pub fn new(series: Series, sequence: u64, payload: &[u8]) -> Self {
         let digest = Hex(&Sha256::digest(payload)).to_string();
-        Self { series, newest: Newest { sequence, digest, issued_at: None } }
+        Self { series, place: Place { sequence, digest, issued_at: None } }
     }
 
     /// Says when the document was issued, by which series that follow each other are told apart.
     #[must_use]
     pub fn issued_at(mut self, time: Timestamp) -> Self {
-        self.newest.issued_at = Some(time);
+        self.place.issued_at = Some(time);
         self
     }
 }
@@ -138,7 +138,7 @@ impl VerifierState {
     /// `RolledBack` below the highest sequence accepted, `Forked` for that sequence with another payload, `LeftBehind` before
     /// the newest of another series of the kind.
     pub fn admits(&self, mark: &Mark) -> Result<(), SequenceError> {
-        let Mark { series: Series(series), newest: asked } = mark;
+        let Mark { series: Series(series), place: asked } = mark;
         match self.newest.get(series) {
             Some(newest) if asked.sequence < newest.sequence => {
                 return Err(SequenceError::RolledBack(asked.sequence, newest.sequence));
@@ -148,7 +148,6 @@ impl VerifierState {
             }
             _ => {}
         }
-        let kind = |series: &str| series.split_once('/').map(|(kind, _)| kind.to_owned());
         let others = self.newest.iter().filter(|(other, _)| *other != series && kind(other) == kind(series));
         match (asked.issued_at, others.filter_map(|(_, newest)| newest.issued_at).max()) {
             (Some(issued_at), Some(later)) if issued_at < later => Err(SequenceError::LeftBehind(issued_at, later)),
@@ -159,12 +158,17 @@ impl VerifierState {
     /// Remembers a document that was accepted; an older one than is remembered changes nothing.
     pub fn accept(&mut self, mark: &Mark) {
         if self.admits(mark).is_ok() {
-            self.newest.insert(mark.series.0.clone(), mark.newest.clone());
+            self.newest.insert(mark.series.0.clone(), mark.place.clone());
         }
     }
 }
 
-fn read_newest(value: Value<'_>) -> Result<BTreeMap<String, Newest>, JsonError> {
+/// Returns what kind of document a series holds.
+fn kind(series: &str) -> Option<&str> {
+    series.split_once('/').map(|(kind, _)| kind)
+}
+
+fn read_newest(value: Value<'_>) -> Result<BTreeMap<String, Place>, JsonError> {
     let mut all = BTreeMap::new();
     for (series, value) in value.into_object("sequences")? {
         let (mut sequence, mut digest, mut issued_at) = (None, None, None);
@@ -178,7 +182,7 @@ fn read_newest(value: Value<'_>) -> Result<BTreeMap<String, Newest>, JsonError> 
         }
         let sequence = sequence.ok_or(JsonError::Missing("sequence"))?;
         let digest = digest.ok_or(JsonError::Missing("digest"))?;
-        all.insert(series.into_owned(), Newest { sequence, digest, issued_at });
+        all.insert(series.into_owned(), Place { sequence, digest, issued_at });
     }
     Ok(all)
 }

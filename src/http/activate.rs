@@ -171,7 +171,7 @@ fn of_the_field(app: &App, call: &Call, mut members: Members<'_>) -> Result<Requ
         product_version: filled(&mut members, "productVersion"),
         manifest_digest: None,
         nonce: Nonce(app.fresh_bytes()?),
-        instance_key: app.nobody()?,
+        instance_key: app.nobodys_key()?,
         created_at: call.now,
     };
     // What is bound to must be something that its reader takes.

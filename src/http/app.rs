@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
+use zeroize::Zeroizing;
+
 use super::auth::Secrets;
 use super::checked::Checked;
 use super::gate::Gate;
@@ -14,8 +16,8 @@ use super::jobs::Jobs;
 use super::limit::{Allowance, Guesses};
 use super::measured::Looked;
 use super::metrics::Metrics;
-use super::numbered::RequestIds;
 use super::problem::Problem;
+use super::request_ids::RequestIds;
 use crate::code::Code;
 use crate::key::{PublicKey, SecretKey};
 use crate::keyring::Keyring;
@@ -28,7 +30,6 @@ use crate::operation::plans::Plans;
 use crate::policy::{Context, RevocationsContext};
 use crate::revocations::Revocations;
 use crate::time::Timestamp;
-use zeroize::Zeroizing;
 
 /// Where a server takes time and randomness from.
 pub struct World {
@@ -110,7 +111,7 @@ pub struct App {
     pub(super) world: World,
     roles: RwLock<Arc<Roles>>,
     /// The instance key of machines that keep none: its private half was never kept either.
-    nobody: OnceLock<PublicKey>,
+    nobodys_key: OnceLock<PublicKey>,
     guesses: Guesses,
     pub(super) gate: Gate,
     pub(super) jobs: Jobs,
@@ -124,11 +125,10 @@ impl App {
     pub fn new(world: World, roles: Roles) -> Self {
         let roles = RwLock::new(Arc::new(roles));
         let (guesses, gate, jobs) = (Guesses::default(), Gate::default(), Jobs::default());
-        let nobody = OnceLock::new();
         Self {
             world,
             roles,
-            nobody,
+            nobodys_key: OnceLock::new(),
             guesses,
             gate,
             jobs,
@@ -187,15 +187,15 @@ impl App {
     }
 
     /// Returns a public key whose private half nobody holds, the same while the server runs.
-    pub(super) fn nobody(&self) -> Result<PublicKey, Problem> {
-        if let Some(key) = self.nobody.get() {
+    pub(super) fn nobodys_key(&self) -> Result<PublicKey, Problem> {
+        if let Some(key) = self.nobodys_key.get() {
             return Ok(key.clone());
         }
         let (first, second): ([u8; 16], [u8; 16]) = (self.fresh_bytes()?, self.fresh_bytes()?);
         let mut seed = Zeroizing::new([0; 32]);
         seed[..16].copy_from_slice(&first);
         seed[16..].copy_from_slice(&second);
-        Ok(self.nobody.get_or_init(|| SecretKey::from_seed(&seed).public()).clone())
+        Ok(self.nobodys_key.get_or_init(|| SecretKey::from_seed(&seed).public()).clone())
     }
 
     /// Draws a random id.

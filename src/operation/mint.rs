@@ -188,13 +188,13 @@ pub fn token(license: License, key: &SecretKey) -> Result<Token, MintError> {
 /// # Errors
 /// `Seal`, `TooLong`.
 pub fn sealed_token(
-    mut license: License,
+    license: &License,
     key: &SecretKey,
     secret: &SealSecret,
     nonce: &[u8; 12],
 ) -> Result<Token, MintError> {
-    license.kid = Some(key.public().id().kid());
-    let payload = SealedLicense::seal(&license, secret, nonce).map_err(MintError::Seal)?;
+    let kid = key.public().id().kid();
+    let payload = sealed_payload(&license.to_unsigned().named(kid), kid, secret, nonce)?;
     bounded(Token::sign(&payload, key))
 }
 

@@ -125,7 +125,7 @@ impl Hasher<'_> {
             }
             let is_same = |size: u64| Ok::<_, io::Error>(Stamp::of(&file)? == Some(before) && size == before.size);
             if self.shelf.takes(before.size) {
-                let content = self.shelf.read(&file, before.size)?;
+                let content = self.shelf.read(before.size, |place| read_full(&file, place))?;
                 let (length, identity) = (content.len(), artifact::identify(content, &file));
                 (self.reading.progress)(Progress::Read(length as u64));
                 if is_same(length as u64)? {
@@ -210,7 +210,7 @@ fn read_ahead(mut source: impl Read + Send, mut take: impl FnMut(&[u8])) -> io::
 }
 
 /// Reads until the buffer is full or the file ends.
-pub(super) fn read_full(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
+fn read_full(mut file: &File, buffer: &mut [u8]) -> io::Result<usize> {
     let mut filled = 0;
     while filled < buffer.len() {
         match read(&mut file, &mut buffer[filled..])? {

@@ -1,12 +1,10 @@
 //! [`Shelf`]: files that lie in memory until there are enough of them to hash several at a time. One SHA-256 mostly waits
 //! for itself; many do not wait for each other.
 
-use std::fs::File;
 use std::io;
 
 use sha2::{Digest, Sha256};
 
-use super::hash::read_full;
 use crate::manifest::FileDigest;
 
 /// What all shelves together hold at most, in bytes.
@@ -46,11 +44,12 @@ impl<T> Shelf<T> {
         usize::try_from(length).is_ok_and(|length| length > 0 && length <= self.longest)
     }
 
-    /// Reads a file, and at most one byte more than it had; the next one takes its place unless it is [kept](Self::keep).
-    pub(super) fn read(&mut self, file: &File, length: u64) -> io::Result<&[u8]> {
+    /// Has a file of so many bytes read, and at most one byte more than it had; the next one takes its place unless it is
+    /// [kept](Self::keep).
+    pub(super) fn read(&mut self, length: u64, read: impl FnOnce(&mut [u8]) -> io::Result<usize>) -> io::Result<&[u8]> {
         let room = usize::try_from(length).map_or(self.longest, |length| length.min(self.longest)) + 1;
         let place = &mut self.bytes[self.used..self.used + room];
-        let size = read_full(file, place)?;
+        let size = read(place)?;
         Ok(&place[..size])
     }
 
@@ -134,20 +133,24 @@ mod tests {
 
     #[test]
     fn what_is_kept_comes_back_with_its_note() {
-        let file = File::open(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
-        let length = file.metadata().unwrap().len();
-        let content = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap();
+        let content = message(1_000);
         let mut shelf = Shelf::new(2);
         shelf.longest = content.len();
         shelf.bytes = vec![0; (content.len() + 1) * 3];
-        assert!(shelf.takes(length) && !shelf.takes(length + 1) && !shelf.takes(0));
+        assert!(shelf.takes(1_000) && !shelf.takes(1_001) && !shelf.takes(0));
+        let read = |start: usize| {
+            let content = &content;
+            move |place: &mut [u8]| {
+                assert_eq!(place.len(), 1_001, "one byte more shows that a file has grown");
+                place[..1_000 - start].copy_from_slice(&content[start..]);
+                Ok(1_000 - start)
+            }
+        };
         // Read, and not kept: the next one takes its place.
-        assert_eq!(shelf.read(&file, length).unwrap(), content);
+        assert_eq!(shelf.read(1_000, read(0)).unwrap(), content);
         for (start, note) in [(0, "all"), (10, "most")] {
-            use std::io::{Seek, SeekFrom};
-            (&file).seek(SeekFrom::Start(start)).unwrap();
-            let size = shelf.read(&file, length).unwrap().len();
-            assert_eq!(size as u64, length - start);
+            let size = shelf.read(1_000, read(start)).unwrap().len();
+            assert_eq!(size, 1_000 - start);
             assert!(!shelf.is_full());
             shelf.keep(size, note);
         }
@@ -155,7 +158,7 @@ mod tests {
         shelf.clear(|note, size, digest| found.push((note, size, digest)));
         found.sort_by_key(|(note, ..)| *note);
         let digest = |bytes: &[u8]| FileDigest(Sha256::digest(bytes).into());
-        assert_eq!(found, [("all", length, digest(&content)), ("most", length - 10, digest(&content[10..]))]);
+        assert_eq!(found, [("all", 1_000, digest(&content)), ("most", 990, digest(&content[10..]))]);
         assert_eq!(shelf.used, 0);
     }
 }

@@ -38,7 +38,7 @@ fn the_length_of_a_token_is_known_before_it_is_signed() {
         let Ok(license) = license(draft.clone(), None, &moment()) else { break };
         let tokens = [
             (Form::Open, token(license.clone(), &key)),
-            (Form::Sealed, sealed_token(license.clone(), &key, &secret, &[3; 12])),
+            (Form::Sealed, sealed_token(&license, &key, &secret, &[3; 12])),
         ];
         for (form, token) in tokens {
             assert_eq!(check_length(&license, form), token.map(drop), "{form:?} {values}");

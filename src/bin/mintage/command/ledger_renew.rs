@@ -94,7 +94,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     arguments.output.check()?;
     let token = match &secret {
         None => mint::token(license.clone(), &key)?,
-        Some(secret) => mint::sealed_token(license.clone(), &key, secret, &random::bytes()?)?,
+        Some(secret) => mint::sealed_token(&license, &key, secret, &random::bytes()?)?,
     };
     let held = renew::renew(&ledger, &stamp(now), &before, license, token.to_string(), key.public().id())?;
     arguments.output.hand_out(format!("{token}\n"), || spelled(|out| held.write(out)), terminal)?;

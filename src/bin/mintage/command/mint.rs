@@ -160,7 +160,7 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     license.kid = Some(key.public().id().kid());
     let token = match &minting.secret {
         None => mint::token(license.clone(), &key)?,
-        Some(secret) => mint::sealed_token(license.clone(), &key, secret, &random::bytes()?)?,
+        Some(secret) => mint::sealed_token(&license, &key, secret, &random::bytes()?)?,
     };
     let text = if arguments.armor { armor::wrap("LICENSE", token.as_str()) } else { format!("{token}\n") };
     let keyring = arguments.verify.then(|| trusted(&arguments.trust, &key)).transpose()?;
