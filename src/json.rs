@@ -55,6 +55,8 @@ pub enum JsonError {
     Syntax(String),
     /// Objects and arrays nest more than [`MAX_DEPTH`] deep.
     TooDeep,
+    /// The text ends where it might have gone on to be JSON; the parser says what it was in the middle of.
+    Truncated(String),
     /// A member holds a value outside its range.
     Value {
         /// The member's name.
@@ -72,6 +74,7 @@ impl JsonError {
         match self {
             Self::Critical(_) => Code::Unsupported,
             Self::Duplicate(_) => Code::DuplicateMember,
+            Self::Truncated(_) => Code::Truncated,
             _ => Code::Malformed,
         }
     }
@@ -92,6 +95,7 @@ impl fmt::Display for JsonError {
             Self::Missing(name) => write!(f, "the member `{name}` is missing"),
             Self::Syntax(reason) => write!(f, "the text is not JSON: {reason}"),
             Self::TooDeep => write!(f, "objects and arrays nest more than {MAX_DEPTH} deep"),
+            Self::Truncated(reason) => write!(f, "the text ends before the document does: {reason}"),
             Self::Value { member, expected, found } => {
                 write!(f, "the member `{}` must be {expected}, and is {found}", member.escape_debug())
             }

@@ -9,6 +9,7 @@ use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::id::{Hex, KeyId, decode_hex};
 use crate::json::{self, JsonError, Value, Writer};
 use crate::keyring::{Keyring, Purpose};
+use crate::state::{SequenceError, paced};
 use crate::time::Timestamp;
 
 /// The longest list, in bytes: room for a million entries with a reason each.
@@ -65,6 +66,8 @@ pub enum RevocationsError {
     Envelope(EnvelopeError),
     /// The payload is no list of revocations.
     Json(JsonError),
+    /// The sequence is not one that an issuer can have come to.
+    Sequence(SequenceError),
 }
 
 impl LicenseHash {
@@ -99,7 +102,7 @@ impl Revocations {
     /// Reads a list that a key trusted for `revocations` signed.
     ///
     /// # Errors
-    /// `Envelope`, `Json`.
+    /// `Envelope`, `Json`, `Sequence`.
     pub fn verify(envelope: &Envelope, keyring: &Keyring) -> Result<VerifiedRevocations, RevocationsError> {
         let threshold = keyring.threshold(Purpose::Revocations);
         let by = envelope.signed_by(Kind::Revocations, keyring).map_err(RevocationsError::Envelope)?;
@@ -109,6 +112,7 @@ impl Revocations {
         let verified = trusted(Some(list.issued_at))?;
         let signer = verified.signers().first().copied();
         let signer = signer.ok_or(RevocationsError::Envelope(EnvelopeError::BadSignature))?;
+        paced(list.sequence, list.issued_at).map_err(RevocationsError::Sequence)?;
         Ok(VerifiedRevocations { list, signer })
     }
 
@@ -213,6 +217,7 @@ impl RevocationsError {
         match self {
             Self::Envelope(error) => error.code(),
             Self::Json(error) => error.code(),
+            Self::Sequence(error) => error.code(),
         }
     }
 }
@@ -221,6 +226,7 @@ impl fmt::Display for RevocationsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Envelope(error) => write!(f, "the revocations are not to be believed: {error}"),
+            Self::Sequence(error) => write!(f, "the revocations are not to be believed: {error}"),
             Self::Json(error) => write!(f, "this is no list of revocations: {error}"),
         }
     }

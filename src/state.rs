@@ -14,6 +14,10 @@ use crate::time::Timestamp;
 /// The longest state, in bytes.
 pub const MAX_STATE_BYTES: usize = 64 << 10;
 
+/// How far a sequence may be ahead of the seconds since 1970 at which its document was issued: room for many in one second,
+/// and for a ledger whose clock once stood up to 34 years ahead.
+pub const MAX_LEAD: u64 = 1 << 30;
+
 const KIND: &str = "mintage/state/v1";
 
 /// What a verifier remembers: `{"kind":"mintage/state/v1","latestSeen":SECONDS,"sequences":{SERIES:{"digest","issuedAt"?,"sequence"}}}`.
@@ -49,12 +53,25 @@ pub struct Mark {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SequenceError {
+    /// The sequence is further than an issuer can have come to; this one and the highest that its time allows.
+    FastForwarded(u64, u64),
     /// The sequence was accepted already with other bytes.
     Forked(u64),
     /// One of another signer that was issued later was accepted already; when this one was issued and when that one.
     LeftBehind(Timestamp, Timestamp),
     /// A higher sequence was accepted already; this one and that one.
     RolledBack(u64, u64),
+}
+
+/// Judges a sequence by the time at which its document says that it was issued, and without any memory: nobody issues one
+/// every second, so that a number far above the seconds since 1970 only serves to leave no room for those that follow.
+/// What passes always leaves room, since time goes on.
+///
+/// # Errors
+/// `FastForwarded` more than [`MAX_LEAD`] ahead.
+pub fn paced(sequence: u64, issued_at: Timestamp) -> Result<(), SequenceError> {
+    let highest = issued_at.seconds().unsigned_abs().saturating_add(MAX_LEAD);
+    if sequence > highest { Err(SequenceError::FastForwarded(sequence, highest)) } else { Ok(()) }
 }
 
 impl Series {
@@ -191,6 +208,7 @@ impl SequenceError {
     /// Returns the code this fault is refused with.
     pub fn code(&self) -> Code {
         match self {
+            Self::FastForwarded(..) => Code::FastForwarded,
             Self::Forked(_) => Code::Forked,
             Self::LeftBehind(..) | Self::RolledBack(..) => Code::RolledBack,
         }
@@ -200,6 +218,9 @@ impl SequenceError {
 impl fmt::Display for SequenceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::FastForwarded(sequence, highest) => {
+                write!(f, "the document has sequence {sequence}, and none of its time can be beyond {highest}")
+            }
             Self::Forked(sequence) => write!(f, "sequence {sequence} was accepted already, with other contents"),
             Self::LeftBehind(issued_at, later) => {
                 write!(
@@ -264,6 +285,14 @@ mod tests {
         assert_eq!(state, before);
         assert_eq!(VerifierState::parse(state.to_json().as_bytes()), Ok(state.clone()));
         assert_eq!(state.admits(&Mark::new(by(2), 1, b"one")), Ok(()), "a new key starts a new series");
+    }
+
+    #[test]
+    fn a_sequence_keeps_pace_with_the_time() {
+        assert_eq!(paced(MAX_LEAD, Timestamp::EPOCH), Ok(()));
+        assert_eq!(paced(MAX_LEAD + 7, at(7)), Ok(()));
+        assert_eq!(paced(MAX_LEAD + 8, at(7)), Err(SequenceError::FastForwarded(MAX_LEAD + 8, MAX_LEAD + 7)));
+        assert!(paced(u64::MAX, Timestamp::NEVER).is_err());
     }
 
     #[test]

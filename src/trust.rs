@@ -9,7 +9,7 @@ use crate::id::KeyId;
 use crate::key::PublicKey;
 use crate::keyring::document::{DocumentError, KeyringDocument};
 use crate::keyring::{Keyring, Purpose, TrustedKey};
-use crate::state::{Mark, SequenceError, Series, VerifierState};
+use crate::state::{Mark, SequenceError, Series, VerifierState, paced};
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 
 /// The trusted keys, and the keyring that counts among those at hand.
@@ -45,7 +45,7 @@ pub enum TrustError {
     /// A keyring was signed by a key that is trusted as a root, but not by any that the keyring before it allows; both
     /// sequences, the earlier first, and the key.
     Roots(u64, u64, KeyId),
-    /// A newer keyring, or another in its place, was accepted before.
+    /// A newer keyring, or another in its place, was accepted before, or the sequence is not one to come to.
     Sequence(SequenceError),
 }
 
@@ -96,6 +96,7 @@ pub fn establish(bare: &[PublicKey], keyrings: &[Envelope]) -> Result<Establishe
             (Err(error), Some((before, ..))) => return Err(stranger(error, before, &document, envelope, bare)),
             (Err(error), None) => return Err(TrustError::Envelope(error)),
         };
+        paced(document.sequence, document.issued_at).map_err(TrustError::Sequence)?;
         roots.extend(signers.iter().copied());
         last = Some((document, signers, envelope));
     }

@@ -16,7 +16,7 @@ const FEW: usize = 24;
 /// Reads one JSON value that fills the whole text.
 ///
 /// # Errors
-/// `Syntax`, `Duplicate` (also when two spellings of a name differ only by escapes) and `TooDeep`.
+/// `Syntax`, `Truncated`, `Duplicate` (also when two spellings of a name differ only by escapes) and `TooDeep`.
 pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
     let fault = Cell::new(None);
     let seed = Strict { depth: 0, fault: &fault };
@@ -24,7 +24,7 @@ pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
         Ok(text) => fill(seed, serde_json::Deserializer::from_str(text)),
         Err(_) => fill(seed, serde_json::Deserializer::from_slice(text)),
     };
-    read.map_err(|error| fault.take().unwrap_or_else(|| JsonError::Syntax(error.to_string())))
+    read.map_err(|error| fault.take().unwrap_or_else(|| syntax(&error)))
 }
 
 /// Reads an object that fills the whole text and hands over the items of its array `list` as they are read, so that a
@@ -49,9 +49,14 @@ pub fn parse_list<'a>(
             let found = "something else".to_owned();
             JsonError::Value { member: list.to_owned(), expected: "an array in an object", found }
         }
-        None => JsonError::Syntax(error.to_string()),
+        None => syntax(&error),
     })?;
     read.into_object("document")
+}
+
+/// Tells a text that was cut off from one that is no JSON.
+fn syntax(error: &serde_json::Error) -> JsonError {
+    if error.is_eof() { JsonError::Truncated(error.to_string()) } else { JsonError::Syntax(error.to_string()) }
 }
 
 fn fill<'de, S: DeserializeSeed<'de>, R: serde_json::de::Read<'de>>(
@@ -302,22 +307,19 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_json() {
-        for text in [
-            "",
-            "{",
-            "{}x",
-            "{} {}",
-            "\u{feff}{}",
-            "{'a':1}",
-            "{\"a\":NaN}",
-            "{\"a\":01}",
-            "[1,]",
-            "\"\\ud800\"",
-            "nul",
-        ] {
+        for text in ["{}x", "{} {}", "\u{feff}{}", "{'a':1}", "{\"a\":NaN}", "{\"a\":01}", "[1,]", "\"\\ud800\""] {
             assert!(matches!(parse(text.as_bytes()), Err(JsonError::Syntax(_))), "{text}");
         }
         assert!(matches!(parse(b"\"\xff\""), Err(JsonError::Syntax(_))));
+    }
+
+    #[test]
+    fn tells_what_was_cut_off_from_what_is_no_json() {
+        let whole = r#"{"a":[1,{"b":"\u00e9"}],"c":null,"d":-1.5e3}"#;
+        assert!(parse(whole.as_bytes()).is_ok());
+        for end in 0..whole.len() {
+            assert!(matches!(parse(&whole.as_bytes()[..end]), Err(JsonError::Truncated(_))), "{}", &whole[..end]);
+        }
     }
 
     #[test]
@@ -341,8 +343,11 @@ mod tests {
         for text in ["[]", "1", r#"{"list":{}}"#, r#"{"list":1}"#] {
             assert!(matches!(read(text), Err(JsonError::Value { .. })), "{text}");
         }
-        for text in ["", r#"{"list":[1]"#, r#"{"list":[1]} x"#, r#"{"list":[1,]}"#] {
+        for text in [r#"{"list":[1]} x"#, r#"{"list":[1,]}"#] {
             assert!(matches!(read(text), Err(JsonError::Syntax(_))), "{text}");
+        }
+        for text in ["", r#"{"list":[1]"#, r#"{"list":[1,2"#] {
+            assert!(matches!(read(text), Err(JsonError::Truncated(_))), "{text}");
         }
     }
 

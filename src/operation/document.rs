@@ -72,8 +72,10 @@ pub(super) fn unarmored(text: &str) -> Result<(Cow<'_, str>, Vec<Repair>), Refus
         Ok((label, repaired)) => {
             let json = STANDARD.decode(&repaired.text).ok().and_then(|json| String::from_utf8(json).ok());
             // What is left of a document that was cut off may still be whole groups of base64.
-            let json =
-                json.filter(|json| !matches!(json::parse(json.trim().as_bytes()), Err(json::JsonError::Syntax(_))));
+            let json = json.filter(|json| {
+                use json::JsonError::{Syntax, Truncated};
+                !matches!(json::parse(json.trim().as_bytes()), Err(Syntax(_) | Truncated(_)))
+            });
             let cut = || {
                 Refusal::new(Code::DamagedText, format_args!("the armor of the {} is cut off", label.to_lowercase()))
             };
@@ -181,7 +183,7 @@ mod tests {
             ("{\"kind\":\"mintage/request/v2\"}", Code::WrongKind),
             ("{\"kind\":\"mintage/request/v1\"}", Code::Malformed),
             ("{\"payloadType\":7}", Code::Malformed),
-            ("{", Code::Malformed),
+            ("{", Code::Truncated),
         ] {
             assert_eq!(open(text.as_bytes()).unwrap_err().code, code, "{text}");
         }

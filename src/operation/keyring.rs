@@ -7,6 +7,7 @@ use crate::id::KeyId;
 use crate::key::PublicKey;
 use crate::keyring::document::KeyringDocument;
 use crate::keyring::{Distrust, KeyStatus, Purpose, TrustedKey};
+use crate::state::{SequenceError, paced};
 use crate::time::Timestamp;
 
 /// What is to change.
@@ -33,12 +34,12 @@ pub enum KeyringError {
     Backwards(Timestamp, Timestamp),
     /// The signing key may not sign keyrings, says the keyring before.
     Distrust(Distrust),
-    /// The sequence cannot grow any more.
-    Exhausted,
     /// No key could sign the keyring after this one.
     Orphaned,
     /// The key is revoked, and a revoked key does not come back.
     Revoked(KeyId),
+    /// The sequence cannot grow so far.
+    Sequence(SequenceError),
     /// The keyring does not hold this key.
     Unknown(KeyId),
 }
@@ -66,8 +67,8 @@ pub fn next(
             if now < previous.issued_at {
                 return Err(KeyringError::Backwards(now, previous.issued_at));
             }
-            let sequence = previous.sequence.checked_add(1).filter(|next| i64::try_from(*next).is_ok());
-            let sequence = sequence.ok_or(KeyringError::Exhausted)?;
+            let sequence = previous.sequence.saturating_add(1);
+            paced(sequence, now).map_err(KeyringError::Sequence)?;
             KeyringDocument { sequence, issued_at: now, ..previous.clone() }
         }
     };
@@ -110,7 +111,8 @@ impl KeyringError {
             Self::Distrust(Distrust::Purpose(..)) => Code::WrongPurpose,
             Self::Distrust(Distrust::Revoked(_)) | Self::Revoked(_) => Code::KeyRevoked,
             Self::Distrust(Distrust::Window { .. }) => Code::KeyRetired,
-            Self::Backwards(..) | Self::Exhausted | Self::Orphaned => Code::Usage,
+            Self::Backwards(..) | Self::Orphaned => Code::Usage,
+            Self::Sequence(error) => error.code(),
             Self::Unknown(_) => Code::UnknownKey,
         }
     }
@@ -123,9 +125,9 @@ impl fmt::Display for KeyringError {
                 write!(f, "the keyring is issued at {now}, and the one before it was issued later, at {before}")
             }
             Self::Distrust(distrust) => distrust.fmt(f),
-            Self::Exhausted => f.write_str("the sequence of the keyring cannot grow any more"),
             Self::Orphaned => f.write_str("no key, or too few, could sign the keyring after this one"),
             Self::Revoked(id) => write!(f, "key {} is revoked, and to retire it would let it count again", id.kid()),
+            Self::Sequence(error) => write!(f, "the keyring cannot follow the one before it: {error}"),
             Self::Unknown(id) => write!(f, "the keyring before this one does not hold key {}", id.kid()),
         }
     }

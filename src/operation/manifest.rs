@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 pub use patterns::{PatternError, Patterns};
-pub use twins::{Twins, clashes, twins};
+pub use twins::{Twins, clashes};
 pub use verdict::TreeVerdict;
 pub use verify::{Extras, Tree, signed, unverified, verify};
 

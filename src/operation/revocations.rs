@@ -8,7 +8,7 @@ use crate::dsse::Envelope;
 use crate::keyring::Keyring;
 use crate::policy::RevocationsContext;
 use crate::revocations::{LicenseHash, Revocation, Revocations, VerifiedRevocations};
-use crate::state::{Mark, Series, VerifierState};
+use crate::state::{Mark, SequenceError, Series, VerifierState, paced};
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::verdict::Refusal;
 
@@ -29,8 +29,8 @@ pub enum NextError {
     Backwards(Timestamp, Timestamp),
     /// The list would be due for a successor before it is issued; both times.
     DueFirst(Timestamp, Timestamp),
-    /// The sequence cannot grow any more.
-    Exhausted,
+    /// The sequence cannot grow so far.
+    Sequence(SequenceError),
 }
 
 /// Makes the next list: every entry of the one before it and the new ones; `sequence` grows by one. A license that was
@@ -52,7 +52,8 @@ pub fn next(
         return Err(NextError::Backwards(now, before));
     }
     let before = previous.map_or(0, |list| list.sequence);
-    let sequence = before.checked_add(1).filter(|next| i64::try_from(*next).is_ok()).ok_or(NextError::Exhausted)?;
+    let sequence = before.saturating_add(1);
+    paced(sequence, now).map_err(NextError::Sequence)?;
     let new = withdrawals.iter().map(|withdrawal| Revocation {
         id: LicenseHash::of(&withdrawal.license_id),
         at: now,
@@ -132,7 +133,10 @@ impl Admission {
 impl NextError {
     /// Returns the code this fault is reported under.
     pub fn code(&self) -> Code {
-        Code::Usage
+        match self {
+            Self::Backwards(..) | Self::DueFirst(..) => Code::Usage,
+            Self::Sequence(error) => error.code(),
+        }
     }
 }
 
@@ -145,9 +149,7 @@ impl fmt::Display for NextError {
             Self::DueFirst(now, due) => {
                 write!(f, "the list is issued at {now}, and its successor would be due before, at {due}")
             }
-            Self::Exhausted => {
-                f.write_str("the sequence of the list cannot grow any more; start a new series with a new key")
-            }
+            Self::Sequence(error) => write!(f, "the list cannot follow the one before it: {error}"),
         }
     }
 }
@@ -159,6 +161,7 @@ mod tests {
     use super::*;
     use crate::dsse::Kind;
     use crate::key::SecretKey;
+    use crate::state::MAX_LEAD;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds).unwrap()
@@ -204,7 +207,7 @@ mod tests {
             (signed(&first, 1), Code::RolledBack),
             (signed(&fork, 1), Code::Forked),
             (signed(&second, 2), Code::UnknownKey),
-            (signed(&second, 1)[..100].to_owned(), Code::Malformed),
+            (signed(&second, 1)[..100].to_owned(), Code::Truncated),
         ] {
             let admission = admit(text.into_bytes(), &keyring, Some(&state), None, at(150));
             assert_eq!(code(&admission), Some(expected));
@@ -227,12 +230,24 @@ mod tests {
     }
 
     #[test]
-    fn a_series_pushed_to_its_end_is_left_behind_by_a_new_key() {
-        let end = Revocations::new(i64::MAX.unsigned_abs(), at(100), at(200), Vec::new());
+    fn a_series_cannot_be_pushed_to_its_end_and_one_pushed_ahead_is_left_behind_by_a_new_key() {
+        let pushed = |sequence| Revocations::new(sequence, at(100), at(200), Vec::new());
         let keyring: Keyring = [1, 2].map(|seed| SecretKey::from_seed(&[seed; 32]).public()).into_iter().collect();
         let mut state = VerifierState::default();
-        admit(signed(&end, 1).into_bytes(), &keyring, None, None, at(150)).remember(&mut state);
-        assert_eq!(next(Some(&end), &[], 0, at(150), at(200)), Err(NextError::Exhausted));
+        for sequence in [MAX_LEAD + 101, i64::MAX.unsigned_abs()] {
+            let beyond = pushed(sequence);
+            // Whether or not anything is remembered.
+            for known in [None, Some(&state)] {
+                let refused = admit(signed(&beyond, 1).into_bytes(), &keyring, known, None, at(150));
+                assert_eq!(code(&refused), Some(Code::FastForwarded));
+            }
+        }
+        let refused = next(Some(&pushed(MAX_LEAD + 150)), &[], 0, at(150), at(200));
+        assert_eq!(refused.unwrap_err().code(), Code::FastForwarded);
+        let ahead = pushed(MAX_LEAD + 100);
+        admit(signed(&ahead, 1).into_bytes(), &keyring, None, None, at(150)).remember(&mut state);
+        // Time has gone on, so there is room for the next.
+        assert_eq!(next(Some(&ahead), &[], 0, at(101), at(200)).unwrap().sequence, MAX_LEAD + 101);
         let fresh = next(None, &[], 0, at(150), at(300)).unwrap();
         assert_eq!(
             code(&admit(signed(&fresh, 1).into_bytes(), &keyring, Some(&state), None, at(150))),

@@ -8,6 +8,7 @@ use crate::keyring::Keyring;
 use crate::proof::Proof;
 use crate::release::Release;
 use crate::revocations::Revocations;
+use crate::state::paced;
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
 use crate::trust;
 use crate::unlock::Unlock;
@@ -58,6 +59,8 @@ fn judge(envelope: &Envelope, kind: Kind, beside: Beside<'_>, verdict: &mut Sign
         Kind::Keyring => {
             let document = trust::read(envelope).map_err(|error| Refusal::new(error.code(), error))?;
             verdict.signed(envelope, beside.keyring, document.issued_at)?;
+            let sequence = paced(document.sequence, document.issued_at);
+            sequence.map_err(|error| Refusal::new(error.code(), error))?;
             verdict.findings.pass("contents", format!("sequence {}, {} keys", document.sequence, document.keys.len()));
         }
         Kind::Revocations => {

@@ -4,6 +4,7 @@ use insta::assert_snapshot;
 use mintage::Revocations;
 use mintage::dsse::{Envelope, Kind};
 use mintage::key::file::KeyFile;
+use mintage::state::MAX_LEAD;
 use mintage::time::Timestamp;
 
 use crate::harness::{Bench, Outcome, example};
@@ -107,8 +108,6 @@ fn a_verifier_that_remembers_never_goes_back() {
         assert!(refused.stderr().contains(error), "{refused}");
         assert_eq!((refused.status, bench.read("state.json")), (Some(1), remembered.clone()));
     }
-    bench.write("cut.json", &bench.read("list-2.json")[..200]);
-    assert!(verify("cut.json").stderr().contains("error[malformed]"));
     let stranger = bench.read("list-2.json").replace("application/vnd.mintage.revocations+json", "text/plain");
     bench.write("other.json", stranger);
     assert!(verify("other.json").stderr().contains("error[wrong-kind]"));
@@ -128,8 +127,8 @@ fn a_list_by_a_stranger_is_refused_by_verifier_and_vendor() {
     assert_eq!(bench.list(&["--previous", "ci.json"]).status, Some(3));
 }
 
-/// Rollback, fork, freeze, fast-forward and its recovery, another vendor's list, a list cut short: each has its code, and
-/// none that is refused leaves a trace.
+/// Rollback, fork, freeze, fast-forward and its recovery, wrong key, truncation: each has a code of its own, and none that
+/// is refused changes a byte of what is remembered.
 #[test]
 fn each_way_to_withhold_a_withdrawal_has_its_own_answer() {
     let bench = scene();
@@ -137,47 +136,98 @@ fn each_way_to_withhold_a_withdrawal_has_its_own_answer() {
         let minted = bench.list(&["--previous", "list-1.json", "--revoke", id, "--next-update", "never", "-o", output]);
         assert_eq!(minted.status, Some(0), "{minted}");
     }
-    let end = Revocations::new(
-        i64::MAX.unsigned_abs(),
-        Timestamp::parse_rfc3339("2026-06-02T00:00:00Z").unwrap(),
-        Timestamp::NEVER,
-        Vec::new(),
-    );
+    let issued = Timestamp::parse_rfc3339("2026-06-02T00:00:00Z").unwrap();
+    let highest = issued.seconds().unsigned_abs() + MAX_LEAD;
+    let pushed = |sequence: u64| Revocations::new(sequence, issued, Timestamp::NEVER, Vec::new()).to_payload();
     let key = |name: &str| KeyFile::parse(&std::fs::read(example(name)).unwrap()).unwrap().open(None).unwrap();
-    let signed =
-        |payload: String, name: &str| Envelope::sign(Kind::Revocations, payload.into_bytes(), &[&key(name)]).to_json();
-    bench.write("end.json", signed(end.to_payload(), "vendor.key"));
-    let beyond = end.to_payload().replace("9223372036854775807", "18446744073709551615");
-    bench.write("beyond.json", signed(beyond, "vendor.key"));
-    bench.write("other.json", signed(end.to_payload(), "ci.key"));
-    bench.write("cut.json", &bench.read("list-2.json")[..300]);
+    let sign = |file: &str, payload: String, name: &str| {
+        let envelope = Envelope::sign(Kind::Revocations, payload.into_bytes(), &[&key(name)]);
+        bench.write(file, envelope.to_json());
+    };
+    sign("end.json", pushed(i64::MAX.unsigned_abs()), "vendor.key");
+    sign("beyond.json", pushed(highest + 1), "vendor.key");
+    sign("ahead.json", pushed(highest), "vendor.key");
+    sign("no-number.json", pushed(u64::MAX), "vendor.key");
+    sign("stranger.json", pushed(3), "ci.key");
+    let whole = bench.read("list-2.json");
+    for (file, length) in [("cut.json", 300), ("cut-at-its-end.json", whole.trim_end().len() - 1), ("nothing.json", 0)]
+    {
+        bench.write(file, &whole[..length]);
+    }
+    let signature = |text: &str| text.split("\"sig\":\"").nth(1).unwrap()[..88].to_owned();
+    bench.write("altered.json", whole.replace(&signature(&whole), &signature(&bench.read("fork.json"))));
     let verify = |list: &str, more: &[&str]| {
         let state = ["--state", "state.json", "--revocations", list];
         bench.verify_with("lic-1.lic", &[&state, more].concat())
     };
+    // At first contact nothing is remembered, and a list that leaves no room after it is refused all the same.
+    let first = verify("end.json", &[]);
+    assert!(first.stderr().contains("error[fast-forwarded]") && first.status == Some(1), "{first}");
+    assert!(!bench.path("state.json").exists());
     assert_eq!(verify("list-2.json", &[]).status, Some(0));
-    let remembered = bench.read("state.json");
-    for (case, list, error) in [
-        ("rollback", "list-1.json", "error[rolled-back]"),
-        ("fork", "fork.json", "error[forked]"),
-        ("beyond any sequence", "beyond.json", "error[malformed]"),
-        ("another vendor's", "other.json", "error[unknown-key]"),
-        ("cut short", "cut.json", "error[malformed]"),
+    let remembered = std::fs::read(bench.path("state.json")).unwrap();
+    for (case, list, more, code) in [
+        ("rollback", "list-1.json", &[][..], "error[rolled-back]"),
+        ("fork", "fork.json", &[], "error[forked]"),
+        ("freeze", "list-2.json", &["--max-age", "1d"], "error[stale]"),
+        ("fast-forward", "end.json", &[], "error[fast-forwarded]"),
+        ("fast-forward by one too many", "beyond.json", &[], "error[fast-forwarded]"),
+        ("wrong key", "stranger.json", &[], "error[unknown-key]"),
+        ("truncation", "cut.json", &[], "error[truncated]"),
+        ("truncation of one character", "cut-at-its-end.json", &[], "error[truncated]"),
+        ("truncation to nothing", "nothing.json", &[], "error[truncated]"),
+        ("no sequence at all", "no-number.json", &[], "error[malformed]"),
+        ("another list's signature", "altered.json", &[], "error[bad-signature]"),
     ] {
-        let refused = verify(list, &[]);
-        assert!(refused.stderr().contains(error) && refused.status == Some(1), "{case}: {refused}");
-        assert_eq!(bench.read("state.json"), remembered, "{case}");
+        let refused = verify(list, more);
+        assert!(refused.stderr().contains(code) && refused.status == Some(1), "{case}: {refused}");
+        assert_eq!(refused.stderr().matches("error[").count(), 1, "{case}: {refused}");
+        assert_eq!(std::fs::read(bench.path("state.json")).unwrap(), remembered, "{case}");
     }
-    // A list that is frozen: the newest there is, and older than it may be.
-    let frozen = verify("list-2.json", &["--max-age", "1d"]);
-    assert!(frozen.stderr().contains("error[stale]"), "{frozen}");
-    assert_eq!(bench.read("state.json"), remembered);
-    // Fast-forward with a stolen key, and the way back: a new key begins a new series.
-    assert_eq!(verify("end.json", &[]).status, Some(0));
+    assert_snapshot!(verify("end.json", &["--json"]).stderr(), @r"
+    mintage: error[fast-forwarded]: the revocations are not to be believed: the document has sequence 9223372036854775807, and none of its time can be beyond 2854100224
+    mintage: hint: nothing of it was taken over here; ask the issuer, whose signing key may be stolen, for one signed by a new key
+    ");
+    // What a stolen key may push leaves room for the next list of the honest issuer, and a new key leaves it behind.
+    assert_eq!(verify("ahead.json", &[]).status, Some(0));
     assert!(verify("list-2.json", &[]).stderr().contains("error[rolled-back]"));
-    let anew = ["mint", "revocations", "--allow-readable-key", "--next-update", "never", "-o", "anew.json", "--key"];
-    assert_eq!(bench.run(anew.iter().chain(&[&*example("ci.key")])).status, Some(0));
-    assert_eq!(verify("anew.json", &["--trust", &example("ci.pub")]).status, Some(0));
+    let list_by = |key: &str, more: &[&str]| {
+        let fixed = ["mint", "revocations", "--allow-readable-key", "--next-update", "never", "--key", &example(key)];
+        let minted = bench.run(fixed.iter().chain(more));
+        assert_eq!(minted.status, Some(0), "{minted}");
+    };
+    list_by("vendor.key", &["--previous", "ahead.json", "-o", "next.json"]);
+    assert_eq!(verify("next.json", &[]).status, Some(0));
+    list_by("ci.key", &["-o", "anew.json"]);
+    let with_the_new_key = ["--trust", &example("ci.pub")];
+    assert_eq!(verify("anew.json", &with_the_new_key).status, Some(0));
+    let left_behind = verify("ahead.json", &with_the_new_key);
+    assert!(left_behind.stderr().contains("error[rolled-back]"), "{left_behind}");
+}
+
+#[test]
+fn a_list_that_leaves_no_room_is_neither_made_nor_carried_on() {
+    let bench = scene();
+    let issued = Timestamp::parse_rfc3339("2026-06-01T00:00:00Z").unwrap();
+    let key = KeyFile::parse(&std::fs::read(example("vendor.key")).unwrap()).unwrap().open(None).unwrap();
+    let highest = issued.seconds().unsigned_abs() + MAX_LEAD;
+    for (file, sequence) in [("full.json", highest), ("end.json", i64::MAX.unsigned_abs())] {
+        let payload = Revocations::new(sequence, issued, Timestamp::NEVER, Vec::new()).to_payload();
+        bench.write(file, Envelope::sign(Kind::Revocations, payload.into_bytes(), &[&key]).to_json());
+    }
+    assert_snapshot!(bench.list(&["--previous", "full.json", "-o", "next.json"]), @r"
+    ------- stderr -------
+    mintage: error[fast-forwarded]: the list cannot follow the one before it: the document has sequence 2854013825, and none of its time can be beyond 2854013824
+    mintage: hint: begin a new series: sign a first list with a new key, without --previous
+    [exit status: 1]
+    ");
+    assert_snapshot!(bench.list(&["--previous", "end.json", "-o", "next.json"]), @r"
+    ------- stderr -------
+    mintage: error[fast-forwarded]: revocations `end.json`: the revocations are not to be believed: the document has sequence 9223372036854775807, and none of its time can be beyond 2854013824
+    mintage: hint: begin a new series: sign a first list with a new key, without --previous
+    [exit status: 3]
+    ");
+    assert!(!bench.path("next.json").exists());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::Args;
 use mintage::code::Code;
-use mintage::dsse::Envelope;
+use mintage::dsse::{Envelope, EnvelopeError};
 use mintage::key::file::KeyFile;
 use mintage::key::{KeyError, PublicKey, SecretKey};
 use mintage::keyring::Keyring;
@@ -158,10 +158,11 @@ impl Named {
     fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
         let data = files::read(path, MAX_KEYRING_BYTES).map_err(too_large_for_a_key)?;
         let about = || format!("key file `{}`", path.display());
+        let cut = |error: &EnvelopeError| data.trim_ascii_start().starts_with(b"{") && error.code() == Code::Truncated;
         let names_itself = data.windows(13).any(|window| window == b"\"payloadType\"");
         match Envelope::parse(&data) {
             Ok(envelope) => self.keyrings.push(envelope),
-            Err(error) if names_itself => return Err(TrustError::Envelope(error)).with_context(about),
+            Err(error) if names_itself || cut(&error) => return Err(TrustError::Envelope(error)).with_context(about),
             Err(_) => self.bare.push(PublicKey::from_file_bytes(&data).with_context(about)?),
         }
         Ok(())

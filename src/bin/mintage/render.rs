@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
 use clap::builder::styling::{AnsiColor, Style};
+use mintage::code::Code;
 use mintage::json::{Writer, steers};
 
 use crate::args::{Color, Global};
@@ -114,8 +115,27 @@ impl Terminal {
         }
     }
 
+    /// Warns of the first of many things, each code with its hint once, and counts the rest.
+    pub(crate) fn warnings(&self, all: &[(Option<Code>, &str)]) {
+        const SHOWN: usize = 20;
+        if self.quiet {
+            return;
+        }
+        for (code, text) in all.iter().take(SHOWN) {
+            let level = code.map_or_else(|| "warning".to_owned(), |code| format!("warning[{code}]"));
+            tell(&format!("{}: ", paint(&level, AnsiColor::Yellow, self.color_err)), text);
+        }
+        if all.len() > SHOWN {
+            self.note(&format!("and {} more", all.len() - SHOWN));
+        }
+        let mut codes: Vec<Code> = all.iter().filter_map(|(code, _)| *code).collect();
+        codes.sort_unstable();
+        codes.dedup();
+        codes.iter().for_each(|code| self.note(&format!("hint: {}", code.hint())));
+    }
+
     /// Says what went wrong, and what the reader can do about it.
-    pub(crate) fn error(&self, code: Option<mintage::code::Code>, text: &str, hints: &[&str]) {
+    pub(crate) fn error(&self, code: Option<Code>, text: &str, hints: &[&str]) {
         let level = code.map_or_else(|| "error".to_owned(), |code| format!("error[{code}]"));
         tell(&format!("{}: ", paint(&level, AnsiColor::Red, self.color_err)), text);
         for hint in hints {

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use mintage::armor::Repair;
-use mintage::code::Exit;
+use mintage::code::{Code, Exit};
 use mintage::operation::manifest::TreeVerdict;
 use mintage::operation::signed::SignedVerdict;
 use mintage::time::Timestamp;
@@ -23,7 +23,7 @@ pub(crate) struct Answer<'a> {
     as_of: Timestamp,
     refusals: &'a [Refusal],
     exit: Option<Exit>,
-    warnings: Vec<&'a str>,
+    warnings: Vec<(Option<Code>, &'a str)>,
     repairs: &'a [Repair],
     json: String,
 }
@@ -35,7 +35,7 @@ impl<'a> Answer<'a> {
             let (key, source) = (shown(&limit.key), limit.source.as_str());
             format!("      {:11}  {key} = {} ({source})", "limit", limit.value)
         });
-        let grace = (verdict.state == State::Grace).then_some("the license is in its grace period; renew it");
+        let grace = (verdict.state == State::Grace).then_some((None, "the license is in its grace period; renew it"));
         Self {
             checks: &verdict.checks,
             details: limits.collect(),
@@ -73,7 +73,7 @@ impl<'a> Answer<'a> {
             as_of: verdict.as_of,
             refusals: &verdict.findings.refusals,
             exit: verdict.findings.exit(),
-            warnings: verdict.warnings.iter().map(String::as_str).collect(),
+            warnings: verdict.warnings.iter().map(|warning| (Some(warning.code), warning.message.as_str())).collect(),
             repairs: &[],
             json: verdict.to_json(),
         }
@@ -86,7 +86,7 @@ impl<'a> Answer<'a> {
         }
         let text = if terminal.json { self.json.clone() } else { self.lines(terminal).join("\n") };
         output.write(&(text + "\n"), terminal)?;
-        self.warnings.iter().for_each(|warning| terminal.warning(warning));
+        terminal.warnings(&self.warnings);
         for refusal in self.refusals {
             terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
         }

@@ -5,6 +5,7 @@ use crate::ledger::license::{self, Withdrawn};
 use crate::ledger::{Ledger, LedgerError};
 use crate::operation::revocations::NextError;
 use crate::revocations::{LicenseHash, Revocation, Revocations};
+use crate::state::paced;
 use crate::time::Timestamp;
 
 /// Makes the next list. Its number is taken for good, whether or not the list is ever handed out; entries of `previous`
@@ -30,8 +31,8 @@ pub fn list(
         let sequence = license::next_revocation_sequence(transaction, before, now)?;
         Ok((sequence, license::withdrawn(transaction)?))
     })?;
-    if i64::try_from(sequence).is_err() {
-        return Ok(Err(NextError::Exhausted));
+    if let Err(error) = paced(sequence, now) {
+        return Ok(Err(NextError::Sequence(error)));
     }
     let old = previous.map(Revocations::entries).unwrap_or_default().iter().cloned();
     let entries = old.chain(withdrawn.into_iter().map(entry)).collect();

@@ -1,19 +1,20 @@
 //! Paths that are two here and one to some file systems: they differ by case, or by the Unicode form of their letters.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use unicode_normalization::UnicodeNormalization;
 
+use super::Extras;
 use crate::manifest::compare::Comparison;
 use crate::manifest::{Manifest, TreePath};
 
 /// Two paths that a file system may take for one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Twins<'a> {
-    /// The first of them in order; of a comparison, the one that is missing.
+    /// The first of them in order; of a comparison, the one that the manifest lists.
     pub one: &'a TreePath,
-    /// The other; of a comparison, the one that is extra.
+    /// The other; of a comparison, the one that it does not list.
     pub other: &'a TreePath,
     /// What alone they differ by.
     pub differ_by: Spelling,
@@ -33,14 +34,63 @@ pub enum Spelling {
 /// Returns the paths of a manifest that some file systems cannot tell from an earlier one.
 pub fn clashes(manifest: &Manifest) -> Vec<Twins<'_>> {
     let mut seen = HashMap::with_capacity(manifest.files.len());
-    let paths = manifest.files.iter().map(|file| &file.path).chain(manifest.links.iter().map(|link| &link.path));
-    paths.filter_map(|path| seen.insert(fold(path), path).map(|one| Twins::of(one, path))).collect()
+    listed(manifest).filter_map(|path| seen.insert(fold(path), path).map(|one| Twins::of(one, path))).collect()
 }
 
-/// Returns a missing and an extra path that differ in their spelling alone, as some tools leave them behind.
-pub fn twins(comparison: &Comparison) -> Option<Twins<'_>> {
-    let missing: HashMap<_, _> = comparison.missing.iter().map(|found| (fold(&found.path), &found.path)).collect();
-    comparison.extra.iter().find_map(|extra| missing.get(&fold(&extra.path)).map(|one| Twins::of(one, &extra.path)))
+/// What was found of spellings: reasons for a "no", and what should be known all the same.
+#[derive(Debug, Default)]
+pub(super) struct Spelled {
+    pub(super) refused: Vec<String>,
+    pub(super) warned: Vec<String>,
+}
+
+/// Judges the spellings of a manifest and of the tree it was compared with. Two names that are both there are two files,
+/// and no reason for a "no"; where one of them is not, some file system or tool took them for one.
+pub(super) fn judge(
+    manifest: &Manifest,
+    comparison: &Comparison,
+    extras: Extras,
+    ignored: impl Fn(&TreePath) -> bool,
+) -> Spelled {
+    let mut spelled = Spelled::default();
+    let missing = comparison.missing.iter().map(|found| &found.path);
+    let gone: HashSet<_> = missing.chain(comparison.moved.iter().map(|moved| &moved.from)).collect();
+    for twins in clashes(manifest).into_iter().filter(|twins| !ignored(twins.one) && !ignored(twins.other)) {
+        if gone.contains(twins.one) || gone.contains(twins.other) {
+            let Twins { one, other, differ_by } = twins;
+            spelled.refused.push(format!(
+                "`{one}` and `{other}` differ by {differ_by} alone, and not both are here: what holds or unpacked this \
+                 folder takes them for one"
+            ));
+        } else {
+            spelled.warned.push(twins.to_string());
+        }
+    }
+    let extra = comparison.extra.iter().map(|found| &found.path);
+    let unlisted: Vec<_> = extra.chain(comparison.moved.iter().map(|moved| &moved.to)).collect();
+    if unlisted.is_empty() {
+        return spelled;
+    }
+    let by_fold: HashMap<_, _> = listed(manifest).map(|path| (fold(path), path)).collect();
+    for other in unlisted {
+        let Some(one) = by_fold.get(&fold(other)).copied() else { continue };
+        let differ_by = Twins::of(one, other).differ_by;
+        if gone.contains(one) {
+            let message = format!("`{one}` is missing and `{other}` is extra: a tool changed the {differ_by} of names");
+            spelled.refused.push(message);
+        } else {
+            let message = format!("`{other}` is extra, and differs from `{one}` by {differ_by} alone");
+            match extras {
+                Extras::Allow => spelled.warned.push(message),
+                Extras::Refuse => spelled.refused.push(message),
+            }
+        }
+    }
+    spelled
+}
+
+fn listed(manifest: &Manifest) -> impl Iterator<Item = &TreePath> {
+    manifest.files.iter().map(|file| &file.path).chain(manifest.links.iter().map(|link| &link.path))
 }
 
 /// Spells a path as a file system does that keeps neither case nor form.

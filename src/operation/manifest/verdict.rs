@@ -5,7 +5,7 @@ use crate::json::Writer;
 use crate::manifest::Manifest;
 use crate::manifest::compare::Comparison;
 use crate::time::Timestamp;
-use crate::verdict::{Findings, write_checks, write_refusals};
+use crate::verdict::{Findings, Refusal, write_checks, write_refusals};
 
 /// The answer to "is this the build that was signed, and for this license?".
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct TreeVerdict {
     /// Every rule, and every reason for a "no".
     pub findings: Findings,
     /// What is no reason for a "no" and should be known all the same.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Refusal>,
     /// The time it was judged for.
     pub as_of: Timestamp,
     /// The key that signed, once that is proved.
@@ -59,7 +59,7 @@ impl TreeVerdict {
         write_refusals(&self.findings.refusals, &mut out);
         out.name("verdict").string(if self.findings.is_valid() { "valid" } else { "refused" });
         out.name("warnings").begin_array();
-        self.warnings.iter().for_each(|warning| out.string(warning));
+        self.warnings.iter().for_each(|warning| warning.write(&mut out));
         out.end_array();
         out.end_object();
         out.finish()

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::hash::{self, HashFault};
-use super::twins::{Twins, clashes, twins};
+use super::twins;
 use super::verdict::TreeVerdict;
 use super::walk::{self, EntryKind};
 use super::{Patterns, Reading, TreeFault};
@@ -173,12 +173,10 @@ fn judge_files(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
     });
     by_reason(faults).into_iter().for_each(|refusal| verdict.findings.refuse("folder", refusal));
     let comparison = compare(manifest, found, ignored);
-    verdict.warnings.extend(clashes(manifest).iter().map(ToString::to_string));
-    if let Some(Twins { one, other, differ_by }) = twins(&comparison) {
-        verdict
-            .warnings
-            .push(format!("`{one}` is missing and `{other}` is extra: a tool changed the {differ_by} of names"));
-    }
+    let spelled = twins::judge(manifest, &comparison, tree.extras, ignored);
+    let clashes = by_reason(spelled.refused.into_iter().map(|message| (Code::PathClash, message)));
+    clashes.into_iter().for_each(|refusal| verdict.findings.refuse("names", refusal));
+    verdict.warnings.extend(spelled.warned.into_iter().map(|message| Refusal::new(Code::PathClash, message)));
     verdict.judge(comparison, tree.extras);
 }
 

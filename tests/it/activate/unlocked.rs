@@ -32,7 +32,7 @@ fn a_damaged_memory_is_a_refusal_until_it_is_unlocked() {
     let bench = locked();
     let damaged = bench.verify_remembering(&[]);
     assert_eq!(damaged.status, Some(3), "{damaged}");
-    assert!(damaged.stderr().contains("error[malformed]: the state `state.json` is damaged"), "{damaged}");
+    assert!(damaged.stderr().contains("error[truncated]: the state `state.json` is damaged"), "{damaged}");
     let unlocked = bench.verify_remembering(&["--unlock", "unlock.json"]);
     assert_eq!(unlocked.status, Some(0), "{unlocked}");
     assert_eq!(bench.verify_remembering(&[]).status, Some(0));

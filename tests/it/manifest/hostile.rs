@@ -201,3 +201,89 @@ fn a_tree_that_no_manifest_can_list_is_refused_by_name() {
     assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["manifest-mismatch"]), "{refused}");
     assert_eq!(bench.verified(&["--allow-extra"]).status, Some(0));
 }
+
+/// Verifies with what `-q` leaves out.
+fn loudly(bench: &Bench, more: &[&str]) -> Outcome {
+    let trust = example("ci.pub");
+    let fixed = ["verify", "m.json", "--dir", "app", "--trust", &trust, "--at", ISSUED];
+    bench.run(fixed.iter().chain(more))
+}
+
+/// Signs a manifest that lists `README` beside `readme`, with the same contents.
+fn forge_clash(bench: &Bench) {
+    bench.write("app/README", bench.read("app/readme"));
+    bench.minted(&[]);
+    fs::remove_file(bench.path("app/README")).unwrap();
+}
+
+#[test]
+fn two_names_that_a_file_system_takes_for_one_are_told_with_their_code() {
+    let bench = scene();
+    forge_clash(&bench);
+    // As it unpacks where case is not kept: the second name has gone into the first.
+    let verified = bench.verified(&["--allow-extra"]);
+    assert_snapshot!(verified, @r"
+    pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
+    pass  scope        global
+    fail  names        `README` and `readme` differ by case alone, and not both are here: what holds or unpacked this folder takes them for one
+    fail  files        3 checked, 1 missing
+    MISSING     README
+    refused, as of 2026-01-01T00:00:00Z
+    ------- stderr -------
+    mintage: error[path-clash]: `README` and `readme` differ by case alone, and not both are here: what holds or unpacked this folder takes them for one
+    mintage: hint: rename one of them in the build, or keep the folder where names are told apart
+    mintage: error[manifest-mismatch]: 3 checked, 1 missing
+    mintage: hint: reinstall the product
+    [exit status: 1]
+    ");
+    // Where both are there they are two files, and the tree is the one that was signed.
+    bench.write("app/README", bench.read("app/readme"));
+    assert_snapshot!(loudly(&bench, &[]), @r"
+    pass  signature    acme 1.2, signed by key d4e093ff67c0565a
+    pass  clock        made at 2026-01-01T00:00:00Z
+    pass  scope        global
+    pass  files        4 checked
+    valid, as of 2026-01-01T00:00:00Z
+    ------- stderr -------
+    mintage: judged as of 2026-01-01T00:00:00Z, not as of now
+    mintage: warning[path-clash]: `README` and `readme` differ by case alone; some systems take them for one
+    mintage: hint: rename one of them in the build, or keep the folder where names are told apart
+    [exit status: 0]
+    ");
+    let json = bench.verified(&["--json"]);
+    assert_eq!(json.status, Some(0), "{json}");
+    let coded = r#""warnings":[{"code":"path-clash","hint":"rename one of them in the build, or keep the folder where names are told apart","message":"`README` and `readme` differ by case alone; some systems take them for one"}]"#;
+    assert!(json.stdout().contains(coded), "{json}");
+    // Whoever ignores one of them on purpose has answered the question.
+    fs::remove_file(bench.path("app/README")).unwrap();
+    assert_eq!(codes(&bench.verified(&["--ignore", "README"])), Vec::<String>::new());
+}
+
+#[test]
+fn a_name_beside_or_in_the_place_of_one_that_was_signed_is_told_with_its_code() {
+    for (from, to, by) in [
+        ("lib/core.so", "lib/Core.so", "case"),
+        ("lib/core.so", "LIB/core.so", "case"),
+        ("\u{e9}t\u{e9}", "e\u{301}te\u{301}", "Unicode form"),
+        ("\u{e9}t\u{e9}", "E\u{301}te\u{301}", "case and Unicode form"),
+    ] {
+        let bench = scene();
+        bench.write("app/\u{e9}t\u{e9}", "summer");
+        bench.minted(&[]);
+        bench.write(&format!("app/{to}"), "evil");
+        let beside = bench.verified(&[]);
+        assert_eq!((beside.status, codes(&beside)), (Some(1), vec!["path-clash", "manifest-mismatch"]), "{beside}");
+        let said = format!("`{to}` is extra, and differs from `{from}` by {by} alone");
+        assert!(beside.stderr().contains(&format!("error[path-clash]: {said}")), "{beside}");
+        let allowed = loudly(&bench, &["--allow-extra"]);
+        assert_eq!((allowed.status, codes(&allowed)), (Some(0), Vec::new()), "{allowed}");
+        assert!(allowed.stderr().contains(&format!("warning[path-clash]: {said}")), "{allowed}");
+        // The same bytes under the other name: a move to the comparison, and a clash all the same.
+        fs::rename(bench.path(format!("app/{from}")), bench.path(format!("app/{to}"))).unwrap();
+        let moved = bench.verified(&["--allow-extra"]);
+        assert_eq!((moved.status, codes(&moved)), (Some(1), vec!["path-clash", "manifest-mismatch"]), "{moved}");
+        let said = format!("`{from}` is missing and `{to}` is extra: a tool changed the {by} of names");
+        assert!(moved.stderr().contains(&said), "{moved}");
+    }
+}

@@ -148,7 +148,7 @@ fn names_that_differ_by_case_alone_are_warned_of() {
     let bench = scene();
     bench.write("app/README", "other");
     let minted = bench.manifest(&["-o", "m.json"]);
-    assert!(minted.stderr().contains("warning: `README` and `readme` differ by case alone"), "{minted}");
+    assert!(minted.stderr().contains("warning[path-clash]: `README` and `readme` differ by case alone"), "{minted}");
     fs::rename(bench.path("app/bin"), bench.path("app/BIN")).unwrap();
     fs::write(bench.path("app/BIN/tool"), "built anew").unwrap();
     let verified = bench.run(["verify", "m.json", "--dir", "app", "--trust", &example("ci.pub"), "--at", ISSUED]);

@@ -101,7 +101,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Ok(manifest) => manifest,
         Err(faults) => return refuse(&faults, terminal),
     };
-    clashes(&manifest).iter().for_each(|twins| terminal.warning(&twins.to_string()));
+    let clashes: Vec<String> = clashes(&manifest).iter().map(ToString::to_string).collect();
+    let warned: Vec<_> = clashes.iter().map(|text| (Some(Code::PathClash), text.as_str())).collect();
+    terminal.warnings(&warned);
     let envelope = key.as_ref().map(|key| {
         let payload = manifest.to_payload().into_bytes();
         Envelope::sign(Kind::Manifest, payload, &[key])

@@ -85,7 +85,7 @@ fn hint(error: &NextError) -> &'static str {
     match error {
         NextError::Backwards(..) => "say when with --issued-at, or set the clock of this machine",
         NextError::DueFirst(..) => "say when with --next-update: 30d, 2027-01-31",
-        _ => "start a new series with a new key",
+        _ => "begin a new series: sign a first list with a new key, without --previous",
     }
 }
 
@@ -93,7 +93,11 @@ fn hint(error: &NextError) -> &'static str {
 fn read(path: &Path, trusted: &Keyring) -> anyhow::Result<Revocations> {
     let data = files::read(path, MAX_REVOCATIONS_BYTES)?;
     let fail = |code: Code, message: String| {
-        let hint = "name the key that signed it with --trust";
+        let hint = match code {
+            Code::BadSignature | Code::UnknownKey => "name the key that signed it with --trust",
+            Code::FastForwarded => "begin a new series: sign a first list with a new key, without --previous",
+            _ => code.hint(),
+        };
         Failure::new(code, format!("revocations `{}`: {message}", path.display())).hint(hint).unable()
     };
     let envelope = Envelope::parse(&data).map_err(|error| fail(error.code(), error.to_string()))?;

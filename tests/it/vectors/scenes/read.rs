@@ -81,7 +81,13 @@ fn payloads() -> Vec<Scene> {
         malformed("payload-array", "not an object", sign("[]")),
         malformed("payload-string", "not an object", sign(r#""license""#)),
         malformed("payload-not-json", "words", sign("licensed to acme")),
-        malformed("payload-cut-short", "the last brace is missing", sign(&whole[..whole.len() - 1])),
+        scene(
+            "truncated",
+            "INVALID",
+            "payload-cut-short",
+            "the last brace is missing",
+            sign(&whole[..whole.len() - 1]),
+        ),
         malformed("payload-two-objects", "one object and another", sign(&format!("{whole}{{}}"))),
         malformed("payload-begins-with-a-blank", "a license begins with {", sign(&format!(" {whole}"))),
         malformed(
