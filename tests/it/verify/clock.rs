@@ -1,6 +1,8 @@
 //! The clock of the machine, moved beneath the program by libfaketime.
 #![cfg(unix)]
 
+use mintage::time::Timestamp;
+
 use super::bench;
 use crate::harness::{Bench, Outcome, feed};
 use crate::interop::present;
@@ -75,4 +77,66 @@ fn a_time_that_was_asked_about_is_held_against_what_was_seen_and_seen_itself_onc
     let renewed = bench.mint(&["--tenant", "acme", "--expires", "never"]);
     bench.write("acme.lic", renewed);
     assert_eq!(verify("2999-01-01T00:00:00Z"), (Some(0), false, seen.2));
+}
+
+/// Verifies with the clock of the machine at these seconds since the epoch, and its hands in a zone.
+fn verify_in(bench: &Bench, zone: &str, seconds: i64) -> Outcome {
+    let mut command = bench.command_of("faketime");
+    command.env("TZ", zone).env("FAKETIME_FMT", "%s");
+    command.args(["-f", &format!("@{seconds}")]).arg(bench.command().get_program());
+    command.args(["verify", "-q", "--json", "--trust", "vendor.pub", "--state", "state.json", "acme.lic"]);
+    feed(command, b"")
+}
+
+#[test]
+fn neither_zones_nor_summer_time_nor_leap_seconds_are_taken_for_a_clock_that_was_set_back() {
+    const ZONES: [&str; 8] = [
+        "UTC",
+        "right/UTC",
+        "Pacific/Kiritimati",
+        "Etc/GMT+12",
+        "America/St_Johns",
+        "Europe/Berlin",
+        "Australia/Lord_Howe",
+        "CET-1CEST,M3.5.0,M10.5.0/3",
+    ];
+    if !present("faketime", ["-f", "+0s", "true"]) {
+        return;
+    }
+    let bench = bench();
+    let key = crate::harness::example("vendor.key");
+    let line = ["mint", "-q", "--allow-readable-key", "--key", &key, "--tenant", "acme", "--expires", "never"];
+    let minted = bench.run(line.iter().chain(&["--issued-at", "1990-01-01"]));
+    bench.write("acme.lic", minted.stdout);
+    for (event, moment) in [
+        ("summer time begins in Berlin", "2026-03-29T01:00:00Z"),
+        ("summer time ends in Berlin: an hour comes twice", "2026-10-25T01:00:00Z"),
+        ("it ends in Newfoundland", "2026-11-01T04:30:00Z"),
+        ("it ends on Lord Howe, by half an hour", "2026-04-04T15:00:00Z"),
+        ("a leap second", "2017-01-01T00:00:00Z"),
+        ("midnight of a year in UTC", "2027-01-01T00:00:00Z"),
+    ] {
+        let moment = Timestamp::parse_rfc3339(moment).unwrap().seconds();
+        drop(std::fs::remove_file(bench.path("state.json")));
+        // One memory goes around the world: what it holds is no time of any place.
+        let mut zones = ZONES.iter().cycle();
+        let mut answer = |seconds: i64| verify_in(&bench, zones.next().unwrap(), seconds);
+        for seconds in (-2..=2).chain([600, 1_799, 1_800, 3_599, 3_600, 3_601]) {
+            let told = answer(moment + seconds);
+            assert_eq!(told.status, Some(0), "{event}, {seconds} s after it: {told}");
+            // A second that is repeated, or a clock that is drawn to the right time by minutes.
+            for back in [1, 300] {
+                let told = answer(moment + seconds - back);
+                assert_eq!(told.status, Some(0), "{event}, {back} s before {seconds} s after it: {told}");
+            }
+        }
+        for zone in ZONES {
+            let seen = moment + 3_601;
+            assert_eq!(verify_in(&bench, zone, seen - 300).status, Some(0), "{event}, {zone}");
+            let alarm = verify_in(&bench, zone, seen - 301);
+            assert_eq!(alarm.status, Some(1), "{event}, {zone}: {alarm}");
+            assert!(alarm.stdout().contains(r#""code":"clock-rolled-back""#), "{event}, {zone}: {alarm}");
+        }
+        assert!(bench.read("state.json").contains(&format!("\"latestSeen\":{}", moment + 3_601)), "{event}");
+    }
 }
