@@ -12,7 +12,7 @@ use crate::keyring::{Keyring, Purpose};
 use crate::state::{SequenceError, paced};
 use crate::time::Timestamp;
 
-/// The longest list, in bytes: room for a million entries with a reason each.
+/// The longest list, in bytes: a million entries take 120 MB in their envelope, and room is left for a reason each.
 pub const MAX_REVOCATIONS_BYTES: usize = 256 << 20;
 
 /// Members that this version understands, and so may stand in `crit`.

@@ -113,20 +113,20 @@ impl VerifierState {
             }
         }
         match kind {
+            // Without it a clock set back would go unnoticed, which is what a change to the file may be for.
+            Some(kind) if kind == KIND && state.latest_seen.is_none() => Err(JsonError::Missing("latestSeen")),
             Some(kind) if kind == KIND => Ok(state),
             Some(kind) => Err(JsonError::value("kind", "`mintage/state/v1`", &Value::String(kind))),
             None => Err(JsonError::Missing("kind")),
         }
     }
 
-    /// Returns the state as canonical JSON.
+    /// Returns the state as canonical JSON; one that has seen no time yet says 1970.
     pub fn to_json(&self) -> String {
         let mut out = Writer::default();
         out.begin_object();
         out.name("kind").string(KIND);
-        if let Some(latest) = self.latest_seen {
-            out.name("latestSeen").integer(latest.seconds().into());
-        }
+        out.name("latestSeen").integer(self.latest_seen.unwrap_or(Timestamp::EPOCH).seconds().into());
         if !self.newest.is_empty() {
             out.name("sequences").begin_object();
             for (series, newest) in &self.newest {
@@ -248,7 +248,8 @@ mod tests {
     #[test]
     fn the_latest_time_is_kept_and_reads_back() {
         let mut state = VerifierState::default();
-        assert_eq!(VerifierState::parse(state.to_json().as_bytes()), Ok(state.clone()));
+        let unseen = VerifierState { latest_seen: Some(Timestamp::EPOCH), ..state.clone() };
+        assert_eq!(VerifierState::parse(state.to_json().as_bytes()), Ok(unseen));
         state.see(at(200));
         state.see(at(100));
         assert_eq!(state.latest_seen, Some(at(200)));
@@ -262,8 +263,10 @@ mod tests {
             "{}",
             "null",
             r#"{"kind":"other"}"#,
+            r#"{"kind":"mintage/state/v1"}"#,
+            r#"{"kind":"mintage/state/v1","sequences":{}}"#,
             r#"{"kind":"mintage/state/v1","latestSeen":-1}"#,
-            r#"{"kind":"mintage/state/v1","sequences":{"a":{"sequence":1}}}"#,
+            r#"{"kind":"mintage/state/v1","latestSeen":1,"sequences":{"a":{"sequence":1}}}"#,
             r#"{"kind":"mintage/"#,
         ] {
             assert!(VerifierState::parse(text.as_bytes()).is_err(), "{text}");
@@ -274,7 +277,7 @@ mod tests {
     fn a_series_only_moves_on() {
         let by = |seed: u8| Series::of("revocations", KeyId::of_public_key(&[seed; 32]));
         let mark = |sequence, payload: &str| Mark::new(by(1), sequence, payload.as_bytes());
-        let mut state = VerifierState::default();
+        let mut state = VerifierState { latest_seen: Some(at(1)), ..VerifierState::default() };
         state.accept(&mark(5, "five"));
         assert_eq!(state.admits(&mark(4, "four")), Err(SequenceError::RolledBack(4, 5)));
         assert_eq!(state.admits(&mark(5, "other")), Err(SequenceError::Forked(5)));
@@ -301,7 +304,7 @@ mod tests {
             let series = Series::of("revocations", KeyId::of_public_key(&[seed; 32]));
             Mark::new(series, sequence, &[seed]).issued_at(at(issued))
         };
-        let mut state = VerifierState::default();
+        let mut state = VerifierState { latest_seen: Some(at(1)), ..VerifierState::default() };
         state.accept(&mark(1, 9, 100));
         // The way back from a key that pushed its sequence to the end.
         state.accept(&mark(2, 1, 200));

@@ -21,6 +21,8 @@ use crate::verdict::Refusal;
 /// What a text binds to a machine. Nothing of it is verified.
 #[derive(Clone, Debug)]
 pub struct Binding {
+    /// What the text is: `fingerprint`, `license`, `proof`, `request` or `unlock`.
+    pub kind: &'static str,
     /// The license that binds; `None` when the text is a bare fingerprint.
     pub license_id: Option<String>,
     /// The machine that is bound; `None` of a license that is bound to none.
@@ -67,18 +69,18 @@ pub fn binding(text: &str, secret: Option<&SealSecret>) -> Result<Binding, Refus
 
 /// Takes what a proof, request or unlock binds; `None` for anything else.
 fn of_activation(text: &str) -> Option<Binding> {
-    let (license_id, fingerprint) = match open(text.as_bytes()).ok()?.document {
-        Document::Request(request) => (None, request.fingerprint),
+    let (kind, license_id, fingerprint) = match open(text.as_bytes()).ok()?.document {
+        Document::Request(request) => ("request", None, request.fingerprint),
         Document::Envelope(envelope, Some(Kind::Proof)) => {
             let proof = Proof::parse(envelope.unverified_payload()).ok()?;
-            (Some(proof.license_id), proof.fingerprint)
+            ("proof", Some(proof.license_id), proof.fingerprint)
         }
         Document::Envelope(envelope, Some(Kind::Unlock)) => {
-            (None, Unlock::parse(envelope.unverified_payload()).ok()?.fingerprint)
+            ("unlock", None, Unlock::parse(envelope.unverified_payload()).ok()?.fingerprint)
         }
         _ => return None,
     };
-    Some(Binding { license_id, fingerprint: Some(fingerprint), repairs: Vec::new() })
+    Some(Binding { kind, license_id, fingerprint: Some(fingerprint), repairs: Vec::new() })
 }
 
 fn bare(text: &str) -> Result<Binding, Refusal> {
@@ -94,7 +96,7 @@ fn bare(text: &str) -> Result<Binding, Refusal> {
     }
     let fingerprint = Fingerprint::from_json(value, "fingerprint");
     let fingerprint = fingerprint.map_err(|error| Refusal::new(error.code(), error))?;
-    Ok(Binding { license_id: None, fingerprint: Some(fingerprint), repairs: Vec::new() })
+    Ok(Binding { kind: "fingerprint", license_id: None, fingerprint: Some(fingerprint), repairs: Vec::new() })
 }
 
 /// Names what an object is when it is plainly no fingerprint.
@@ -121,7 +123,7 @@ fn of_license(text: &str, secret: Option<&SealSecret>) -> Result<Binding, Refusa
         }
     };
     let license_id = Some(license.license_id.clone());
-    Ok(Binding { license_id, fingerprint: license.fingerprint.clone(), repairs })
+    Ok(Binding { kind: "license", license_id, fingerprint: license.fingerprint.clone(), repairs })
 }
 
 impl Diagnosis {
@@ -161,7 +163,7 @@ impl Diagnosis {
             out.name("detail").string(&comparison.detail);
             strings(out.name("fragile"), &comparison.fragile);
         }
-        out.name("kind").string(if self.binding.license_id.is_some() { "license" } else { "fingerprint" });
+        out.name("kind").string(self.binding.kind);
         if let Some(id) = &self.binding.license_id {
             out.name("licenseId").string(id);
         }

@@ -258,6 +258,7 @@ fn ci_says_where_a_build_came_from_without_a_prompt() {
     mintage: built by jenkins
     mintage: repository https://git.example/core.git
     mintage: commit 4f
+    mintage: warning: the environment of jenkins names no run; the manifest says nothing of it
     mintage: minted the manifest of a 1: 3 files, signed by key d4e093ff67c0565a
     [exit status: 0]
     ");
@@ -265,6 +266,9 @@ fn ci_says_where_a_build_came_from_without_a_prompt() {
     let source =
         r#""source":{"commit":"4f","kind":"ci","provider":"jenkins","repository":"https://git.example/core.git"}"#;
     assert!(statement.contains(source), "{statement}");
+    let silent = run([("GITHUB_ACTIONS", "true"), ("B", "2"), ("C", "3")], &["--ci", "-o", "silent.json"]);
+    let missing = "warning: the environment of github-actions names no repository and no commit and no run; ";
+    assert!(silent.status == Some(0) && silent.stderr().contains(missing), "{silent}");
     let desk = run([("A", "1"), ("B", "2"), ("C", "3")], &["--ci"]);
     assert_eq!((desk.status, codes(&desk)), (Some(2), vec!["usage"]), "{desk}");
     let hostile = run([("JENKINS_URL", "x"), ("GIT_COMMIT", "4f\u{202e}"), ("A", "1")], &["--ci"]);

@@ -158,7 +158,20 @@ pub(crate) fn spelled(write: impl FnOnce(&mut Writer)) -> String {
 
 fn tell(level: &str, text: &str) {
     // A closed standard error leaves nobody to tell.
-    let _ = writeln!(io::stderr().lock(), "mintage: {level}{}", shown(text));
+    let _ = writeln!(io::stderr().lock(), "mintage: {level}{}", brief(text));
+}
+
+/// Spells a text for people, who read no thousands of characters of a path: its beginning and its end. Programs are given all.
+pub(crate) fn brief(text: &str) -> String {
+    const LONGEST: usize = 2_048;
+    const END: usize = 128;
+    let count = text.chars().count();
+    if count <= LONGEST {
+        return shown(text);
+    }
+    let begin: String = text.chars().take(LONGEST - END).collect();
+    let end: String = text.chars().skip(count - END).collect();
+    format!("{}… ({} characters) …{}", shown(&begin), count - LONGEST, shown(&end))
 }
 
 /// Spells a text so that it cannot steer a terminal: controls, bidi and invisible characters become `\u{…}`.
@@ -183,6 +196,15 @@ fn paint(word: &str, color: AnsiColor, wanted: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_in_its_middle() {
+        let whole = format!("`{}` is long", "ä".repeat(2_038));
+        assert_eq!(brief(&whole), whole);
+        let brief = brief(&format!("`{}` is longer than 4096 bytes", "a/".repeat(2_500)));
+        assert!(brief.starts_with("`a/a/") && brief.ends_with("/` is longer than 4096 bytes"), "{brief}");
+        assert!(brief.contains("… (2980 characters) …") && brief.chars().count() < 2_080, "{brief}");
+    }
 
     #[test]
     fn nothing_that_steers_a_terminal_is_shown() {

@@ -12,7 +12,7 @@ use mintage::verdict::{Check, Outcome, Refusal, State, Verdict};
 
 use crate::command::verify_manifest;
 use crate::output::Output;
-use crate::render::{Terminal, shown};
+use crate::render::{Terminal, brief, shown};
 
 /// What people are shown of a verdict, and its JSON for programs.
 pub(crate) struct Answer<'a> {
@@ -96,7 +96,7 @@ impl<'a> Answer<'a> {
     fn lines(&self, terminal: &Terminal) -> Vec<String> {
         let check = |check: &Check| {
             let outcome = terminal.word(&format!("{:4}", check.outcome.as_str()), check.outcome != Outcome::Fail);
-            format!("{outcome}  {:11}  {}", check.name, shown(&check.detail))
+            format!("{outcome}  {:11}  {}", check.name, brief(&check.detail))
         };
         let is_valid = self.refusals.is_empty();
         let word = terminal.word(if is_valid { "valid" } else { "refused" }, is_valid);

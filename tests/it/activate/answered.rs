@@ -242,3 +242,40 @@ fn a_proof_that_ends_before_it_begins_is_refused() {
     let refused = bench.answer(&["--expires", "2020-01-01"]);
     assert!(refused.stderr().contains("error[usage]: the proof would end on 2020-01-01T23:59:59Z"), "{refused}");
 }
+
+#[test]
+fn a_version_that_is_not_that_of_the_build_is_told() {
+    let bench = customer();
+    bench.write("app/a", "one");
+    let key = example("vendor.key");
+    let of =
+        ["mint", "manifest", "app", "--key", &key, "--allow-readable-key", "--product", "suite", "--version", "1.2.0"];
+    let made = bench.run(of.iter().chain(&["-o", "app.manifest"]));
+    assert_eq!(made.status, Some(0), "{made}");
+    assert_eq!(bench.ask(&["request.json"]).status, Some(0));
+    for (version, warned) in [("1.2.0", false), ("1.2.*", false), ("*", false), ("9.9", true), ("1.3.*", true)] {
+        let minted = bench.answer(&["--manifest", "app.manifest", "--product-version", version]);
+        assert_eq!(minted.status, Some(0), "{minted}");
+        let said = format!(
+            "warning: the proof covers version {version}, and its manifest is of 1.2.0: who runs that build must name {version}"
+        );
+        assert_eq!(minted.stderr().contains(&said), warned, "{minted}");
+    }
+}
+
+#[test]
+fn what_is_compared_with_this_machine_is_called_what_it_is() {
+    let bench = customer();
+    assert_eq!(bench.ask(&["request.json"]).status, Some(0));
+    assert_eq!(bench.answer(&["-o", "proof.json"]).status, Some(0));
+    let token = bench.mint(&["--tenant", "acme", "--expires", "never", "--fingerprint", "node-1"]);
+    bench.write("bound.lic", token);
+    bench.write("exact.json", "\"node-1\"");
+    for (file, kind) in
+        [("request.json", "request"), ("proof.json", "proof"), ("bound.lic", "license"), ("exact.json", "fingerprint")]
+    {
+        let told = bench.run(["fingerprint", "--against", file, "--fingerprint-value", "node-1", "--json"]);
+        assert_eq!(told.status, Some(0), "{told}");
+        assert!(told.stdout().contains(&format!(r#""kind":"{kind}""#)), "{file}: {told}");
+    }
+}

@@ -43,7 +43,7 @@ struct Door {
 const NO_ENVELOPE: &[(&str, &str)] =
     &[("license", "malformed"), ("sealed-license", "malformed"), ("request", "malformed")];
 
-const DOORS: [Door; 12] = [
+const DOORS: [Door; 13] = [
     Door {
         name: "verify --proof",
         lets_in: &["proof"],
@@ -78,6 +78,13 @@ const DOORS: [Door; 12] = [
         code: "wrong-kind",
         except: NO_ENVELOPE,
         line: "verify license --trust vendor.pub --revocations @",
+    },
+    Door {
+        name: "verify --manifest",
+        lets_in: &["manifest"],
+        code: "wrong-kind",
+        except: NO_ENVELOPE,
+        line: "verify license --trust vendor.pub --manifest @",
     },
     Door {
         name: "verify --dir",
@@ -146,7 +153,7 @@ fn envelope(kind: &str) -> String {
 /// A folder that holds one document of each kind, a tree and the keys.
 fn scene() -> Bench {
     let bench = Bench::new();
-    for name in ["vendor.key", "vendor.pub", "ci.key"] {
+    for name in ["vendor.key", "vendor.pub", "ci.key", "ci.pub"] {
         bench.write(name, fs::read(example(name)).unwrap());
     }
     bench.write("app/readme", "read me");
@@ -163,7 +170,7 @@ fn scene() -> Bench {
     for line in [
         "mint --tenant acme --expires never --id lic-1 -o license",
         "mint --tenant acme --expires never --id lic-1 --seal secret -o sealed-license",
-        "mint keyring --add vendor.pub:license,proof,manifest,revocations,keyring -o keyring",
+        "mint keyring --add vendor.pub:license,proof,manifest,revocations,keyring --add ci.pub:keyring -o keyring",
         "mint revocations --revoke lic-9 --next-update never -o revocations",
         "mint manifest app --product acme --version 1 -o manifest",
         "mint proof --request request --license license -o proof",
@@ -190,6 +197,11 @@ fn only_what_a_door_is_for_gets_in() {
             let except = door.except.iter().find(|(excepted, _)| *excepted == kind).map(|(_, code)| *code);
             let expected = if door.lets_in.contains(&kind) { "valid" } else { except.unwrap_or(door.code) };
             assert_eq!(told(&outcome), expected, "{kind} at `{}`: {outcome}", door.name);
+            // Whom to trust and what is remembered come before any question; whatever else is wrong is a no.
+            if door.name.starts_with("verify --") && !["verify --trust", "verify --state"].contains(&door.name) {
+                let code = Code::ALL.iter().find(|code| code.as_str() == expected);
+                assert_eq!(outcome.status, Some(code.map_or(0, |code| code.exit().status().into())), "{outcome}");
+            }
             let written = bench.path("out");
             assert_eq!(
                 written.exists(),

@@ -218,7 +218,7 @@ fn two_roots_that_disagree_are_told_by_name() {
 
 #[test]
 fn a_keyring_that_two_must_sign_is_signed_by_one_after_the_other() {
-    let story = Story::with_keys(&["first", "second", "a"]);
+    let story = Story::with_keys(&["first", "second", "a", "stranger"]);
     let license = story.license("a", "2026-03-01T00:00:00Z");
     story.keyring("--key first.key --add second.pub:keyring --threshold keyring=2", "2026-01-01", "1.json");
     let minted = story.try_keyring("--key first.key --previous 1.json --add a.pub:license", "2026-02-01", "lone.json");
@@ -228,7 +228,13 @@ fn a_keyring_that_two_must_sign_is_signed_by_one_after_the_other() {
     };
     assert_eq!(told(&cosign("first.key", "2.json")), "2 usage");
     assert_eq!(told(&cosign("second.key", "2.json")), "0");
-    assert_eq!(told(&cosign("a.key", "wrong.json")), "0");
+    let stranger = cosign("stranger.key", "strange.json");
+    assert_eq!(told(&stranger), "1 unknown-key");
+    assert!(stranger.stderr().contains("so nobody would count its signature"), "{stranger}");
+    assert!(!story.bench.path("strange.json").exists());
+    let wrong = cosign("a.key", "wrong.json");
+    assert_eq!(told(&wrong), "0");
+    assert!(wrong.stderr().contains("warning: keyring 2 does not let key"), "{wrong}");
     let answer = |file: &str| story.answer(&["first.pub", "1.json", file], &license);
     assert_eq!(answer("lone.json"), "3 bad-signature");
     assert_eq!(answer("wrong.json"), "3 bad-signature");

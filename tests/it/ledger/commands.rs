@@ -330,6 +330,10 @@ fn builds_are_approved_and_machines_freed() {
     mintage: hint: look it up with `mintage ledger list`
     [exit status: 1]
     ");
+    let bundle = vendor.run(&[&of[..], &["--format", "sigstore-bundle", "-o", "app.bundle"]].concat());
+    assert_eq!(bundle.status, Some(0), "{bundle}");
+    let approved = vendor.run(&["ledger", "approve", "app.bundle", "--trust", &trust]);
+    assert!(approved.stderr().contains("approved acme 1.0 for every license: 0 new approvals"), "{approved}");
     assert!(approve(&["--trust", &example("vendor.pub")]).stderr().contains("error[unknown-key]"));
     assert_snapshot!(told(&vendor.run(&["ledger", "release", "none"])), @"
     ------- stderr -------

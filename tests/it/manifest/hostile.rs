@@ -62,6 +62,24 @@ fn hostile_paths_are_refused_before_anything_is_opened() {
 }
 
 #[test]
+fn a_path_that_is_too_long_is_cut_for_people_and_whole_for_programs() {
+    let bench = scene();
+    bench.minted(&[]);
+    let long = "a/".repeat(2_499) + "a";
+    forge(&bench, "\"path\":\"bin/tool\"", &format!("\"path\":\"{long}\""));
+    let refused = bench.verified(&[]);
+    assert_eq!((refused.status, codes(&refused)), (Some(1), vec!["malformed"]), "{refused}");
+    for text in [refused.stdout(), refused.stderr()] {
+        assert!(text.lines().all(|line| line.chars().count() < 2_200), "{text}");
+        assert!(
+            text.contains(" characters) …") && text.contains("a`, which is longer than 4096 bytes or 256 components"),
+            "{text}"
+        );
+    }
+    assert!(bench.verified(&["--json"]).stdout().contains(&long));
+}
+
+#[test]
 fn paths_that_stand_twice_or_out_of_order_are_refused() {
     let bench = scene();
     for (from, to) in [

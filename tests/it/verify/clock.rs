@@ -45,7 +45,12 @@ fn a_clock_that_was_set_back_is_found_by_what_was_seen() {
     std::fs::remove_file(bench.path("state.json")).unwrap();
     assert_eq!(verify_at(&bench, "-1d").status, Some(0));
     bench.write("state.json", state.replace("latestSeen", "latestseen"));
-    assert_eq!(verify_at(&bench, "+0s").status, Some(0));
+    let damaged = verify_at(&bench, "+0s");
+    assert!(
+        damaged.stdout().contains("the state `state.json` is damaged: the member `latestSeen` is missing"),
+        "{damaged}"
+    );
+    assert_eq!(damaged.status, Some(3));
     bench.write("state.json", &state[..state.len() / 2]);
     assert_eq!(verify_at(&bench, "-1y").status, Some(3));
     // The time of issue is a floor of its own.

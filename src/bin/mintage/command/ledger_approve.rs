@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mintage::dsse::Envelope;
-use mintage::manifest::{MAX_MANIFEST_BYTES, Manifest, Scope};
+use mintage::manifest::{MAX_MANIFEST_BYTES, Scope};
 use mintage::operation::ledger::approve;
+use mintage::operation::manifest::signed;
 
 use crate::book::{Book, stamp};
 use crate::failure::Failure;
@@ -39,8 +39,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let failure = Failure::new(code, format!("manifest `{}`: {message}", path.display()));
         failure.hint("name the key that signed it with --trust")
     };
-    let envelope = Envelope::parse(&data).map_err(|error| fail(error.code(), error.to_string()))?;
-    let verified = Manifest::verify(&envelope, &arguments.trust.keyring()?);
+    let verified = signed(&data, &arguments.trust.keyring()?);
     let manifest = verified.map_err(|error| fail(error.code(), error.to_string()))?.manifest;
     let licenses = match &manifest.scope {
         _ if !arguments.for_license.is_empty() => arguments.for_license.clone(),

@@ -129,6 +129,17 @@ fn cosign(path: &Path, arguments: &Arguments, terminal: &Terminal) -> anyhow::Re
     let (document, mut envelope) = read(path)?;
     let key = arguments.signer.open()?;
     let kid = key.public().id().kid();
+    // A keyring keeps its keys, so whoever may sign it is in it, if only as one that is retired.
+    let Some(entry) = document.keys.iter().find(|entry| entry.key == key.public()) else {
+        let message =
+            format!("keyring {} does not list key {kid}, so nobody would count its signature", document.sequence);
+        let hint = "sign with a key that it lists, or add this one with --add PUB:keyring in the keyring before";
+        return Err(Failure::new(Code::UnknownKey, message).hint(hint).into());
+    };
+    if !entry.purposes.contains(&Purpose::Keyring) {
+        let sequence = document.sequence;
+        terminal.warning(&format!("keyring {sequence} does not let key {kid} sign keyrings; only the one before may"));
+    }
     if !envelope.cosign(&key) {
         let message = format!("keyring `{}` is signed by key {kid} already, or by 64 others", path.display());
         return Err(Failure::new(Code::Usage, message).hint("name another key with --key").into());

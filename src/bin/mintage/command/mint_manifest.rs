@@ -199,6 +199,11 @@ fn announce(manifest: &Manifest, terminal: &Terminal) {
     for (name, value) in told {
         value.iter().for_each(|value| terminal.note(&format!("{name} {value}")));
     }
+    let missing: Vec<&str> = told[1..].iter().filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
+    if let Some(provider) = source.provider.as_ref().filter(|_| !missing.is_empty()) {
+        let missing = missing.join(" and no ");
+        terminal.warning(&format!("the environment of {provider} names no {missing}; the manifest says nothing of it"));
+    }
 }
 
 /// Tells people the first faults and programs all of them.

@@ -165,6 +165,14 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     {
         terminal.note(&format!("the license allows {count} activations, which only a ledger counts"));
     }
+    if let Some(build) = manifest.as_ref().map(|verified| &verified.manifest.version)
+        && !proof.covers_version(build)
+    {
+        let covered = proof.product_version.as_deref().unwrap_or_default();
+        terminal.warning(&format!(
+            "the proof covers version {covered}, and its manifest is of {build}: who runs that build must name {covered}"
+        ));
+    }
     let (id, until) = (&proof.license_id, proof.expires_at);
     let what = if borrow_until.is_some() { "lent seat" } else { "minted proof" };
     terminal.note(&format!("{what} {} for license {id}, until {until}", proof.proof_id));

@@ -14,7 +14,7 @@ use mintage::verdict::Verdict;
 
 use crate::failure::Failure;
 use crate::files;
-use crate::render::{Terminal, shown};
+use crate::render::{Terminal, brief};
 use crate::tree::{self, Own};
 
 /// Differences of a kind that are shown one by one; the rest are counted.
@@ -96,7 +96,7 @@ fn list<T>(word: &str, all: &[T], lines_of: impl Fn(&T) -> Vec<String>) -> Vec<S
     for one in all.iter().take(SHOWN) {
         for (at, line) in lines_of(one).iter().enumerate() {
             let word = if at == 0 { word } else { "" };
-            lines.push(format!("{word:10}  {}", shown(line)));
+            lines.push(format!("{word:10}  {}", brief(line)));
         }
     }
     if all.len() > SHOWN {

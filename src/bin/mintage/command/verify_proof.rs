@@ -74,11 +74,11 @@ pub(crate) fn read_proof(path: &Path) -> anyhow::Result<Envelope> {
     read_envelope(path, Kind::Proof, MAX_PROOF_TEXT)
 }
 
-/// Reads the manifest of the build that runs; one that is not believed answers no question about a license.
+/// Reads the manifest of the build that runs; one that is not believed is a no.
 pub(crate) fn read_manifest(path: &Path, keyring: &Keyring) -> anyhow::Result<Arc<VerifiedManifest>> {
     let text = files::read_setting(path, MAX_MANIFEST_BYTES)?;
     let verified = signed(&text, keyring)
-        .map_err(|error| Failure::new(error.code(), format_args!("manifest `{}`: {error}", path.display())).unable())?;
+        .map_err(|error| Failure::new(error.code(), format_args!("manifest `{}`: {error}", path.display())))?;
     Ok(Arc::new(verified))
 }
 
