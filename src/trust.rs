@@ -210,6 +210,7 @@ mod tests {
     use super::*;
     use crate::key::SecretKey;
     use crate::keyring::{Distrust, KeyStatus};
+    use crate::state::MAX_LEAD;
 
     fn key(seed: u8) -> SecretKey {
         SecretKey::from_seed(&[seed; 32])
@@ -295,6 +296,17 @@ mod tests {
         // A new root is a new beginning: the way back after a root was misused to push the sequence to its end.
         let anew = establish(&[key(4).public()], &[keyring(1, &[(4, &[Purpose::Keyring])], &[4])]).unwrap();
         assert_eq!(anew.admit(Some(&state), at(100)), Ok(()));
+    }
+
+    #[test]
+    fn a_keyring_that_leaves_no_room_after_it_is_not_believed_with_or_without_a_memory() {
+        let ring = |sequence| keyring(sequence, &[(1, &[Purpose::Keyring])], &[1]);
+        // It was issued at 100.
+        assert!(establish(&[], &[ring(MAX_LEAD + 100)]).is_ok());
+        for sequence in [MAX_LEAD + 101, i64::MAX.unsigned_abs()] {
+            let refused = establish(&[key(1).public()], &[ring(1), ring(sequence)]).unwrap_err();
+            assert_eq!(refused.code(), Code::FastForwarded);
+        }
     }
 
     #[test]
