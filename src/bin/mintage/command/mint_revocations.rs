@@ -75,10 +75,20 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let list = list.map_err(|error| Failure::new(error.code(), &error).hint(hint(&error)))?;
     let envelope = Envelope::sign(Kind::Revocations, list.to_payload().into_bytes(), &[&key]);
     let json = envelope.to_json();
+    readable(json.len() + 1)?;
     arguments.output.hand_out(format!("{json}\n"), || json, terminal)?;
     let (sequence, count) = (list.sequence, list.entries().len());
     terminal.note(&format!("minted revocations {sequence} with {count} entries, next due {next_update}"));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a list that no verifier would read.
+fn readable(length: usize) -> Result<(), Failure> {
+    if length <= MAX_REVOCATIONS_BYTES {
+        return Ok(());
+    }
+    let message = format!("the list has {length} bytes, and no verifier reads more than {MAX_REVOCATIONS_BYTES}");
+    Err(Failure::new(Code::Usage, message).hint("give shorter reasons, or begin a new series without what has expired"))
 }
 
 fn hint(error: &NextError) -> &'static str {
@@ -111,4 +121,15 @@ fn withdrawal(text: &str) -> Result<Withdrawal, Failure> {
         return Err(Failure::new(Code::Usage, message).hint("write --revoke ID or --revoke ID=REASON"));
     }
     Ok(Withdrawal { license_id: id.to_owned(), reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_minted_can_be_read() {
+        assert!(readable(MAX_REVOCATIONS_BYTES).is_ok());
+        assert!(readable(MAX_REVOCATIONS_BYTES + 1).is_err());
+    }
 }
