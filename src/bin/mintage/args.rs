@@ -1,8 +1,9 @@
 //! The arguments: what every command shares, and the list of commands.
 
 use std::ffi::OsString;
+use std::mem;
 
-use clap::{Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{ArgMatches, Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "serve")]
 use crate::command::serve;
@@ -56,22 +57,28 @@ pub(crate) enum Command {
     Completions(completions::Arguments),
 }
 
-/// Builds the arguments of a command.
-type Builder = fn(clap::Command) -> clap::Command;
+/// A command by its name: what builds its arguments, and what reads them.
+type Alone = (&'static str, fn(clap::Command) -> clap::Command, fn(&mut ArgMatches) -> Result<Command, clap::Error>);
 
-/// Every command by its name.
-const COMMANDS: &[(&str, Builder)] = &[
-    ("keygen", keygen::Arguments::augment_args),
-    ("mint", mint::Arguments::augment_args),
-    ("verify", verify::Arguments::augment_args),
-    ("inspect", inspect::Arguments::augment_args),
-    ("fingerprint", fingerprint::Arguments::augment_args),
-    ("activate", activate::Arguments::augment_args),
-    ("ledger", ledger::Arguments::augment_args),
+/// Every command.
+const COMMANDS: &[Alone] = &[
+    ("keygen", keygen::Arguments::augment_args, |matches| read(matches).map(Command::Keygen)),
+    ("mint", mint::Arguments::augment_args, |matches| read(matches).map(Box::new).map(Command::Mint)),
+    ("verify", verify::Arguments::augment_args, |matches| read(matches).map(Box::new).map(Command::Verify)),
+    ("inspect", inspect::Arguments::augment_args, |matches| read(matches).map(Command::Inspect)),
+    ("fingerprint", fingerprint::Arguments::augment_args, |matches| {
+        read(matches).map(Box::new).map(Command::Fingerprint)
+    }),
+    ("activate", activate::Arguments::augment_args, |matches| read(matches).map(Box::new).map(Command::Activate)),
+    ("ledger", ledger::Arguments::augment_args, |matches| read(matches).map(Command::Ledger)),
     #[cfg(feature = "serve")]
-    ("serve", serve::Arguments::augment_args),
-    ("completions", completions::Arguments::augment_args),
+    ("serve", serve::Arguments::augment_args, |matches| read(matches).map(Box::new).map(Command::Serve)),
+    ("completions", completions::Arguments::augment_args, |matches| read(matches).map(Command::Completions)),
 ];
+
+fn read<T: FromArgMatches>(matches: &mut ArgMatches) -> Result<T, clap::Error> {
+    T::from_arg_matches_mut(matches)
+}
 
 /// Reads the arguments.
 ///
@@ -83,17 +90,26 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
     if let Some(command) = command.filter(|at| arguments[*at] == "mint") {
         expand_limits(&mut arguments, command + 1);
     }
-    let alone = command.and_then(|at| parse_alone(arguments[at].to_str()?, &arguments));
+    let alone = command.and_then(|at| parse_alone(at, &arguments));
     alone.map_or_else(|| Cli::try_parse_from(&arguments), Ok)
 }
 
-/// Reads the arguments of one command without building those of all the others, which takes longer than to verify a
-/// license. Whatever one command alone does not take, a mistake or a call for help, is answered by the whole.
-fn parse_alone(name: &str, arguments: &[OsString]) -> Option<Cli> {
-    let (name, arguments_of) = COMMANDS.iter().find(|(known, _)| *known == name)?;
-    let alone = clap::Command::new("mintage").subcommand(arguments_of(clap::Command::new(name)));
-    let mut matches = Global::augment_args(alone).try_get_matches_from(arguments).ok()?;
-    Cli::from_arg_matches_mut(&mut matches).ok()
+/// Reads the arguments of one command as if they were the program's, without building those of all the others, which
+/// takes longer than to verify a license. Whatever one command alone does not take, a mistake or a call for help, is
+/// answered by the whole.
+fn parse_alone(at: usize, arguments: &[OsString]) -> Option<Cli> {
+    let (before, rest) = (&arguments[..at], &arguments[at + 1..]);
+    let (_, augment, read_command) = COMMANDS.iter().find(|(known, ..)| arguments[at] == **known)?;
+    // What follows `--` is no command to the whole.
+    if before.iter().any(|argument| argument == "--") {
+        return None;
+    }
+    let mut alone = Global::augment_args(augment(clap::Command::new("mintage")));
+    let read_matches = alone.try_get_matches_from_mut(before.iter().chain(rest));
+    // The program is short-lived; taking the description apart again would be a tenth of reading the arguments.
+    mem::forget(alone);
+    let mut matches = read_matches.ok()?;
+    Some(Cli { global: read(&mut matches).ok()?, command: read_command(&mut matches).ok()? })
 }
 
 /// Finds the command: after the program's name the first word that is no flag; `--color` alone has a value before it.
@@ -145,21 +161,26 @@ mod tests {
     #[test]
     fn a_command_alone_reads_what_the_whole_reads() {
         let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        assert_eq!(COMMANDS.iter().map(|(name, _)| *name).collect::<Vec<_>>(), names);
+        assert_eq!(COMMANDS.iter().map(|(name, ..)| *name).collect::<Vec<_>>(), names);
         for line in [
             "mintage -q verify a.lic --trust k.pub --feature a --feature b --usage seats=3 --json --any-machine",
             "mintage --color never mint --key k --tenant t --expires 90d --limit max_apps=3",
             "mintage mint revocations --key k --issued-at 2026-06-01 --color=always",
             "mintage completions bash",
+            "mintage --json ledger -q list --ledger d",
+            "mintage verify --quiet -- -q",
         ] {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
-            let name = arguments[command_at(&arguments).unwrap()].to_str().unwrap();
-            let alone = parse_alone(name, &arguments).expect(line);
+            let alone = parse_alone(command_at(&arguments).unwrap(), &arguments).expect(line);
             assert_eq!(format!("{alone:?}"), format!("{:?}", Cli::try_parse_from(&arguments).unwrap()));
         }
-        for line in
-            ["mintage verify --help", "mintage --version verify", "mintage verify --trsut k", "mintage mint help"]
-        {
+        for line in [
+            "mintage verify --help",
+            "mintage --version verify",
+            "mintage -- verify",
+            "mintage verify --trsut k",
+            "mintage mint help",
+        ] {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
             let whole = Cli::try_parse_from(&arguments).unwrap_err();
             assert_eq!(parse(arguments).unwrap_err().to_string(), whole.to_string());

@@ -25,7 +25,7 @@ pub(crate) struct Answer<'a> {
     exit: Option<Exit>,
     warnings: Vec<(Option<Code>, &'a str)>,
     repairs: &'a [Repair],
-    json: String,
+    json: Box<dyn Fn() -> String + 'a>,
 }
 
 impl<'a> Answer<'a> {
@@ -45,7 +45,7 @@ impl<'a> Answer<'a> {
             exit: verdict.exit(),
             warnings: grace.into_iter().collect(),
             repairs,
-            json: verdict.to_json(repairs),
+            json: Box::new(|| verdict.to_json(repairs)),
         }
     }
 
@@ -60,7 +60,7 @@ impl<'a> Answer<'a> {
             exit: verdict.findings.exit(),
             warnings: Vec::new(),
             repairs: &[],
-            json: verdict.to_json(),
+            json: Box::new(|| verdict.to_json()),
         }
     }
 
@@ -75,7 +75,7 @@ impl<'a> Answer<'a> {
             exit: verdict.findings.exit(),
             warnings: verdict.warnings.iter().map(|warning| (Some(warning.code), warning.message.as_str())).collect(),
             repairs: &[],
-            json: verdict.to_json(),
+            json: Box::new(|| verdict.to_json()),
         }
     }
 
@@ -84,7 +84,7 @@ impl<'a> Answer<'a> {
         for repair in self.repairs {
             terminal.note(&format!("mended: {repair}"));
         }
-        let text = if terminal.json { self.json.clone() } else { self.lines(terminal).join("\n") };
+        let text = if terminal.json { (self.json)() } else { self.lines(terminal).join("\n") };
         output.write(&(text + "\n"), terminal)?;
         terminal.warnings(&self.warnings);
         for refusal in self.refusals {
