@@ -137,7 +137,7 @@ pub(crate) fn decide(
     }
     let added = counters.iter().filter(|(_, counter)| counter.added > 0);
     let added: Vec<Value> = added.flat_map(|(id, counter)| values![id, counter.added]).collect();
-    transaction.execute_all(sql::count_activations, 2, &added)?;
+    transaction.send_all(sql::COUNT_ACTIVATIONS, &added)?;
     transaction.insert(sql::ACTIVATION, &rows)?;
     Ok(answers)
 }
@@ -145,19 +145,16 @@ pub(crate) fn decide(
 fn lock(transaction: &mut Transaction<'_>, asked: &[&Activate]) -> Result<BTreeMap<String, Counter>, LedgerError> {
     let ids: BTreeSet<&String> = asked.iter().map(|one| &one.license_id).collect();
     let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
-    let locked = transaction.query_all(sql::lock_licenses, 1, &ids)?;
-    let counts = transaction.query_all(sql::held_activations, 1, &ids)?;
-    let counts = counts.into_iter().map(|mut row| Ok((row.text()?, row.count()?)));
-    let counts = counts.collect::<Result<HashMap<_, _>, LedgerError>>()?;
+    transaction.lock_all(sql::LOCK_LICENSES, &ids)?;
     let counter = |mut row: Row| {
         let (id, state) = (row.text()?, row.text()?);
         let state = HeldState::parse(&state)
             .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
-        let (reason, grace_until, most) = (row.maybe_text()?, row.time()?, row.maybe_count()?);
-        let held = counts.get(&id).copied();
-        let held = held.ok_or_else(|| LedgerError::corrupted(format_args!("license {id} has no count")))?;
+        let (reason, grace_until, most, held) = (row.maybe_text()?, row.time()?, row.maybe_count()?, row.count()?);
         Ok((id, Counter { state, reason, grace_until, most, held, added: 0 }))
     };
+    // What was read before they were locked, another may still have changed.
+    let locked = transaction.query_all(sql::COUNTERS, &ids)?;
     locked.into_iter().map(counter).collect()
 }
 
@@ -168,10 +165,12 @@ fn find_held(
     let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
     let machines: Vec<Value> = machines.into_iter().flat_map(|(id, machine)| values![id, machine]).collect();
     let mut holding = HashMap::new();
-    for mut row in transaction.query_all(sql::find_activations, 2, &machines)? {
+    for mut row in transaction.query_all(sql::HELD_ACTIVATIONS, &machines)? {
         let machine = (row.text()?, row.text()?);
-        let (proof_id, nonce, activated_at) = (row.text()?, row.text()?, row.time()?);
-        holding.insert(machine, Activated { proof_id, nonce, activated_at, repeated: true });
+        if let Some(proof_id) = row.maybe_text()? {
+            let Activation { proof_id, nonce, activated_at, .. } = find(transaction, &proof_id)?;
+            holding.insert(machine, Activated { proof_id, nonce, activated_at, repeated: true });
+        }
     }
     Ok(holding)
 }
@@ -253,14 +252,13 @@ pub fn of_machine(
     license_id: &str,
     fingerprint: &str,
 ) -> Result<Option<String>, LedgerError> {
-    let row = transaction.find(&sql::find_activations(1), &values![license_id, fingerprint])?;
-    row.map(|mut row| {
+    let rows = transaction.query_all(sql::HELD_ACTIVATIONS, &values![license_id, fingerprint])?;
+    rows.into_iter().next().map_or(Ok(None), |mut row| {
         // The license and the machine stand first.
         row.value()?;
         row.value()?;
-        row.text()
+        row.maybe_text()
     })
-    .transpose()
 }
 
 /// Reads the activations of a license, also those that were released.

@@ -213,7 +213,7 @@ impl Link {
     }
 
     pub(crate) fn save(&self, transaction: &mut Transaction<'_>) -> Result<(), LedgerError> {
-        transaction.execute(sql::SET_AUDIT_HEAD, &values![self.sequence, &self.hash]).map(|_| ())
+        transaction.send_all(sql::SET_AUDIT_HEAD, &values![self.sequence, &self.hash])
     }
 
     /// Gives an entry the next place.

@@ -20,6 +20,15 @@ pub(crate) trait Engine: Send + Sync {
 /// Takes a row, column by column in the order of the statement.
 pub(crate) type Each<'a> = &'a mut dyn FnMut(&[Cell<'_>]) -> Result<(), LedgerError>;
 
+/// A statement for many rows. `{rows}` stands in it for the values of all, as a table with the columns `column1`, `column2` and
+/// so on; `?*` for any of them, where a row has one. Without either it is run for each row.
+#[derive(Clone, Copy)]
+pub(crate) struct Many<'a> {
+    pub(crate) sql: &'a str,
+    /// How many values a row has.
+    pub(crate) width: usize,
+}
+
 /// A connection with at most one transaction on it.
 pub(crate) trait Connection: Send {
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError>;
@@ -35,8 +44,14 @@ pub(crate) trait Connection: Send {
     /// As `query`, and returns the number of rows that were changed.
     fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError>;
 
-    /// How many rows one statement takes where there are many, the largest number first; the last is 1.
-    fn sizes(&self) -> &'static [usize];
+    /// As `query`, for many rows: their values, one row after the other.
+    fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError>;
+
+    /// Changes many rows. That it failed may be told only by what is asked next, or by the commit.
+    fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError>;
+
+    /// Keeps every other writer from the rows that a statement names, until the transaction ends. Told as by `send_all`.
+    fn lock_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError>;
 
     /// Runs the statements of a migration.
     fn script(&mut self, sql: &str) -> Result<(), LedgerError>;

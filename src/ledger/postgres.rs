@@ -2,27 +2,36 @@
 
 use std::collections::HashMap;
 use std::error::Error;
+use std::future::poll_fn;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use postgres::config::SslMode;
-use postgres::error::SqlState;
-use postgres::fallible_iterator::FallibleIterator;
-use postgres::types::private::BytesMut;
-use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use postgres::{Client, Config, NoTls, Statement};
+use futures_util::TryStreamExt;
+use futures_util::future::maybe_done;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::runtime::Runtime;
+use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::private::BytesMut;
+use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::connection::{Connection, Each, Engine, Mode};
+use super::connection::{Connection, Each, Engine, Many, Mode};
 use super::value::Cell;
 use super::{Cause, LedgerError, Row, Value};
 
 /// How long to wait for the server, unless the address says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who writes looks up single rows. Planned while a table is small, a statement would go on reading the whole of it when it
+/// has grown.
+const POINT_LOOKUPS: &str = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
 
 /// The lock that migrations take: `mintage` in ASCII.
 const SCHEMA_LOCK: &str = "SELECT pg_advisory_xact_lock(30795979474823013)";
@@ -34,9 +43,20 @@ pub(crate) struct Postgres {
     shown: String,
 }
 
+/// As many rows go into one statement.
+const MOST_ROWS: usize = 1_000;
+
+/// As many statements wait at most until something is asked.
+const MOST_UNSENT: usize = 16;
+
 struct Open {
+    runtime: Runtime,
     client: Client,
     statements: HashMap<String, Statement>,
+    /// What nobody waits for leaves with what is asked next: a way there and back costs more than most statements.
+    unsent: Vec<Question>,
+    /// Whether it was told how to plan what a writer asks.
+    writes: bool,
     shown: String,
 }
 
@@ -44,9 +64,9 @@ impl Postgres {
     /// Reads the address: what libpq knows, `sslrootcert` among it.
     pub(crate) fn new(url: &str, shown: String) -> Result<Self, LedgerError> {
         let (url, authorities) = split_authorities(url);
-        let mut config: Config = url
-            .parse()
-            .map_err(|error: postgres::Error| LedgerError::unreachable(format_args!("{shown}: {}", chain(&error))))?;
+        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
+            LedgerError::unreachable(format_args!("{shown}: {}", chain(&error)))
+        })?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);
         }
@@ -94,14 +114,52 @@ fn split_authorities(url: &str) -> (String, Option<PathBuf>) {
 
 impl Engine for Postgres {
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
-        let client = match self.config.get_ssl_mode() {
-            SslMode::Require => self.config.connect(self.tls()?),
-            // Without a demand for it, TLS that an attacker could strip would only seem to protect.
-            _ => self.config.connect(NoTls),
-        };
-        let client = client.map_err(|error| explain(&self.shown, &error))?;
-        Ok(Box::new(Open { client, statements: HashMap::new(), shown: self.shown.clone() }))
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(LedgerError::unreachable)?;
+        let fault = |error| explain(&self.shown, &error);
+        let client = runtime.block_on(async {
+            if self.config.get_ssl_mode() == SslMode::Require {
+                let (client, connection) = self.config.connect(self.tls()?).await.map_err(fault)?;
+                tokio::spawn(connection);
+                Ok(client)
+            } else {
+                // Without a demand for it, TLS that an attacker could strip would only seem to protect.
+                let (client, connection) = self.config.connect(NoTls).await.map_err(fault)?;
+                tokio::spawn(connection);
+                Ok(client)
+            }
+        });
+        let (statements, unsent) = (HashMap::new(), Vec::new());
+        Ok(Box::new(Open { runtime, client: client?, statements, unsent, writes: false, shown: self.shown.clone() }))
     }
+}
+
+/// A statement with its parameters.
+struct Question {
+    statement: Statement,
+    parameters: Vec<Parameter>,
+}
+
+/// A value, or those of one column of many rows, which make an array.
+#[derive(Debug)]
+enum Parameter {
+    One(Value),
+    Column(Vec<Value>),
+}
+
+/// What came back from one statement: its rows, or how many it changed.
+struct Answer {
+    rows: Vec<tokio_postgres::Row>,
+    changed: u64,
+}
+
+async fn ask(client: &Client, question: &Question) -> Result<Answer, tokio_postgres::Error> {
+    let mut stream = pin!(client.query_raw(&question.statement, &question.parameters).await?);
+    let mut rows = Vec::new();
+    while let Some(row) = stream.try_next().await? {
+        rows.push(row);
+    }
+    Ok(Answer { rows, changed: stream.rows_affected().unwrap_or(0) })
 }
 
 impl Open {
@@ -109,69 +167,157 @@ impl Open {
         if let Some(statement) = self.statements.get(sql) {
             return Ok(statement.clone());
         }
-        let statement = self.client.prepare(&sql.replace('?', "$")).map_err(|error| explain(&self.shown, &error))?;
+        let statement = self.prepare(&sql.replace('?', "$"))?;
         self.statements.insert(sql.to_owned(), statement.clone());
         Ok(statement)
     }
-}
 
-fn borrowed(parameters: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
-    parameters.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+    /// Prepares a statement for many rows, which come as one array for each column. What a column holds, the server says of a
+    /// statement for one row.
+    fn statement_for_many(&mut self, many: Many<'_>) -> Result<Statement, LedgerError> {
+        if let Some(statement) = self.statements.get(many.sql) {
+            return Ok(statement.clone());
+        }
+        let places = (1..=many.width).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ");
+        let one = self.prepare(&many.sql.replace("{rows}", &format!("VALUES ({places})")).replace("?*", "$1"))?;
+        // In the list of what is selected they are read as they come; as a table they would be copied first.
+        let column = |(its, place): (&Type, usize)| format!("unnest(${place}::{}[]) AS column{place}", its.name());
+        let columns = one.params().iter().zip(1..).map(column).collect::<Vec<_>>().join(", ");
+        let rows = format!("SELECT {columns}");
+        let statement = self.prepare(&many.sql.replace("{rows}", &rows).replace("?*", "ANY($1)"))?;
+        self.statements.insert(many.sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    fn prepare(&mut self, sql: &str) -> Result<Statement, LedgerError> {
+        self.runtime.block_on(self.client.prepare(sql)).map_err(|error| explain(&self.shown, &error))
+    }
+
+    /// Sends what waits and then these, each before the answer to the one before; the first fault is the one to tell.
+    fn ask_all(&mut self, questions: Vec<Question>) -> Result<Vec<Answer>, LedgerError> {
+        let mut all = std::mem::take(&mut self.unsent);
+        let unsent = all.len();
+        all.extend(questions);
+        let client = &self.client;
+        let mut running: Vec<_> = all.iter().map(|question| Box::pin(maybe_done(ask(client, question)))).collect();
+        // A question leaves when it is polled first, so they leave in this order.
+        self.runtime.block_on(poll_fn(|context| {
+            let pending = running.iter_mut().filter_map(|one| one.as_mut().poll(context).is_pending().then_some(()));
+            if pending.count() == 0 { Poll::Ready(()) } else { Poll::Pending }
+        }));
+        let answers = running.iter_mut().filter_map(|one| one.as_mut().take_output());
+        let mut answers = answers.collect::<Result<Vec<_>, _>>().map_err(|error| explain(&self.shown, &error))?;
+        Ok(answers.split_off(unsent))
+    }
+
+    fn ask(&mut self, sql: &str, parameters: &[Value]) -> Result<Answer, LedgerError> {
+        let statement = self.statement(sql)?;
+        let parameters = parameters.iter().cloned().map(Parameter::One).collect();
+        let mut answers = self.ask_all(vec![Question { statement, parameters }])?;
+        answers.pop().ok_or_else(|| LedgerError::unreachable("no answer came"))
+    }
+
+    /// Makes the questions of a statement for many rows.
+    fn questions(&mut self, many: Many<'_>, values: &[Value]) -> Result<Vec<Question>, LedgerError> {
+        if !many.sql.contains("{rows}") && !many.sql.contains("?*") {
+            let statement = self.statement(many.sql)?;
+            let question = |row: &[Value]| Question {
+                statement: statement.clone(),
+                parameters: row.iter().cloned().map(Parameter::One).collect(),
+            };
+            return Ok(values.chunks_exact(many.width).map(question).collect());
+        }
+        let statement = self.statement_for_many(many)?;
+        let column = |rows: &[Value], at| rows.iter().skip(at).step_by(many.width).cloned().collect();
+        let question = |rows: &[Value]| Question {
+            statement: statement.clone(),
+            parameters: (0..many.width).map(|at| Parameter::Column(column(rows, at))).collect(),
+        };
+        Ok(values.chunks(MOST_ROWS * many.width).map(question).collect())
+    }
+
+    fn rows(&self, answer: &Answer) -> Result<Vec<Row>, LedgerError> {
+        answer.rows.iter().map(|row| read(row).map_err(|error| explain(&self.shown, &error))).collect()
+    }
 }
 
 impl Connection for Open {
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError> {
-        self.script(match mode {
+        let sql = match mode {
             Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
             Mode::Write => "BEGIN",
-        })
+        };
+        if mode == Mode::Write && !self.writes {
+            self.script(POINT_LOOKUPS)?;
+            self.writes = true;
+        }
+        self.ask(sql, &[]).map(|_| ())
     }
 
     fn commit(&mut self) -> Result<(), LedgerError> {
-        self.script("COMMIT")
+        self.ask("COMMIT", &[]).map(|_| ())
     }
 
     fn rollback(&mut self) -> Result<(), LedgerError> {
-        self.script("ROLLBACK")
+        self.unsent.clear();
+        self.ask("ROLLBACK", &[]).map(|_| ())
     }
 
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
-        let statement = self.statement(sql)?;
-        let rows = self.client.query(&statement, &borrowed(parameters));
-        let rows = rows.map_err(|error| explain(&self.shown, &error))?;
-        rows.iter().map(|row| read(row).map_err(|error| explain(&self.shown, &error))).collect()
+        let answer = self.ask(sql, parameters)?;
+        self.rows(&answer)
     }
 
     fn each(&mut self, sql: &str, parameters: &[Value], each: Each<'_>) -> Result<(), LedgerError> {
+        self.ask_all(Vec::new())?;
         let statement = self.statement(sql)?;
         let shown = &self.shown;
         let fault = |error| explain(shown, &error);
-        let mut rows = self.client.query_raw(&statement, borrowed(parameters)).map_err(fault)?;
-        while let Some(row) = rows.next().map_err(fault)? {
-            let cell = |(at, column): (usize, &postgres::Column)| match *column.type_() {
-                Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Integer)),
-                _ => Ok(row.try_get::<_, Option<&str>>(at)?.map_or(Cell::Null, Cell::Text)),
-            };
-            let cells: Result<Vec<Cell<'_>>, postgres::Error> = row.columns().iter().enumerate().map(cell).collect();
-            each(&cells.map_err(fault)?)?;
+        self.runtime.block_on(async {
+            let mut rows = pin!(self.client.query_raw(&statement, parameters).await.map_err(fault)?);
+            while let Some(row) = rows.try_next().await.map_err(fault)? {
+                let cell = |(at, column): (usize, &tokio_postgres::Column)| match *column.type_() {
+                    Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Integer)),
+                    _ => Ok(row.try_get::<_, Option<&str>>(at)?.map_or(Cell::Null, Cell::Text)),
+                };
+                let cells: Result<Vec<Cell<'_>>, tokio_postgres::Error> =
+                    row.columns().iter().enumerate().map(cell).collect();
+                each(&cells.map_err(fault)?)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
+        self.ask(sql, parameters).map(|answer| answer.changed)
+    }
+
+    fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
+        let questions = self.questions(statement, values)?;
+        let mut found = Vec::with_capacity(values.len() / statement.width);
+        for answer in self.ask_all(questions)? {
+            found.append(&mut self.rows(&answer)?);
+        }
+        Ok(found)
+    }
+
+    fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+        let questions = self.questions(statement, values)?;
+        self.unsent.extend(questions);
+        if self.unsent.len() > MOST_UNSENT {
+            self.ask_all(Vec::new())?;
         }
         Ok(())
     }
 
-    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
-        let statement = self.statement(sql)?;
-        self.client.execute(&statement, &borrowed(parameters)).map_err(|error| explain(&self.shown, &error))
-    }
-
-    fn sizes(&self) -> &'static [usize] {
-        // Each statement is a way there and back; a few sizes, so that each is prepared once.
-        &[64, 32, 16, 8, 4, 2, 1]
+    fn lock_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+        self.send_all(statement, values)
     }
 
     fn script(&mut self, sql: &str) -> Result<(), LedgerError> {
         // Texts are ordered by their bytes, as SQLite orders them.
         let sql = sql.replace(" TEXT", " TEXT COLLATE \"C\"");
-        self.client.batch_execute(&sql).map_err(|error| explain(&self.shown, &error))
+        self.runtime.block_on(self.client.batch_execute(&sql)).map_err(|error| explain(&self.shown, &error))
     }
 
     fn lock_schema(&mut self) -> Result<(), LedgerError> {
@@ -184,8 +330,8 @@ impl Connection for Open {
     }
 }
 
-fn read(row: &postgres::Row) -> Result<Row, postgres::Error> {
-    let value = |(at, column): (usize, &postgres::Column)| match *column.type_() {
+fn read(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
+    let value = |(at, column): (usize, &tokio_postgres::Column)| match *column.type_() {
         Type::INT4 => Ok(row.try_get::<_, Option<i32>>(at)?.map(i64::from).into()),
         Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.into()),
         _ => Ok(row.try_get::<_, Option<String>>(at)?.into()),
@@ -196,7 +342,7 @@ fn read(row: &postgres::Row) -> Result<Row, postgres::Error> {
 impl ToSql for Value {
     fn to_sql(&self, target: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
         match self {
-            // In a list of values every parameter is a text until it is cast.
+            // What stands in no column of a table is a text until it is cast.
             Self::Integer(number) if *target == Type::TEXT => number.to_string().to_sql(target, out),
             Self::Integer(number) => number.to_sql(target, out),
             Self::Null => Ok(IsNull::Yes),
@@ -211,7 +357,22 @@ impl ToSql for Value {
     to_sql_checked!();
 }
 
-fn explain(shown: &str, error: &postgres::Error) -> LedgerError {
+impl ToSql for Parameter {
+    fn to_sql(&self, target: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
+        match self {
+            Self::One(value) => value.to_sql(target, out),
+            Self::Column(values) => values.to_sql(target, out),
+        }
+    }
+
+    fn accepts(target: &Type) -> bool {
+        Value::accepts(target) || <Vec<Value>>::accepts(target)
+    }
+
+    to_sql_checked!();
+}
+
+fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError {
     let Some(state) = error.code() else {
         return LedgerError::unreachable(format_args!("{shown}: {}", chain(error)));
     };
@@ -229,7 +390,7 @@ fn explain(shown: &str, error: &postgres::Error) -> LedgerError {
 }
 
 /// Tells an error with what is behind it; the client's own sentence is only its class.
-fn chain(error: &postgres::Error) -> String {
+fn chain(error: &tokio_postgres::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

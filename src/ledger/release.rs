@@ -38,7 +38,7 @@ pub fn release(transaction: &mut Transaction<'_>, release: &Release) -> Result<(
     if transaction.execute(sql::RELEASE_ACTIVATION, &parameters)? == 0 {
         return Ok((activation::find(transaction, &release.proof_id)?, false));
     }
-    transaction.execute(&sql::count_activations(1), &values![&held.license_id, -1_i64])?;
+    transaction.send_all(sql::COUNT_ACTIVATIONS, &values![&held.license_id, -1_i64])?;
     let entry = Entry::new(release.now, &release.actor, "deactivated", &held.license_id).target(&held.proof_id);
     transaction.record(entry.detail(|out| {
         out.name("fingerprint").string(&held.fingerprint);

@@ -1,7 +1,7 @@
 //! Every statement, once for both engines. Placeholders are `?1`, `?2` and so on, which PostgreSQL gets as `$1`, `$2`;
 //! `FOR UPDATE` is left out for SQLite, where the one who writes has locked everything.
 
-use std::fmt::Write;
+use super::connection::Many;
 
 pub(crate) const VERSION: &str = "SELECT MAX(version) FROM mintage_schema";
 pub(crate) const SET_VERSION: &str = "INSERT INTO mintage_schema (version) VALUES (?1)";
@@ -10,7 +10,8 @@ pub(crate) const INSERT_BOOK: &str = "INSERT INTO book (book_id, created_at, rev
      VALUES (?1, ?2, 0, 0, '')";
 pub(crate) const BOOK: &str = "SELECT book_id, audit_sequence, audit_hash FROM book";
 pub(crate) const LOCK_BOOK: &str = "SELECT book_id, audit_sequence, audit_hash FROM book FOR UPDATE";
-pub(crate) const SET_AUDIT_HEAD: &str = "UPDATE book SET audit_sequence = ?1, audit_hash = ?2";
+pub(crate) const SET_AUDIT_HEAD: Many<'_> =
+    Many { sql: "UPDATE book SET audit_sequence = ?1, audit_hash = ?2", width: 2 };
 pub(crate) const LOCK_REVOCATION_SEQUENCE: &str = "SELECT revocation_sequence FROM book FOR UPDATE";
 pub(crate) const SET_REVOCATION_SEQUENCE: &str = "UPDATE book SET revocation_sequence = ?1";
 
@@ -25,6 +26,11 @@ impl Columns {
     /// How many columns there are.
     pub(crate) fn width(self) -> usize {
         self.columns.split(',').count()
+    }
+
+    /// Inserts rows.
+    pub(crate) fn insert(self) -> String {
+        format!("INSERT INTO {} ({}) {{rows}}", self.table, self.columns)
     }
 }
 
@@ -262,73 +268,28 @@ pub(crate) const FIND_REPORTED: &str = reported!("WHERE report_id = ?1");
 pub(crate) const NEWEST_REPORTED: &str = reported!("WHERE proof_id = ?1 ORDER BY as_of DESC LIMIT 1");
 pub(crate) const REPORTED_OF: &str = reported!("WHERE license_id = ?1 ORDER BY as_of, report_id");
 
-/// Locks licenses, always in the same order. Their counts are read after that: what was counted before, another may still
-/// have changed.
-pub(crate) fn lock_licenses(count: usize) -> String {
-    let places = tuples(count, 1).replace(['(', ')'], "");
-    format!(
-        "SELECT license_id, state, reason, grace_until, max_activations FROM license \
-         WHERE license_id IN ({places}) ORDER BY license_id FOR UPDATE"
-    )
-}
+/// Locks licenses, always in the same order.
+pub(crate) const LOCK_LICENSES: Many<'_> =
+    Many { sql: "SELECT license_id FROM license WHERE license_id = ?* ORDER BY license_id FOR UPDATE", width: 1 };
 
-/// Reads how many activations of licenses are held. This and what follows is spelled so that both engines look each row up in
-/// an index, whatever they think of the size of the table.
-pub(crate) fn held_activations(count: usize) -> String {
-    union(count, |at| format!("SELECT license_id, activations FROM activation_count WHERE license_id = ?{}", at + 1))
-}
+/// Reads what activations of licenses are counted against.
+pub(crate) const COUNTERS: Many<'_> = Many {
+    sql: "SELECT license_id, state, reason, grace_until, max_activations, (SELECT activations FROM activation_count \
+          WHERE activation_count.license_id = license.license_id) FROM license WHERE license_id = ?*",
+    width: 1,
+};
 
-/// Finds activations that are held, by license and fingerprint.
-pub(crate) fn find_activations(count: usize) -> String {
-    union(count, |at| {
-        format!(
-            "SELECT license_id, fingerprint, proof_id, nonce, activated_at FROM activation \
-             WHERE license_id = ?{} AND fingerprint = ?{} AND released_at IS NULL",
-            2 * at + 1,
-            2 * at + 2
-        )
-    })
-}
-
-fn union(count: usize, one: impl Fn(usize) -> String) -> String {
-    (0..count).map(one).collect::<Vec<_>>().join(" UNION ALL ")
-}
+/// Finds what machines hold, by license and fingerprint. As a question for each row it is answered from the index, however
+/// small an engine thinks that the table is.
+pub(crate) const HELD_ACTIVATIONS: Many<'_> = Many {
+    sql: "SELECT column1, column2, (SELECT proof_id FROM activation \
+          WHERE license_id = column1 AND fingerprint = column2 AND released_at IS NULL) FROM ({rows}) AS machine",
+    width: 2,
+};
 
 /// Counts activations up or down, by license; each has its row.
-pub(crate) fn count_activations(count: usize) -> String {
-    format!(
-        "{} ON CONFLICT (license_id) DO UPDATE SET activations = activation_count.activations + excluded.activations",
-        insert(ACTIVATION_COUNT, count)
-    )
-}
-
-/// Inserts rows.
-pub(crate) fn insert(columns: Columns, count: usize) -> String {
-    format!("INSERT INTO {} ({}) VALUES {}", columns.table, columns.columns, tuples(count, columns.width()))
-}
-
-/// Writes `(?1, ?2), (?3, ?4)`.
-fn tuples(count: usize, width: usize) -> String {
-    let mut text = String::with_capacity(count * width * 6);
-    for row in 0..count {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..width {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{comma}?{}", row * width + column + 1);
-        }
-        text.push(')');
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn places_are_numbered_row_by_row() {
-        let columns = Columns { table: "pair", columns: "a, b" };
-        assert_eq!(insert(columns, 2), "INSERT INTO pair (a, b) VALUES (?1, ?2), (?3, ?4)");
-    }
-}
+pub(crate) const COUNT_ACTIVATIONS: Many<'_> = Many {
+    sql: "INSERT INTO activation_count (license_id, activations) {rows} ON CONFLICT (license_id) DO UPDATE SET \
+          activations = activation_count.activations + excluded.activations",
+    width: 2,
+};

@@ -1,14 +1,18 @@
 //! SQLite: one file, made on first use for its owner alone, never reached through a symbolic link.
 
+mod checkpoint;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{ErrorCode, OpenFlags, ToSql, params_from_iter};
+use rusqlite::{ErrorCode, OpenFlags, Statement, ToSql, params_from_iter};
 
-use super::connection::{Connection, Each, Engine, Mode};
+use checkpoint::Checkpoints;
+
+use super::connection::{Connection, Each, Engine, Many, Mode};
 use super::value::Cell;
 use super::{Cause, LedgerError, Row, Value};
 
@@ -30,6 +34,8 @@ pub(crate) struct Sqlite {
 }
 
 struct Open {
+    /// Before the connection, which ends the log when it is the last to close.
+    checkpoints: Checkpoints,
     connection: rusqlite::Connection,
     shown: String,
 }
@@ -82,7 +88,8 @@ impl Engine for Sqlite {
         connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
         connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
         connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
-        Ok(Box::new(Open { connection, shown: shown.clone() }))
+        connection.pragma_update(None, "wal_autocheckpoint", checkpoint::LONGEST_LOG).map_err(fault)?;
+        Ok(Box::new(Open { checkpoints: Checkpoints::new(path), connection, shown: shown.clone() }))
     }
 }
 
@@ -90,6 +97,36 @@ impl Open {
     fn run(&self, sql: &str) -> Result<(), LedgerError> {
         let mut statement = self.connection.prepare_cached(sql).map_err(|error| explain(&self.shown, &error))?;
         statement.execute([]).map(|_| ()).map_err(|error| explain(&self.shown, &error))
+    }
+
+    fn find(
+        &self,
+        statement: &mut Statement<'_>,
+        parameters: &[Value],
+        found: &mut Vec<Row>,
+    ) -> Result<(), LedgerError> {
+        let fault = |error| explain(&self.shown, &error);
+        let width = statement.column_count();
+        let mut rows = statement.query(params_from_iter(parameters)).map_err(fault)?;
+        while let Some(row) = rows.next().map_err(fault)? {
+            let values = (0..width).map(|column| read(row.get_ref(column).map_err(fault)?));
+            found.push(Row::new(values.collect::<Result<_, _>>()?));
+        }
+        Ok(())
+    }
+
+    /// Runs a statement row by row: the engine is a call away, and a statement of many rows has to remember how to undo
+    /// itself.
+    fn one_by_one(
+        &self,
+        statement: Many<'_>,
+        values: &[Value],
+        mut run: impl FnMut(&mut Statement<'_>, &[Value]) -> Result<(), LedgerError>,
+    ) -> Result<(), LedgerError> {
+        let places = (1..=statement.width).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
+        let sql = statement.sql.replace("{rows}", &format!("VALUES ({places})")).replace("?*", "?1");
+        let mut prepared = self.connection.prepare_cached(&sql).map_err(|error| explain(&self.shown, &error))?;
+        values.chunks_exact(statement.width).try_for_each(|one| run(&mut prepared, one))
     }
 }
 
@@ -100,7 +137,9 @@ impl Connection for Open {
     }
 
     fn commit(&mut self) -> Result<(), LedgerError> {
-        self.run("COMMIT")
+        self.run("COMMIT")?;
+        self.checkpoints.committed(self.connection.total_changes());
+        Ok(())
     }
 
     fn rollback(&mut self) -> Result<(), LedgerError> {
@@ -109,16 +148,10 @@ impl Connection for Open {
     }
 
     fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
-        let fault = |error| explain(&self.shown, &error);
         let sql = sql.strip_suffix(" FOR UPDATE").unwrap_or(sql);
-        let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
-        let width = statement.column_count();
-        let mut rows = statement.query(params_from_iter(parameters)).map_err(fault)?;
+        let mut statement = self.connection.prepare_cached(sql).map_err(|error| explain(&self.shown, &error))?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next().map_err(fault)? {
-            let values = (0..width).map(|column| read(row.get_ref(column).map_err(fault)?));
-            found.push(Row::new(values.collect::<Result<_, _>>()?));
-        }
+        self.find(&mut statement, parameters, &mut found)?;
         Ok(found)
     }
 
@@ -143,9 +176,21 @@ impl Connection for Open {
         statement.execute(params_from_iter(parameters)).map(|rows| rows as u64).map_err(fault)
     }
 
-    fn sizes(&self) -> &'static [usize] {
-        // The engine is a call away, and a statement of many rows has to remember how to undo itself.
-        &[1]
+    fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
+        let mut found = Vec::with_capacity(values.len() / statement.width);
+        self.one_by_one(statement, values, |prepared, one| self.find(prepared, one, &mut found))?;
+        Ok(found)
+    }
+
+    fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+        self.one_by_one(statement, values, |prepared, one| {
+            prepared.execute(params_from_iter(one)).map(|_| ()).map_err(|error| explain(&self.shown, &error))
+        })
+    }
+
+    fn lock_all(&mut self, _statement: Many<'_>, _values: &[Value]) -> Result<(), LedgerError> {
+        // `BEGIN IMMEDIATE` has locked everything.
+        Ok(())
     }
 
     fn script(&mut self, sql: &str) -> Result<(), LedgerError> {

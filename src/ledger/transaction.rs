@@ -1,7 +1,7 @@
 //! [`Transaction`]: what an act may do.
 
 use super::audit::{Entry, Link};
-use super::connection::Connection;
+use super::connection::{Connection, Many};
 use super::sql::{self, Columns};
 use super::value::Cell;
 use super::{LedgerError, Row, Value};
@@ -46,55 +46,27 @@ impl<'a> Transaction<'a> {
 
     /// Inserts rows: their values, one row after the other.
     pub(crate) fn insert(&mut self, columns: Columns, values: &[Value]) -> Result<(), LedgerError> {
-        self.execute_all(|count| sql::insert(columns, count), columns.width(), values)
+        self.send_all(Many { sql: &columns.insert(), width: columns.width() }, values)
     }
 
-    /// Changes many rows, each named by so many values, with as few statements as the engine is well served with.
-    pub(crate) fn execute_all(
-        &mut self,
-        sql: impl Fn(usize) -> String,
-        width: usize,
-        values: &[Value],
-    ) -> Result<(), LedgerError> {
-        self.changed |= !values.is_empty();
-        self.in_sizes(sql, width, values, |connection, sql, few| connection.execute(sql, few).map(|_| ()))
-    }
-
-    /// Asks for many rows, as [`Transaction::execute_all`] changes them.
-    pub(crate) fn query_all(
-        &mut self,
-        sql: impl Fn(usize) -> String,
-        width: usize,
-        values: &[Value],
-    ) -> Result<Vec<Row>, LedgerError> {
-        let mut found = Vec::with_capacity(values.len() / width);
-        self.in_sizes(sql, width, values, |connection, sql, few| {
-            found.append(&mut connection.query(sql, few)?);
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    fn in_sizes(
-        &mut self,
-        sql: impl Fn(usize) -> String,
-        width: usize,
-        values: &[Value],
-        mut run: impl FnMut(&mut dyn Connection, &str, &[Value]) -> Result<(), LedgerError>,
-    ) -> Result<(), LedgerError> {
-        let mut rest = values;
-        for size in self.connection.sizes() {
-            let length = size * width;
-            if rest.len() >= length {
-                let sql = sql(*size);
-                while rest.len() >= length {
-                    let (few, others) = rest.split_at(length);
-                    run(self.connection, &sql, few)?;
-                    rest = others;
-                }
-            }
+    /// Changes many rows: their values, one row after the other. That it failed may be told only by what is asked next, or
+    /// by the commit.
+    pub(crate) fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+        if values.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        self.changed = true;
+        self.connection.send_all(statement, values)
+    }
+
+    /// Asks for many rows.
+    pub(crate) fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
+        self.connection.query_all(statement, values)
+    }
+
+    /// Keeps every other writer from many rows until the transaction ends.
+    pub(crate) fn lock_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+        self.connection.lock_all(statement, values)
     }
 
     /// Writes an audit entry; it takes its place in the chain when the transaction commits.
