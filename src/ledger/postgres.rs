@@ -1,5 +1,7 @@
 //! PostgreSQL, over TLS when its address asks for it.
 
+mod parameter;
+
 use std::collections::HashMap;
 use std::error::Error;
 use std::future::poll_fn;
@@ -17,10 +19,11 @@ use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::private::BytesMut;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
+
+use parameter::Parameter;
 
 use super::connection::{Connection, Each, Engine, Many, Mode};
 use super::value::Cell;
@@ -138,13 +141,6 @@ impl Engine for Postgres {
 struct Question {
     statement: Statement,
     parameters: Vec<Parameter>,
-}
-
-/// A value, or those of one column of many rows, which make an array.
-#[derive(Debug)]
-enum Parameter {
-    One(Value),
-    Column(Vec<Value>),
 }
 
 /// What came back from one statement: its rows, or how many it changed.
@@ -337,39 +333,6 @@ fn read(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
         _ => Ok(row.try_get::<_, Option<String>>(at)?.into()),
     };
     row.columns().iter().enumerate().map(value).collect::<Result<_, _>>().map(Row::new)
-}
-
-impl ToSql for Value {
-    fn to_sql(&self, target: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self {
-            // What stands in no column of a table is a text until it is cast.
-            Self::Integer(number) if *target == Type::TEXT => number.to_string().to_sql(target, out),
-            Self::Integer(number) => number.to_sql(target, out),
-            Self::Null => Ok(IsNull::Yes),
-            Self::Text(text) => text.to_sql(target, out),
-        }
-    }
-
-    fn accepts(target: &Type) -> bool {
-        matches!(*target, Type::INT8 | Type::NAME | Type::TEXT | Type::VARCHAR)
-    }
-
-    to_sql_checked!();
-}
-
-impl ToSql for Parameter {
-    fn to_sql(&self, target: &Type, out: &mut BytesMut) -> Result<IsNull, Box<dyn Error + Sync + Send>> {
-        match self {
-            Self::One(value) => value.to_sql(target, out),
-            Self::Column(values) => values.to_sql(target, out),
-        }
-    }
-
-    fn accepts(target: &Type) -> bool {
-        Value::accepts(target) || <Vec<Value>>::accepts(target)
-    }
-
-    to_sql_checked!();
 }
 
 fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError {

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Writes src/bin/mintage/start.ld anew: the functions that a start and one verification run through, which build.rs has
+# Writes src/bin/mintage/start.ld anew: the functions that a start and one verification run through, which the build script has
 # the linker put side by side. To be run when `verify` has changed much; a list grown old costs time, never more.
 # Needs valgrind.
 #

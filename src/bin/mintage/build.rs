@@ -14,7 +14,7 @@ const START: &str = "src/bin/mintage/start.ld";
 const UNWINDER: &str = "static:-bundle=gcc_eh";
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/bin/mintage/build.rs");
     println!("cargo::rerun-if-changed={START}");
     let is = |name: &str, value: &str| env::var(name).is_ok_and(|found| found == value);
     let is_released = env::var_os("CARGO_FEATURE_CLI").is_some() && is("PROFILE", "release");
