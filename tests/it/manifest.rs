@@ -101,8 +101,11 @@ fn each_difference_is_told_apart_with_both_digests() {
                   expected 7c9bbe5ec9b3fb774e8fa0f54247e93c34ddf8e5d16fe3073420de0ae81a262d (4 bytes)
                   found    d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa (5 bytes)
     MISSING     doc/b
+                  expected 3e23e8160039594a33894f6564e1b1348bbd7a0088d42c4acb73eeaed59c009d (1 bytes)
     EXTRA       lib/evil.so
+                  found    b5c1fb2efc6d6b4674c2fdcc48ce01b43a3b7c03763c0c3355de0099ee0f8c73 (4 bytes)
     MOVED       doc/a -> doc/c
+                  both     ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb (1 bytes)
     refused, as of 2026-01-01T00:00:00Z
     ------- stderr -------
     mintage: error[manifest-mismatch]: 3 checked, 1 changed, 1 missing, 1 extra, 1 moved

@@ -247,6 +247,7 @@ fn two_names_that_a_file_system_takes_for_one_are_told_with_their_code() {
     fail  names        `README` and `readme` differ by case alone, and not both are here: what holds or unpacked this folder takes them for one
     fail  files        3 checked, 1 missing
     MISSING     README
+                  expected 3f22095641508576e91dc7c6c7f7e08a093985d53ea998043c6619ad240dc92c (7 bytes)
     refused, as of 2026-01-01T00:00:00Z
     ------- stderr -------
     mintage: error[path-clash]: `README` and `readme` differ by case alone, and not both are here: what holds or unpacked this folder takes them for one

@@ -135,6 +135,7 @@ fn odd_names_survive_and_the_sums_are_those_of_coreutils() {
     pass  scope        global
     fail  files        11 checked, 1 missing
     MISSING     \xff\xfe
+                  expected b3d510ef04275ca8e698e5b3cbb0ece3949ef9252f0cdc839e9ee347409a2209 (2 bytes)
     refused, as of 2026-01-01T00:00:00Z
     ------- stderr -------
     mintage: error[manifest-mismatch]: 11 checked, 1 missing

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use mintage::code::Code;
 use mintage::keyring::Keyring;
-use mintage::manifest::compare::{Change, Comparison, Found, Thing};
+use mintage::manifest::compare::{Change, Comparison, Found, Move, Thing};
 use mintage::manifest::path::lossless;
 use mintage::manifest::{Identity, MAX_MANIFEST_BYTES};
 use mintage::operation::manifest::{self, Extras, Patterns, Tree, TreeVerdict};
@@ -80,12 +80,18 @@ pub(crate) fn judge(
 
 /// Lists the differences for people.
 pub(crate) fn differences(comparison: &Comparison) -> Vec<String> {
-    let alone = |found: &Found| vec![format!("{}{}", found.path, identity(&found.thing))];
+    let alone = |side: &str, found: &Found| {
+        let mut lines = vec![format!("{}{}", found.path, identity(&found.thing))];
+        if let Thing::File(_) = found.thing {
+            lines.push(format!("  {side} {}", thing(&found.thing)));
+        }
+        lines
+    };
     let mut lines = Vec::new();
     lines.extend(list("CHANGED", &comparison.changed, change));
-    lines.extend(list("MISSING", &comparison.missing, alone));
-    lines.extend(list("EXTRA", &comparison.extra, alone));
-    lines.extend(list("MOVED", &comparison.moved, |moved| vec![format!("{} -> {}", moved.from, moved.to)]));
+    lines.extend(list("MISSING", &comparison.missing, |found| alone("expected", found)));
+    lines.extend(list("EXTRA", &comparison.extra, |found| alone("found   ", found)));
+    lines.extend(list("MOVED", &comparison.moved, moved));
     lines.extend(list("UNREADABLE", &comparison.unreadable, |found| vec![thing(&found.thing)]));
     lines
 }
@@ -103,6 +109,11 @@ fn list<T>(word: &str, all: &[T], lines_of: impl Fn(&T) -> Vec<String>) -> Vec<S
         lines.push(format!("{word:10}  +{} more; --json lists all", all.len() - SHOWN));
     }
     lines
+}
+
+fn moved(moved: &Move) -> Vec<String> {
+    let file = Thing::File(moved.facts.clone());
+    vec![format!("{} -> {}{}", moved.from, moved.to, identity(&file)), format!("  both     {}", thing(&file))]
 }
 
 fn change(change: &Change) -> Vec<String> {
