@@ -23,6 +23,7 @@ pub(crate) type Each<'a> = &'a mut dyn FnMut(&[Cell<'_>]) -> Result<(), LedgerEr
 /// A statement for many rows. `{rows}` stands in it for the values of all, as a table with the columns `column1`, `column2` and
 /// so on; `?*` for any of them, where a row has one. Without either it is run for each row.
 #[derive(Clone, Copy)]
+#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), expect(dead_code, reason = "only engines read them"))]
 pub(crate) struct Many<'a> {
     pub(crate) sql: &'a str,
     /// How many values a row has.
