@@ -164,15 +164,15 @@ fn find_held(
 ) -> Result<HashMap<(String, String), Activated>, LedgerError> {
     let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
     let machines: Vec<Value> = machines.into_iter().flat_map(|(id, machine)| values![id, machine]).collect();
-    let mut holding = HashMap::new();
+    let mut ids = Vec::new();
     for mut row in transaction.query_all(sql::HELD_ACTIVATIONS, &machines)? {
-        let machine = (row.text()?, row.text()?);
-        if let Some(proof_id) = row.maybe_text()? {
-            let Activation { proof_id, nonce, activated_at, .. } = find(transaction, &proof_id)?;
-            holding.insert(machine, Activated { proof_id, nonce, activated_at, repeated: true });
-        }
+        ids.extend(row.maybe_text()?.map(Value::Text));
     }
-    Ok(holding)
+    let held = |row| {
+        let Activation { proof_id, license_id, fingerprint, nonce, activated_at, .. } = read(row)?;
+        Ok(((license_id, fingerprint), Activated { proof_id, nonce, activated_at, repeated: true }))
+    };
+    transaction.query_all(sql::FIND_ACTIVATIONS, &ids)?.into_iter().map(held).collect()
 }
 
 impl Counter {
@@ -253,12 +253,7 @@ pub fn of_machine(
     fingerprint: &str,
 ) -> Result<Option<String>, LedgerError> {
     let rows = transaction.query_all(sql::HELD_ACTIVATIONS, &values![license_id, fingerprint])?;
-    rows.into_iter().next().map_or(Ok(None), |mut row| {
-        // The license and the machine stand first.
-        row.value()?;
-        row.value()?;
-        row.maybe_text()
-    })
+    rows.into_iter().next().map_or(Ok(None), |mut row| row.maybe_text())
 }
 
 /// Reads the activations of a license, also those that were released.

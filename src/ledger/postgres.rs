@@ -39,18 +39,18 @@ const POINT_LOOKUPS: &str = "SET enable_seqscan = off; SET plan_cache_mode = for
 /// The lock that migrations take: `mintage` in ASCII.
 const SCHEMA_LOCK: &str = "SELECT pg_advisory_xact_lock(30795979474823013)";
 
+/// As many rows go into one statement.
+const MOST_ROWS: usize = 1_000;
+
+/// As many statements wait at most until something is asked.
+const MOST_UNSENT: usize = 16;
+
 pub(crate) struct Postgres {
     config: Config,
     /// A file of authorities to trust instead of the machine's.
     authorities: Option<PathBuf>,
     shown: String,
 }
-
-/// As many rows go into one statement.
-const MOST_ROWS: usize = 1_000;
-
-/// As many statements wait at most until something is asked.
-const MOST_UNSENT: usize = 16;
 
 struct Open {
     runtime: Runtime,
@@ -189,6 +189,11 @@ impl Open {
         self.runtime.block_on(self.client.prepare(sql)).map_err(|error| explain(&self.shown, &error))
     }
 
+    /// Runs statements that have neither parameters nor answers.
+    fn run(&mut self, sql: &str) -> Result<(), LedgerError> {
+        self.runtime.block_on(self.client.batch_execute(sql)).map_err(|error| explain(&self.shown, &error))
+    }
+
     /// Sends what waits and then these, each before the answer to the one before; the first fault is the one to tell.
     fn ask_all(&mut self, questions: Vec<Question>) -> Result<Vec<Answer>, LedgerError> {
         let mut all = std::mem::take(&mut self.unsent);
@@ -244,7 +249,7 @@ impl Connection for Open {
             Mode::Write => "BEGIN",
         };
         if mode == Mode::Write && !self.writes {
-            self.script(POINT_LOOKUPS)?;
+            self.run(POINT_LOOKUPS)?;
             self.writes = true;
         }
         self.ask(sql, &[]).map(|_| ())
@@ -312,12 +317,11 @@ impl Connection for Open {
 
     fn script(&mut self, sql: &str) -> Result<(), LedgerError> {
         // Texts are ordered by their bytes, as SQLite orders them.
-        let sql = sql.replace(" TEXT", " TEXT COLLATE \"C\"");
-        self.runtime.block_on(self.client.batch_execute(&sql)).map_err(|error| explain(&self.shown, &error))
+        self.run(&sql.replace(" TEXT", " TEXT COLLATE \"C\""))
     }
 
     fn lock_schema(&mut self) -> Result<(), LedgerError> {
-        self.script(SCHEMA_LOCK)
+        self.run(SCHEMA_LOCK)
     }
 
     fn has_table(&mut self, name: &str) -> Result<bool, LedgerError> {

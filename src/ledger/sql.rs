@@ -125,15 +125,24 @@ pub(crate) const ACTIVATION: Columns = Columns {
 };
 pub(crate) const REPEAT_ACTIVATION: &str = "UPDATE activation SET instance_key = COALESCE(?2, instance_key), environment = ?3, product_version = ?4, \
      expires_at = ?5, seen_at = ?6 WHERE proof_id = ?1";
-// Those that are held and those that are not have an index each.
-pub(crate) const ACTIVATIONS_OF: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
-     expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 AND released_at IS NULL \
-     UNION ALL SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
-     expires_at, seen_at, released_at, release_reason FROM activation WHERE license_id = ?1 AND released_at IS NOT NULL \
-     ORDER BY activated_at, proof_id";
 
-pub(crate) const FIND_ACTIVATION: &str = "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
-     expires_at, seen_at, released_at, release_reason FROM activation WHERE proof_id = ?1";
+macro_rules! activations {
+    ($rest:literal) => {
+        concat!(
+            "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
+             expires_at, seen_at, released_at, release_reason FROM activation ",
+            $rest
+        )
+    };
+}
+
+// Those that are held and those that are not have an index each.
+pub(crate) const ACTIVATIONS_OF: &str = concat!(
+    activations!("WHERE license_id = ?1 AND released_at IS NULL UNION ALL "),
+    activations!("WHERE license_id = ?1 AND released_at IS NOT NULL ORDER BY activated_at, proof_id")
+);
+pub(crate) const FIND_ACTIVATION: &str = activations!("WHERE proof_id = ?1");
+pub(crate) const FIND_ACTIVATIONS: Many<'_> = Many { sql: activations!("WHERE proof_id = ?*"), width: 1 };
 pub(crate) const RELEASE_ACTIVATION: &str = "UPDATE activation SET released_at = ?2, release_reason = ?3, release = ?4 \
      WHERE proof_id = ?1 AND released_at IS NULL";
 pub(crate) const LAST_NONCE: &str = "SELECT last_nonce, last_reply FROM activation WHERE proof_id = ?1";
@@ -282,7 +291,7 @@ pub(crate) const COUNTERS: Many<'_> = Many {
 /// Finds what machines hold, by license and fingerprint. As a question for each row it is answered from the index, however
 /// small an engine thinks that the table is.
 pub(crate) const HELD_ACTIVATIONS: Many<'_> = Many {
-    sql: "SELECT column1, column2, (SELECT proof_id FROM activation \
+    sql: "SELECT (SELECT proof_id FROM activation \
           WHERE license_id = column1 AND fingerprint = column2 AND released_at IS NULL) FROM ({rows}) AS machine",
     width: 2,
 };

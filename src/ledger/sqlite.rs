@@ -19,6 +19,10 @@ use super::{Cause, LedgerError, Row, Value};
 /// How long another process may hold the file before we say that it is locked.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Each connection is one thread's alone, and no link is followed to the file.
+const FLAGS: OpenFlags =
+    OpenFlags::SQLITE_OPEN_READ_WRITE.union(OpenFlags::SQLITE_OPEN_NO_MUTEX).union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
+
 /// Marks the file as ours in its header: `mtge`.
 const APPLICATION: i64 = 0x6d74_6765;
 
@@ -68,10 +72,8 @@ impl Engine for Sqlite {
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
         let shown = &self.shown;
         let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
-        let flags =
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
         let fault = |error| explain(shown, &error);
-        let connection = rusqlite::Connection::open_with_flags(&path, flags).map_err(fault)?;
+        let connection = rusqlite::Connection::open_with_flags(&path, FLAGS).map_err(fault)?;
         connection.busy_timeout(PATIENCE).map_err(fault)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         let application: i64 =
@@ -99,7 +101,8 @@ impl Open {
         statement.execute([]).map(|_| ()).map_err(|error| explain(&self.shown, &error))
     }
 
-    fn find(
+    /// Reads the rows of an answer, after those that were found before.
+    fn read_rows(
         &self,
         statement: &mut Statement<'_>,
         parameters: &[Value],
@@ -151,7 +154,7 @@ impl Connection for Open {
         let sql = sql.strip_suffix(" FOR UPDATE").unwrap_or(sql);
         let mut statement = self.connection.prepare_cached(sql).map_err(|error| explain(&self.shown, &error))?;
         let mut found = Vec::new();
-        self.find(&mut statement, parameters, &mut found)?;
+        self.read_rows(&mut statement, parameters, &mut found)?;
         Ok(found)
     }
 
@@ -178,7 +181,7 @@ impl Connection for Open {
 
     fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
         let mut found = Vec::with_capacity(values.len() / statement.width);
-        self.one_by_one(statement, values, |prepared, one| self.find(prepared, one, &mut found))?;
+        self.one_by_one(statement, values, |prepared, one| self.read_rows(prepared, one, &mut found))?;
         Ok(found)
     }
 

@@ -45,10 +45,6 @@ impl LedgerUrl {
         }
     }
 
-    #[cfg_attr(
-        any(all(feature = "sqlite", not(feature = "postgres")), all(feature = "postgres", not(feature = "sqlite")),),
-        expect(clippy::unnecessary_wraps, reason = "an engine may be missing")
-    )]
     pub(crate) fn engine(&self) -> Result<Box<dyn Engine>, LedgerError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]

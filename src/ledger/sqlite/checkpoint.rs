@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::OpenFlags;
-
 /// The log is this many pages long at most; then the writer moves them itself, so that the log can begin anew.
 pub(super) const LONGEST_LOG: u32 = 8_000;
 
@@ -56,8 +54,7 @@ impl Drop for Checkpoints {
 
 /// A fault here loses nothing: the log holds what was committed, and the writer tells when it cannot go on.
 fn serve(path: &Path, asked: &Receiver<()>) {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    let Ok(connection) = rusqlite::Connection::open_with_flags(path, flags) else { return };
+    let Ok(connection) = rusqlite::Connection::open_with_flags(path, super::FLAGS) else { return };
     while asked.recv().is_ok() {
         let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     }
