@@ -10,6 +10,7 @@ pub mod audit;
 mod connection;
 mod error;
 pub mod figures;
+mod finder;
 pub mod job;
 pub mod license;
 pub mod license_key;
@@ -17,6 +18,7 @@ mod migration;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod published;
+mod readers;
 pub mod release;
 pub mod reported;
 pub mod seat;
@@ -32,15 +34,17 @@ mod value;
 mod writer;
 
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, OnceLock};
 
 pub use error::{Cause, LedgerError};
+pub use finder::Found;
 pub use transaction::Transaction;
 pub use url::LedgerUrl;
 pub use value::{Row, Value};
 
 use crate::time::Timestamp;
-use connection::{Connection, Engine, Mode};
+use finder::Finder;
+use readers::Readers;
 use writer::Writer;
 
 /// What a ledger is given when it is made, and keeps for ever.
@@ -55,13 +59,10 @@ pub struct Birth {
 /// An open ledger. Many threads may share it; every call blocks until its answer is durable.
 pub struct Ledger {
     url: LedgerUrl,
-    engine: Box<dyn Engine>,
-    readers: Mutex<Vec<Box<dyn Connection>>>,
+    readers: Arc<Readers>,
+    finder: OnceLock<Finder>,
     writer: Writer,
 }
-
-/// As many idle connections for reading are kept.
-const IDLE_READERS: usize = 32;
 
 impl Ledger {
     /// Opens a ledger and brings its schema up to date; a SQLite file that is not there is made, as is the book inside.
@@ -73,7 +74,7 @@ impl Ledger {
         let mut connection = engine.connect()?;
         migration::run(connection.as_mut(), birth)?;
         let writer = Writer::start(connection, url.engine()?)?;
-        Ok(Self { url: url.clone(), engine, readers: Mutex::new(Vec::new()), writer })
+        Ok(Self { url: url.clone(), readers: Arc::new(Readers::new(engine)), finder: OnceLock::new(), writer })
     }
 
     /// Returns the address that it was opened with; its password never shows.
@@ -96,7 +97,17 @@ impl Ledger {
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
-        self.writer.write(act)
+        writer::wait(|then| self.writer.write(act, then))
+    }
+
+    /// As [`Ledger::write`], and waits for nothing: `then` is handed the answer once that is durable, on the one thread that
+    /// writes, where it must not wait either.
+    pub fn write_then<T, F>(&self, act: F, then: impl FnOnce(Result<T, LedgerError>) + Send + 'static)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.writer.write(act, Box::new(then));
     }
 
     /// Reads from one consistent state of the ledger.
@@ -104,25 +115,14 @@ impl Ledger {
     /// # Errors
     /// What the closure answers; `Unavailable`.
     pub fn read<T>(&self, look: impl FnOnce(&mut Transaction<'_>) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
-        let idle = self.readers.lock().ok().and_then(|mut readers| readers.pop());
-        let begun = idle.and_then(|mut connection| connection.begin(Mode::Read).is_ok().then_some(connection));
-        let mut connection = if let Some(connection) = begun {
-            connection
-        } else {
-            // None was idle, or it broke while it was.
-            let mut connection = self.engine.connect()?;
-            connection.begin(Mode::Read)?;
-            connection
-        };
-        let answer = look(&mut Transaction::new(connection.as_mut()));
-        // What could not end its transaction is dropped, not used again.
-        let ended = connection.rollback();
-        if let (Ok(()), Ok(mut readers)) = (ended, self.readers.lock())
-            && readers.len() < IDLE_READERS
-        {
-            readers.push(connection);
-        }
-        answer
+        self.readers.read(look)
+    }
+
+    /// Finds what a license key opens, by its hash, together with all others that are asked for, and waits for nothing:
+    /// `then` is handed the answer, `None` where nobody has that key, on the one thread that looks keys up, where it must not
+    /// wait either.
+    pub fn find_then(&self, hash: String, then: impl FnOnce(Result<Option<Found>, LedgerError>) + Send + 'static) {
+        self.finder.get_or_init(|| Finder::start(Arc::clone(&self.readers))).find(hash, Box::new(then));
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::audit::Entry;
 use super::license::{HeldState, unknown, usable};
 use super::value::values;
-use super::{Ledger, LedgerError, Row, Transaction, Value, sql};
+use super::{Ledger, LedgerError, Row, Transaction, Value, sql, writer};
 use crate::code::Code;
 use crate::json::Writer;
 use crate::time::Timestamp;
@@ -84,7 +84,16 @@ impl Ledger {
     /// # Errors
     /// `Refused` with `unknown-license`, `suspended`, `revoked`, `expired` or `activations-exhausted`; `Unavailable`.
     pub fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
-        self.writer.activate(activate)
+        writer::wait(|then| self.writer.activate(activate, then))
+    }
+
+    /// As [`Ledger::activate`], and waits for nothing, as [`Ledger::write_then`].
+    pub fn activate_then(
+        &self,
+        activate: Activate,
+        then: impl FnOnce(Result<Activated, LedgerError>) + Send + 'static,
+    ) {
+        self.writer.activate(activate, Box::new(then));
     }
 }
 

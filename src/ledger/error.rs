@@ -42,6 +42,11 @@ impl LedgerError {
         Self::Unavailable(Cause::Unreachable, detail.to_string())
     }
 
+    /// Says that nobody was left to answer.
+    pub(crate) fn abandoned() -> Self {
+        Self::unreachable("the act was abandoned")
+    }
+
     /// Refuses with a code of the closed list.
     pub fn refused(code: Code, message: impl fmt::Display) -> Self {
         Self::Refused(Refusal::new(code, message))

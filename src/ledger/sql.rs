@@ -100,6 +100,12 @@ macro_rules! licenses {
 pub(crate) const FIND_LICENSE: &str = licenses!("WHERE license_id = ?1");
 pub(crate) const LOCK_LICENSE: &str = licenses!("WHERE license_id = ?1 FOR UPDATE");
 pub(crate) const TOKEN_BY_LICENSE_KEY: &str = "SELECT token FROM license WHERE license_key_hash = ?1";
+pub(crate) const OPENED_BY_LICENSE_KEYS: Many<'_> = Many {
+    sql: "SELECT license_key_hash, token, (SELECT name FROM approval \
+          WHERE approval.license_id IS NULL OR approval.license_id = license.license_id LIMIT 1) \
+          FROM license WHERE license_key_hash = ?*",
+    width: 1,
+};
 pub(crate) const FIND_LICENSE_BY_LICENSE_KEY: &str = licenses!("WHERE license_key_hash = ?1");
 pub(crate) const LICENSE_PAGE: &str = licenses!(
     "WHERE license_id > ?1 AND (CAST(?2 AS TEXT) IS NULL OR tenant_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR state = ?3) \

@@ -1,8 +1,9 @@
 //! The one writer: gathers the acts that wait, runs them in one transaction, commits, then answers each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{Receiver, SendError, Sender, channel, sync_channel};
 use std::thread::JoinHandle;
 
 use super::activation::{self, Activate, Activated};
@@ -24,7 +25,7 @@ pub(crate) struct Writer {
     jobs: Option<Sender<Job>>,
     thread: Option<JoinHandle<()>>,
     /// How many callers wait for an answer.
-    waiting: AtomicU64,
+    waiting: Arc<AtomicU64>,
 }
 
 enum Job {
@@ -44,14 +45,23 @@ trait Act: Send {
 struct Closure<T, F> {
     act: F,
     value: Option<Result<T, LedgerError>>,
-    reply: SyncSender<Result<T, LedgerError>>,
+    caller: Caller<T>,
 }
 
 /// An activation that waits; these are decided many at a time.
 struct Waiting {
     activate: Activate,
     value: Option<Result<Activated, LedgerError>>,
-    reply: SyncSender<Result<Activated, LedgerError>>,
+    caller: Caller<Activated>,
+}
+
+/// What is done with an answer.
+pub(crate) type Then<T> = Box<dyn FnOnce(Result<T, LedgerError>) + Send>;
+
+/// Who is told the answer; counted among those who wait until then.
+struct Caller<T> {
+    then: Then<T>,
+    waiting: Arc<AtomicU64>,
 }
 
 /// Why a group was not committed.
@@ -68,34 +78,46 @@ impl Writer {
         let work = move || Desk { engine, connection: Some(connection) }.serve(&waiting);
         let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(work);
         let thread = thread.map_err(LedgerError::unreachable)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), waiting: AtomicU64::new(0) })
+        Ok(Self { jobs: Some(jobs), thread: Some(thread), waiting: Arc::default() })
     }
 
-    pub(crate) fn write<T, F>(&self, act: F) -> Result<T, LedgerError>
+    /// Runs an act; `then` is told on the writer's thread, and must not wait there.
+    pub(crate) fn write<T, F>(&self, act: F, then: Then<T>)
     where
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
-        let (reply, answer) = sync_channel(1);
-        self.send(Job::Act(Box::new(Closure { act, value: None, reply })), &answer)
+        self.send(Job::Act(Box::new(Closure { act, value: None, caller: self.caller(then) })));
     }
 
-    pub(crate) fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
-        let (reply, answer) = sync_channel(1);
-        self.send(Job::Activate(Box::new(Waiting { activate, value: None, reply })), &answer)
+    /// Activates; `then` is told as by `write`.
+    pub(crate) fn activate(&self, activate: Activate, then: Then<Activated>) {
+        self.send(Job::Activate(Box::new(Waiting { activate, value: None, caller: self.caller(then) })));
     }
 
     pub(crate) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    fn send<T>(&self, job: Job, answer: &Receiver<Result<T, LedgerError>>) -> Result<T, LedgerError> {
+    fn caller<T>(&self, then: Then<T>) -> Caller<T> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.send(job).is_ok());
-        let answered = if sent { answer.recv().map_err(|_| abandoned()) } else { Err(abandoned()) };
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        answered?
+        Caller { then, waiting: Arc::clone(&self.waiting) }
     }
+
+    fn send(&self, job: Job) {
+        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
+        if let Some(Err(SendError(job))) = sent {
+            job.answer(Err(LedgerError::abandoned()));
+        }
+    }
+}
+
+/// Waits for the answer that `begin` has sent on.
+pub(crate) fn wait<T: Send + 'static>(begin: impl FnOnce(Then<T>)) -> Result<T, LedgerError> {
+    let (sender, answer) = sync_channel(1);
+    // A caller that has gone needs no answer.
+    begin(Box::new(move |answer| drop(sender.send(answer))));
+    answer.recv().unwrap_or_else(|_| Err(LedgerError::abandoned()))
 }
 
 impl Drop for Writer {
@@ -107,10 +129,6 @@ impl Drop for Writer {
             let _ = thread.join();
         }
     }
-}
-
-fn abandoned() -> LedgerError {
-    LedgerError::unreachable("the act was abandoned")
 }
 
 /// Where the writer works: one connection, made anew when it breaks.
@@ -200,7 +218,7 @@ impl Desk {
             connection.begin(Mode::Write)?;
             self.connection = Some(connection);
         }
-        Ok(self.connection.as_mut().ok_or_else(abandoned)?.as_mut())
+        Ok(self.connection.as_mut().ok_or_else(LedgerError::abandoned)?.as_mut())
     }
 }
 
@@ -242,7 +260,7 @@ impl Job {
     fn answer(self, transaction: Result<(), LedgerError>) {
         match self {
             Self::Act(act) => act.answer(transaction),
-            Self::Activate(waiting) => reply(&waiting.reply, waiting.value, transaction),
+            Self::Activate(waiting) => waiting.caller.tell(waiting.value, transaction),
         }
     }
 }
@@ -254,23 +272,21 @@ where
 {
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), LedgerError> {
         // A panic in one act must not take the writer from all others.
-        let value = catch_unwind(AssertUnwindSafe(|| (self.act)(transaction))).unwrap_or_else(|_| Err(abandoned()));
+        let value = catch_unwind(AssertUnwindSafe(|| (self.act)(transaction)))
+            .unwrap_or_else(|_| Err(LedgerError::abandoned()));
         let outcome = value.as_ref().map(|_| ()).map_err(Clone::clone);
         self.value = Some(value);
         outcome
     }
 
     fn answer(self: Box<Self>, transaction: Result<(), LedgerError>) {
-        reply(&self.reply, self.value, transaction);
+        self.caller.tell(self.value, transaction);
     }
 }
 
-fn reply<T>(
-    caller: &SyncSender<Result<T, LedgerError>>,
-    value: Option<Result<T, LedgerError>>,
-    transaction: Result<(), LedgerError>,
-) {
-    let answer = transaction.and_then(|()| value.unwrap_or_else(|| Err(abandoned())));
-    // A caller that has gone needs no answer.
-    let _ = caller.send(answer);
+impl<T> Caller<T> {
+    fn tell(self, value: Option<Result<T, LedgerError>>, transaction: Result<(), LedgerError>) {
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        (self.then)(transaction.and_then(|()| value.unwrap_or_else(|| Err(LedgerError::abandoned()))));
+    }
 }

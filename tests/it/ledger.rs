@@ -18,6 +18,7 @@ mod races;
 mod rotated;
 mod seats;
 mod story;
+mod told;
 mod true_up;
 
 use std::path::Path;
