@@ -40,6 +40,7 @@ mod schema;
 mod seats;
 pub mod server;
 mod sessions;
+mod steps;
 mod strict;
 mod table;
 pub mod tls;

@@ -3,6 +3,8 @@
 //! A client of the field names a fingerprint and is bound to that text; its nonce is made here, and its instance key is one
 //! whose private half nobody holds. A client of ours sends the request that it would have written to a file.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -10,21 +12,24 @@ use super::app::App;
 use super::approve::assembly;
 use super::book::take;
 use super::call::{BODIES, Call, Reply};
+use super::checked::CheckedLicense;
 use super::issue::signer;
 use super::machine::{filled, fingerprint, refused, refused_by_ledger, unknown_key};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, may, must};
+use super::steps::Next;
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
 use crate::id::KeyId;
 use crate::json::{Members, Value, Writer, canonical};
-use crate::ledger::LedgerError;
 use crate::ledger::approval::Assembly;
+use crate::ledger::license_key::LicenseKey;
+use crate::ledger::{Found, LedgerError};
 use crate::license::License;
-use crate::operation::ledger::activate::{self, ActivateError, Asked};
+use crate::operation::ledger::activate::Draft;
 use crate::operation::proof::{Answer, Build, Fresh, SignedLicense};
 use crate::proof::Proof;
-use crate::request::{LicenseReference, Nonce, Request};
+use crate::request::{LicenseReference, Nonce, Request, word};
 
 pub(super) static REQUEST: Schema = Schema {
     name: "ActivateRequest",
@@ -91,20 +96,50 @@ static PROOF: Schema = Schema {
     open: false,
 };
 
-pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
-    let (ledger, signer) = (call.ledger()?, signer(call)?);
+/// Who asks, once that is read.
+struct Asking {
+    request: Request,
+    assemblies: Vec<Assembly>,
+    holds_key: bool,
+}
+
+/// The first step: reads what is asked, and has the license found.
+pub(super) fn find(app: &App, call: &Call) -> Result<Next, Problem> {
+    let ledger = Arc::clone(call.ledger()?);
+    signer(call)?;
     app.may_guess(call.peer)?;
     let mut members = call.object(&REQUEST)?;
     let assemblies = assemblies(&mut members)?;
-    let (mut request, holds_key) = match take(&mut members, "request") {
+    let (request, holds_key) = match take(&mut members, "request") {
         Some(value) => (of_ours(&value, &members)?, true),
         None => (of_the_field(app, call, members)?, false),
     };
-    request.license = match activate::resolve(ledger, request.license) {
-        Err(LedgerError::Refused(_)) => return Err(unknown_key(app, call)),
-        found => found?,
+    let key = match &request.license {
+        LicenseReference::Key(key) => Some(LicenseKey::parse(key).map_err(|_| unknown_key(app, call))?),
+        LicenseReference::Id(_) | LicenseReference::Token(_) => None,
     };
-    let LicenseReference::Token(text) = &request.license else { return Err(Problem::internal("no token")) };
+    let asking = Asking { request, assemblies, holds_key };
+    let Some(key) = key else { return judge(app, call, asking, true) };
+    Ok(Next::ask(move |teller| {
+        ledger.find_then(key.hash(), |found| teller.go_on(move |app, call| take_found(app, call, asking, found)));
+    }))
+}
+
+/// The next step: puts the license itself in the place of its key.
+fn take_found(
+    app: &App,
+    call: &Call,
+    mut asking: Asking,
+    found: Result<Option<Found>, LedgerError>,
+) -> Result<Next, Problem> {
+    let Found { token, approves } = found?.ok_or_else(|| unknown_key(app, call))?;
+    asking.request.license = LicenseReference::Token(token);
+    judge(app, call, asking, approves)
+}
+
+/// Judges license and request, then has what runs looked up where builds are approved, and the machine counted.
+fn judge(app: &App, call: &Call, asking: Asking, approves: bool) -> Result<Next, Problem> {
+    let LicenseReference::Token(text) = &asking.request.license else { return Err(Problem::internal("no token")) };
     let checked = call.roles.checked.license(text, &call.roles.keyring).map_err(|refusal| {
         app.guessed_wrong(call.peer);
         refused(&[refusal])
@@ -119,20 +154,45 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
         revocations: call.roles.revocations.clone(),
         fresh,
     };
-    let asked = Asked { request: &request, assemblies: &assemblies, holds_key };
-    let proof = match activate::answer(ledger, &call.stamp_of_machine(), asked, answer) {
-        Ok(proof) => proof,
-        Err(ActivateError::Refused(refusals)) => return Err(refused(&refusals)),
-        Err(ActivateError::Ledger(error)) => return Err(refused_by_ledger(error)),
-    };
-    let Some(license) = verified.license() else { return Err(Problem::internal("no claims")) };
+    let Asking { request, assemblies, holds_key } = asking;
+    let draft = Draft::of(&request, holds_key, &call.stamp_of_machine(), answer);
+    let draft = draft.map_err(|refusals| refused(&refusals))?;
+    if !approves {
+        return count(call, draft, checked, assemblies);
+    }
+    Ok(Next::wait(move |_, call| {
+        draft.approved(call.ledger()?, &assemblies).map_err(refused_by_ledger)?;
+        count(call, draft, checked, assemblies)
+    }))
+}
+
+/// Has the machine counted.
+fn count(call: &Call, draft: Draft, checked: CheckedLicense, assemblies: Vec<Assembly>) -> Result<Next, Problem> {
+    let ledger = Arc::clone(call.ledger()?);
+    Ok(Next::ask(move |teller| {
+        draft.count_then(&ledger, |proof| {
+            teller.go_on(move |_, call| hand_out(call, proof, &checked, &assemblies).map(Next::Answer));
+        });
+    }))
+}
+
+/// Signs the proof of a machine that has been counted.
+fn hand_out(
+    call: &Call,
+    proof: Result<Proof, LedgerError>,
+    checked: &CheckedLicense,
+    assemblies: &[Assembly],
+) -> Result<Reply, Problem> {
+    let (signer, proof) = (signer(call)?, proof.map_err(refused_by_ledger)?);
+    let Some(license) = checked.1.license() else { return Err(Problem::internal("no claims")) };
     let envelope = Envelope::sign(Kind::Proof, proof.to_payload().into_bytes(), &[signer]);
-    let mut out = Writer::default();
+    let file = STANDARD.encode(envelope.to_json());
+    let mut out = Writer::with_capacity(file.len() + 1_024);
     out.begin_object();
-    out.name("activationProof").string(&STANDARD.encode(envelope.to_json()));
+    out.name("activationProof").string(&file);
     out.name("error").null();
     out.name("message").string("License activated.");
-    write_proof(out.name("proof"), &proof, license, &assemblies, signer.public().id());
+    write_proof(out.name("proof"), &proof, license, assemblies, signer.public().id());
     out.name("success").bool(true);
     out.end_object();
     Ok(Reply::json(out.finish()))
@@ -163,19 +223,23 @@ fn of_the_field(app: &App, call: &Call, mut members: Members<'_>) -> Result<Requ
     let missing = |message: &str| Problem::new(Code::Malformed, message).hint(BODIES);
     let key = filled(&mut members, "licenseKey").ok_or_else(|| missing("License key is required."))?;
     let fingerprint = fingerprint(&mut members, "machineFingerprint")?;
-    let request = Request {
+    let fingerprint = fingerprint.ok_or_else(|| missing("Machine fingerprint is required."))?;
+    // What goes into a proof must be something that its reader takes.
+    let checked = |text: Option<String>, name| text.map(|text| word(Value::String(text.into()), name)).transpose();
+    let environment = checked(filled(&mut members, "environment"), "environment")?;
+    let key = word(Value::String(key.into()), "licenseKey")?;
+    let product_version = checked(filled(&mut members, "productVersion"), "productVersion")?;
+    Ok(Request {
         license: LicenseReference::Key(key),
-        fingerprint: fingerprint.ok_or_else(|| missing("Machine fingerprint is required."))?,
-        environment: filled(&mut members, "environment"),
+        fingerprint,
+        environment,
         product: None,
-        product_version: filled(&mut members, "productVersion"),
+        product_version,
         manifest_digest: None,
         nonce: Nonce(app.fresh_bytes()?),
         instance_key: app.nobodys_key()?,
         created_at: call.now,
-    };
-    // What is bound to must be something that its reader takes.
-    Request::parse(request.to_json().as_bytes()).map_err(|error| Problem::new(error.code(), error).hint(BODIES))
+    })
 }
 
 fn write_proof(out: &mut Writer, proof: &Proof, license: &License, assemblies: &[Assembly], key_id: KeyId) {

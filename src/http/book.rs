@@ -1,5 +1,7 @@
 //! `/keys` and `/audit`: the vendor's book.
 
+use std::sync::Arc;
+
 use super::app::App;
 use super::call::{BODIES, Call, Reply};
 use super::problem::Problem;
@@ -302,9 +304,9 @@ pub(super) fn text(members: &mut Members<'_>, name: &str) -> Option<String> {
 
 impl Call {
     /// Returns the ledger, without which there is no book.
-    pub(super) fn ledger(&self) -> Result<&Ledger, Problem> {
+    pub(super) fn ledger(&self) -> Result<&Arc<Ledger>, Problem> {
         let missing = || Problem::not_served("this server was started without --ledger, so it keeps no book");
-        self.roles.ledger.as_deref().ok_or_else(missing)
+        self.roles.ledger.as_ref().ok_or_else(missing)
     }
 
     /// The admin does something, now.

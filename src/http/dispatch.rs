@@ -12,13 +12,15 @@ use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::response::Response;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::task::spawn_blocking;
 
 use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
 use super::call::{Call, Peer, Reply, query};
 use super::metrics::Tally;
 use super::problem::Problem;
-use super::route::{Caller, MAX_BODY_BYTES, Route};
+use super::route::{Caller, MAX_BODY_BYTES, Route, Run};
+use super::steps::{self, Next};
 use crate::code::Code;
 
 /// How long a body may take to arrive.
@@ -126,11 +128,39 @@ async fn run_way(
     let query = query(parts.uri.query(), route.query)?;
     let headers = std::mem::take(&mut parts.headers);
     let call = Call { roles, now: app.now()?, peer, headers, id, query, body };
-    if !route.blocks && call.body.len() <= QUICK_BODY_BYTES {
-        return run(app, route, &call);
+    let is_quick = call.body.len() <= QUICK_BODY_BYTES;
+    match route.run {
+        Run::Whole(run) if is_quick && !route.blocks => caught(route, || run(app, &call)),
+        Run::Whole(run) => aside(route, app, &Arc::new(call), run).await,
+        Run::Steps(first) => {
+            let call = Arc::new(call);
+            let mut next =
+                if is_quick { caught(route, || first(app, &call)) } else { aside(route, app, &call, first).await }?;
+            loop {
+                next = match next {
+                    Next::Answer(reply) => return Ok(reply),
+                    Next::Ask(ask) => {
+                        let (teller, told) = steps::teller();
+                        ask(teller);
+                        let step = told.step().await?;
+                        caught(route, || step(app, &call))?
+                    }
+                    Next::Wait(step) => aside(route, app, &call, step).await?,
+                };
+            }
+        }
     }
-    let app = Arc::clone(app);
-    let work = tokio::task::spawn_blocking(move || run(&app, route, &call));
+}
+
+/// Runs a part of a route where it holds up nobody.
+async fn aside<T: Send + 'static>(
+    route: &'static Route,
+    app: &Arc<App>,
+    call: &Arc<Call>,
+    run: impl FnOnce(&App, &Call) -> Result<T, Problem> + Send + 'static,
+) -> Result<T, Problem> {
+    let (app, call) = (Arc::clone(app), Arc::clone(call));
+    let work = spawn_blocking(move || caught(route, || run(&app, &call)));
     work.await.unwrap_or_else(|error| Err(Problem::internal(error)))
 }
 
@@ -142,9 +172,9 @@ async fn parameter(parts: &mut Parts) -> Result<String, Problem> {
     }
 }
 
-/// Runs a route; its panic is an answer like another, and the log has its place already.
-fn run(app: &App, route: &Route, call: &Call) -> Result<Reply, Problem> {
-    catch_unwind(AssertUnwindSafe(|| (route.run)(app, call)))
+/// Runs a route, or a part of one; its panic is an answer like another, and the log has its place already.
+fn caught<T>(route: &Route, run: impl FnOnce() -> Result<T, Problem>) -> Result<T, Problem> {
+    catch_unwind(AssertUnwindSafe(run))
         .unwrap_or_else(|_| Err(Problem::internal(format_args!("{} panicked", route.paths[0]))))
 }
 

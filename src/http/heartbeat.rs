@@ -1,5 +1,7 @@
 //! `POST /heartbeat`: an activated machine says that it is alive, and hears whether its license still counts.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -9,12 +11,13 @@ use super::call::{Call, Reply};
 use super::machine::{fingerprint, unknown_activation};
 use super::problem::Problem;
 use super::schema::{Holds, Schema, must};
+use super::steps::Next;
 use crate::code::Code;
 use crate::json::Writer;
 use crate::ledger::LedgerError;
 use crate::ledger::release::{Beat, Heartbeat};
 use crate::operation::ledger::activate::machine_id;
-use crate::operation::ledger::heartbeat::heartbeat;
+use crate::operation::ledger::heartbeat::heartbeat_then;
 use crate::time::Timestamp;
 use crate::verdict::Refusal;
 
@@ -45,8 +48,8 @@ pub(super) static RESPONSE: Schema = Schema {
     open: false,
 };
 
-pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
-    let ledger = call.ledger()?;
+pub(super) fn beat(app: &App, call: &Call) -> Result<Next, Problem> {
+    let ledger = Arc::clone(call.ledger()?);
     app.may_guess(call.peer)?;
     let mut members = call.object(&REQUEST)?;
     let machine = fingerprint(&mut members, "machineFingerprint")?;
@@ -60,7 +63,14 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
         grace_hours: call.roles.grace_hours,
         now: call.now,
     };
-    match heartbeat(ledger, beat) {
+    Ok(Next::ask(move |teller| {
+        let then = |beat| teller.go_on(move |app, call| answer(app, call, beat).map(Next::Answer));
+        heartbeat_then(&ledger, beat, then);
+    }))
+}
+
+fn answer(app: &App, call: &Call, beat: Result<Beat, LedgerError>) -> Result<Reply, Problem> {
+    match beat {
         Ok(beat) => {
             app.metrics.beaten(if beat.revoked { Code::Revoked.as_str() } else { "counts" });
             Ok(told(beat.checked_at, Ok(&beat)))
@@ -83,7 +93,7 @@ fn told(checked_at: Timestamp, answer: Result<&Beat, &Refusal>) -> Reply {
         Some(text) => out.string(text),
         None => out.null(),
     };
-    let mut out = Writer::default();
+    let mut out = Writer::with_capacity(256);
     out.begin_object();
     out.name("checkedAtUtc").plain(checked_at);
     maybe(out.name("code"), refusal.map(|refusal| refusal.code.as_str()));

@@ -5,6 +5,7 @@ use super::app::App;
 use super::call::{Call, Reply};
 use super::problem::Problem;
 use super::schema::{Member, Schema};
+use super::steps::Next;
 
 /// How a route is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +70,16 @@ pub(super) struct Route {
     pub(super) max_body: usize,
     /// Whether it asks the ledger, and so may wait.
     pub(super) blocks: bool,
-    pub(super) run: fn(&App, &Call) -> Result<Reply, Problem>,
+    pub(super) run: Run,
+}
+
+/// How a route is run.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Run {
+    /// In steps, the first of which does not wait.
+    Steps(fn(&App, &Call) -> Result<Next, Problem>),
+    /// In one go.
+    Whole(fn(&App, &Call) -> Result<Reply, Problem>),
 }
 
 /// The longest body of a request, in bytes.

@@ -1,7 +1,7 @@
 //! The list of routes.
 
 use super::answers::{DESCRIPTION, ENVELOPE, INSPECTION, PROBLEM, VERDICT};
-use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Takes};
+use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Run, Takes};
 use super::{
     activate, approve, book, deactivate, health, heartbeat, holders, inspect, installed, issue, keys, measured, mint,
     page, reports, seats, sessions, usage, validate, verify,
@@ -103,17 +103,14 @@ pub(super) static TABLE: &[Route] = &[
         takes: Takes::Json(&activate::REQUEST),
         gives: Gives::Json(&activate::RESPONSE),
         refusals: &[403, 429],
-        blocks: true,
-        ..post(activate::run)
+        ..machine(activate::find)
     },
     Route {
         paths: &["/api/v1/heartbeat"],
         about: "Whether an activated machine may go on, and the nonce of its next heartbeat",
         takes: Takes::Json(&heartbeat::REQUEST),
         gives: Gives::Json(&heartbeat::RESPONSE),
-        refusals: &[429],
-        blocks: true,
-        ..post(heartbeat::run)
+        ..machine(heartbeat::beat)
     },
     Route {
         paths: &["/api/v1/deactivate"],
@@ -307,11 +304,16 @@ pub(super) static TABLE: &[Route] = &[
     },
 ];
 
-type Run = fn(&super::App, &super::call::Call) -> Result<super::call::Reply, super::Problem>;
+type First = fn(&super::App, &super::call::Call) -> Result<super::steps::Next, super::Problem>;
+type Whole = fn(&super::App, &super::call::Call) -> Result<super::call::Reply, super::Problem>;
 
-const fn get(run: Run) -> Route {
+const fn get(run: Whole) -> Route {
+    route(Method::Get, Run::Whole(run))
+}
+
+const fn route(method: Method, run: Run) -> Route {
     Route {
-        method: Method::Get,
+        method,
         paths: &[],
         caller: Caller::Anyone,
         about: "",
@@ -327,21 +329,26 @@ const fn get(run: Run) -> Route {
     }
 }
 
-const fn post(run: Run) -> Route {
-    Route { method: Method::Post, ..get(run) }
+const fn post(run: Whole) -> Route {
+    route(Method::Post, Run::Whole(run))
+}
+
+/// A route on which a machine has the book changed.
+const fn machine(first: First) -> Route {
+    Route { refusals: &[429], blocks: true, ..route(Method::Post, Run::Steps(first)) }
 }
 
 /// A route on which the admin changes the book.
-const fn admin(run: Run) -> Route {
+const fn admin(run: Whole) -> Route {
     Route { caller: Caller::Admin, blocks: true, ..post(run) }
 }
 
 /// A route by which a customer's program tells what it uses.
-const fn program(run: Run) -> Route {
+const fn program(run: Whole) -> Route {
     Route { caller: Caller::Program, ..admin(run) }
 }
 
 /// A route for whoever shows a license key or a proof in the body.
-const fn holder(run: Run) -> Route {
+const fn holder(run: Whole) -> Route {
     Route { refusals: &[401, 403, 429], blocks: true, ..post(run) }
 }

@@ -10,12 +10,12 @@ use crate::code::Code;
 use crate::fingerprint::Fingerprint;
 use crate::id::Hex;
 use crate::json::Writer;
-use crate::ledger::activation::Activate;
+use crate::ledger::activation::{Activate, Activated};
 use crate::ledger::approval::{Assembly, Unapproved};
 use crate::ledger::license::{self, Held};
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::{Ledger, LedgerError, Transaction, approval};
-use crate::operation::proof::{self, Answer, Fresh};
+use crate::operation::proof::{self, Answer};
 use crate::proof::{ManifestBinding, Proof};
 use crate::request::{LicenseReference, Nonce, Request};
 use crate::verdict::Refusal;
@@ -27,6 +27,13 @@ pub enum ActivateError {
     Ledger(LedgerError),
     /// The answer is no, for these reasons.
     Refused(Vec<Refusal>),
+}
+
+/// A proof that counts for nothing until its machine has been counted.
+#[derive(Clone, Debug)]
+pub struct Draft {
+    proof: Proof,
+    activate: Activate,
 }
 
 /// What a machine asks to have activated.
@@ -64,12 +71,11 @@ pub fn resolve(ledger: &Ledger, reference: LicenseReference) -> Result<LicenseRe
 /// # Errors
 /// [`ActivateError`]; nothing was counted then.
 pub fn answer(ledger: &Ledger, stamp: &Stamp, asked: Asked<'_>, answer: Answer<'_>) -> Result<Proof, ActivateError> {
-    let fresh = answer.fresh.clone();
-    let mut proof = proof::answer(asked.request, answer).map_err(ActivateError::Refused)?;
-    let held = activate(ledger, stamp, asked, &proof, &fresh)?;
-    // A machine that was activated before keeps its proof id.
-    (proof.proof_id, proof.heartbeat_nonce) = (held.proof_id, held.heartbeat_nonce);
-    Ok(proof)
+    let draft = Draft::of(asked.request, asked.holds_key, stamp, answer).map_err(ActivateError::Refused)?;
+    draft.approved(ledger, asked.assemblies)?;
+    let Draft { proof, activate } = draft;
+    let activated = ledger.activate(activate)?;
+    Ok(settled(proof, activated)?)
 }
 
 /// Finds the license that a license key stands for.
@@ -103,32 +109,51 @@ pub fn machine_id(fingerprint: &Fingerprint) -> String {
     Hex(&Sha256::digest(out.finish())).to_string()
 }
 
-/// Counts the machine of a request against its license; what it holds already it keeps. Returns what its proof must say:
-/// the id and the nonce that the ledger holds.
-fn activate(
-    ledger: &Ledger,
-    stamp: &Stamp,
-    asked: Asked<'_>,
-    proof: &Proof,
-    fresh: &Fresh,
-) -> Result<Fresh, LedgerError> {
-    let Asked { request, assemblies, holds_key } = asked;
-    ledger.read(|transaction| approved(transaction, proof, assemblies))?;
-    let activated = ledger.activate(Activate {
-        license_id: proof.license_id.clone(),
-        fingerprint: machine_id(&request.fingerprint),
-        proof_id: fresh.proof_id.clone(),
-        nonce: STANDARD.encode(fresh.heartbeat_nonce.0),
-        instance_key: holds_key.then(|| STANDARD.encode(request.instance_key.as_bytes())),
-        environment: request.environment.clone(),
-        product_version: request.product_version.clone(),
-        expires_at: proof.expires_at,
-        now: stamp.now,
-        actor: stamp.actor.clone(),
-    })?;
+impl Draft {
+    /// Judges a request as [`proof::answer`] does. `holds_key` is as in [`Asked`].
+    ///
+    /// # Errors
+    /// As [`proof::answer`].
+    pub fn of(request: &Request, holds_key: bool, stamp: &Stamp, answer: Answer<'_>) -> Result<Self, Vec<Refusal>> {
+        let proof = proof::answer(request, answer)?;
+        let activate = Activate {
+            license_id: proof.license_id.clone(),
+            fingerprint: machine_id(&request.fingerprint),
+            proof_id: proof.proof_id.clone(),
+            nonce: proof.heartbeat_nonce.to_string(),
+            instance_key: holds_key.then(|| STANDARD.encode(request.instance_key.as_bytes())),
+            environment: request.environment.clone(),
+            product_version: request.product_version.clone(),
+            expires_at: proof.expires_at,
+            now: stamp.now,
+            actor: stamp.actor.clone(),
+        };
+        Ok(Self { proof, activate })
+    }
+
+    /// Whether the build that the proof covers, and the assemblies that run, are approved for its license, as far as the
+    /// ledger approves anything for that.
+    ///
+    /// # Errors
+    /// `Refused` with `manifest-mismatch`; `Unavailable`.
+    pub fn approved(&self, ledger: &Ledger, assemblies: &[Assembly]) -> Result<(), LedgerError> {
+        ledger.read(|transaction| approved(transaction, &self.proof, assemblies))
+    }
+
+    /// Counts the machine against its license, and waits for nothing: see [`Ledger::write_then`]. What `then` is handed is as
+    /// by [`answer`].
+    pub fn count_then(self, ledger: &Ledger, then: impl FnOnce(Result<Proof, LedgerError>) + Send + 'static) {
+        let Self { proof, activate } = self;
+        ledger.activate_then(activate, |activated| then(activated.and_then(|activated| settled(proof, activated))));
+    }
+}
+
+/// Says in a proof what the ledger holds: a machine that was activated before keeps its proof's id and its nonce.
+fn settled(mut proof: Proof, activated: Activated) -> Result<Proof, LedgerError> {
     let nonce = STANDARD.decode(&activated.nonce).ok().and_then(|bytes| bytes.try_into().ok());
     let nonce = nonce.ok_or_else(|| LedgerError::corrupted(format_args!("the nonce of {}", activated.proof_id)))?;
-    Ok(Fresh { proof_id: activated.proof_id, heartbeat_nonce: Nonce(nonce), now: fresh.now })
+    (proof.proof_id, proof.heartbeat_nonce) = (activated.proof_id, Nonce(nonce));
+    Ok(proof)
 }
 
 /// Whether the build that a proof covers, and the assemblies that run, are approved for its license, as far as the ledger
