@@ -130,9 +130,10 @@ impl Envelope {
 
     /// Returns the envelope as canonical JSON.
     pub fn to_json(&self) -> String {
-        let mut out = Writer::default();
+        let payload = STANDARD.encode(self.unverified_payload());
+        let mut out = Writer::with_capacity(payload.len() + 256 * (1 + self.signatures.len()));
         out.begin_object();
-        out.name("payload").string(&STANDARD.encode(self.unverified_payload()));
+        out.name("payload").string(&payload);
         out.name("payloadType").string(&self.payload_type);
         out.name("signatures").begin_array();
         for signature in &self.signatures {

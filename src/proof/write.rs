@@ -12,7 +12,8 @@ use crate::time::Timestamp;
 impl Proof {
     /// Returns the payload in its one canonical spelling.
     pub fn to_payload(&self) -> String {
-        let mut out = Writer::default();
+        // The license is the one long member, and all others together are seldom longer than this.
+        let mut out = Writer::with_capacity(self.license.len() + 1_024);
         self.write(&mut out, |out, time| out.integer(time.seconds().into()));
         out.finish()
     }

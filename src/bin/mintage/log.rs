@@ -1,7 +1,7 @@
 //! The server's log: one record, one line, whatever stands in it.
 
-use std::fmt;
-use std::io::Write;
+use std::fmt::{self, Write as _};
+use std::io::Write as _;
 
 use clap::ValueEnum;
 use mintage::http::SESSIONS;
@@ -22,6 +22,9 @@ pub(crate) enum Format {
     Text,
 }
 
+/// How long most records are, in bytes.
+const LINE: usize = 256;
+
 /// Writes records to standard output.
 pub(crate) struct Log {
     format: Format,
@@ -36,11 +39,14 @@ impl Log {
     }
 }
 
-/// The fields of one record: each spelled as JSON, and as words.
-#[derive(Default)]
+/// The fields of one record, spelled as its format wants them.
 struct Fields {
+    format: Format,
     message: String,
-    others: Vec<(&'static str, String, String)>,
+    /// Each as JSON; none where words are wanted.
+    json: Vec<(&'static str, String)>,
+    /// All as words, one after the other.
+    words: String,
 }
 
 impl Visit for Fields {
@@ -49,56 +55,80 @@ impl Visit for Fields {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            value.clone_into(&mut self.message);
-        } else {
-            let mut out = Writer::default();
+        let quoted = || {
+            let mut out = Writer::with_capacity(value.len() + 2);
             out.string(value);
-            self.others.push((field.name(), out.finish(), shown(value)));
+            out.finish()
+        };
+        match self.format {
+            _ if field.name() == "message" => value.clone_into(&mut self.message),
+            Format::Json => self.json.push((field.name(), quoted())),
+            Format::Text => {
+                let words = shown(value);
+                self.word(field, if words.contains([' ', '"']) { quoted() } else { words });
+            }
         }
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.others.push((field.name(), value.to_string(), value.to_string()));
+        self.plain(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.others.push((field.name(), value.to_string(), value.to_string()));
+        self.plain(field, value);
     }
 
     fn record_u128(&mut self, field: &Field, value: u128) {
-        self.others.push((field.name(), value.to_string(), value.to_string()));
+        self.plain(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.others.push((field.name(), value.to_string(), value.to_string()));
+        self.plain(field, value);
     }
 }
 
 impl Fields {
+    fn new(format: Format) -> Self {
+        Self { format, message: String::new(), json: Vec::new(), words: String::new() }
+    }
+
+    /// Takes what is spelled alike as JSON and as words.
+    fn plain(&mut self, field: &Field, value: impl fmt::Display) {
+        match self.format {
+            Format::Json => self.json.push((field.name(), value.to_string())),
+            Format::Text => self.word(field, value),
+        }
+    }
+
+    fn word(&mut self, field: &Field, word: impl fmt::Display) {
+        // Writing to a String cannot fail.
+        let _ = write!(self.words, " {}={word}", field.name());
+    }
+
+    fn line(self, level: Level, timestamp: &str) -> String {
+        match self.format {
+            Format::Json => self.json(level, timestamp),
+            Format::Text => format!("{timestamp} {level:5} {}{}\n", shown(&self.message), self.words),
+        }
+    }
+
     fn json(mut self, level: Level, timestamp: &str) -> String {
         let mut message = Writer::default();
         message.string(&self.message);
-        self.others.push(("message", message.finish(), String::new()));
-        self.others.sort_by_key(|(name, ..)| *name);
-        let mut out = Writer::default();
+        self.json.push(("message", message.finish()));
+        self.json.sort_by_key(|(name, _)| *name);
+        let mut out = Writer::with_capacity(LINE);
         out.begin_object();
         out.name("fields").begin_object();
-        for (name, json, _) in &self.others {
+        for (name, json) in &self.json {
             out.name(name).raw(json);
         }
         out.end_object();
         out.name("level").string(level.as_str());
         out.name("timestamp").string(timestamp);
         out.end_object();
-        out.finish() + "\n"
-    }
-
-    fn text(&self, level: Level, timestamp: &str) -> String {
-        let word = |json, words: &'_ String| if words.contains([' ', '"']) { json } else { words.clone() };
-        let fields = self.others.iter().map(|(name, json, words)| format!(" {name}={}", word(json.clone(), words)));
-        let fields: String = fields.collect();
-        format!("{timestamp} {level:5} {}{fields}\n", shown(&self.message))
+        out.end_line();
+        out.finish()
     }
 }
 
@@ -108,14 +138,10 @@ impl Subscriber for Log {
     }
 
     fn event(&self, event: &Event<'_>) {
-        let mut fields = Fields::default();
+        let is_session = event.metadata().target() == SESSIONS;
+        let mut fields = Fields::new(if is_session { Format::Json } else { self.format });
         event.record(&mut fields);
-        let (level, timestamp) = (*event.metadata().level(), clock::stamp());
-        let line = match self.format {
-            _ if event.metadata().target() == SESSIONS => fields.json(level, &timestamp),
-            Format::Json => fields.json(level, &timestamp),
-            Format::Text => fields.text(level, &timestamp),
-        };
+        let line = fields.line(*event.metadata().level(), &clock::stamp());
         // A log that nobody takes must not stop the server.
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
     }
