@@ -47,11 +47,18 @@ struct Fields {
     json: Vec<(&'static str, String)>,
     /// All as words, one after the other.
     words: String,
+    /// Where a value is written that is no text yet.
+    spare: String,
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.record_str(field, &format!("{value:?}"));
+        let mut text = std::mem::take(&mut self.spare);
+        text.clear();
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{value:?}");
+        self.record_str(field, &text);
+        self.spare = text;
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
@@ -63,9 +70,14 @@ impl Visit for Fields {
         match self.format {
             _ if field.name() == "message" => value.clone_into(&mut self.message),
             Format::Json => self.json.push((field.name(), quoted())),
+            // Most are one word, and stand as they are.
+            Format::Text if value.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') => {
+                self.word(field, value);
+            }
             Format::Text => {
                 let words = shown(value);
-                self.word(field, if words.contains([' ', '"']) { quoted() } else { words });
+                let word = if words.contains([' ', '"']) { quoted() } else { words };
+                self.word(field, &word);
             }
         }
     }
@@ -89,20 +101,22 @@ impl Visit for Fields {
 
 impl Fields {
     fn new(format: Format) -> Self {
-        Self { format, message: String::new(), json: Vec::new(), words: String::new() }
+        let (message, json, spare) = (String::new(), Vec::new(), String::new());
+        Self { format, message, json, words: String::with_capacity(LINE), spare }
     }
 
     /// Takes what is spelled alike as JSON and as words.
     fn plain(&mut self, field: &Field, value: impl fmt::Display) {
         match self.format {
             Format::Json => self.json.push((field.name(), value.to_string())),
-            Format::Text => self.word(field, value),
+            Format::Text => self.word(field, &value.to_string()),
         }
     }
 
-    fn word(&mut self, field: &Field, word: impl fmt::Display) {
-        // Writing to a String cannot fail.
-        let _ = write!(self.words, " {}={word}", field.name());
+    fn word(&mut self, field: &Field, word: &str) {
+        for part in [" ", field.name(), "=", word] {
+            self.words.push_str(part);
+        }
     }
 
     fn line(self, level: Level, timestamp: &str) -> String {
