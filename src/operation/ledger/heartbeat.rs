@@ -12,10 +12,6 @@ pub fn heartbeat(ledger: &Ledger, beat: Heartbeat) -> Result<Beat, LedgerError> 
 }
 
 /// As [`heartbeat`], and waits for nothing: see [`Ledger::write_then`].
-pub fn heartbeat_then(
-    ledger: &Ledger,
-    beat: Heartbeat,
-    then: impl FnOnce(Result<Beat, LedgerError>) + Send + 'static,
-) {
+pub fn heartbeat_then(ledger: &Ledger, beat: Heartbeat, then: impl FnOnce(Result<Beat, LedgerError>) + Send + 'static) {
     ledger.write_then(move |transaction| release::heartbeat(transaction, &beat), then);
 }
