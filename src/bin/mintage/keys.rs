@@ -1,12 +1,13 @@
 //! The keys that a command is given: private ones from files, trusted ones from files, folders, texts or the environment.
 
 use std::ffi::OsStr;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use mintage::code::Code;
-use mintage::dsse::{Envelope, EnvelopeError};
+use mintage::dsse::Envelope;
 use mintage::key::file::KeyFile;
 use mintage::key::{KeyError, PublicKey, SecretKey};
 use mintage::keyring::Keyring;
@@ -34,7 +35,7 @@ pub(crate) struct Signer {
 }
 
 /// Names the public keys that are trusted.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Trust {
     /// Trusted public key: a file, a folder of `.pub` files, a keyring, or the key's text; repeatable [env: MINTAGE_TRUST]
     #[arg(long, visible_alias = "public-key", value_name = "KEY", allow_hyphen_values = true)]
@@ -136,13 +137,14 @@ impl Named {
     /// Adds what a file, a folder or a text holds; false when it is none of these.
     fn add(&mut self, trust: &str) -> anyhow::Result<bool> {
         let path = Path::new(trust);
-        if path.is_dir() {
+        let found = path.metadata();
+        if found.as_ref().is_ok_and(Metadata::is_dir) {
             let mut files = files::children(path).map_err(|error| FileError::reading(path, error))?;
             files.retain(|file| file.extension() == Some(OsStr::new("pub")));
             files.iter().try_for_each(|file| self.add_file(file))?;
             return Ok(true);
         }
-        if path.exists() {
+        if found.is_ok() {
             self.add_file(path)?;
             return Ok(true);
         }
@@ -158,18 +160,21 @@ impl Named {
     fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
         let data = files::read(path, MAX_KEYRING_BYTES).map_err(too_large_for_a_key)?;
         let about = || format!("key file `{}`", path.display());
-        // Told by its first line, and in front of the reader of documents, which would take long to say no.
-        if data.starts_with(b"-----BEGIN PUBLIC KEY-----") {
-            self.bare.push(PublicKey::from_file_bytes(&data).with_context(about)?);
-            return Ok(());
-        }
-        let cut = |error: &EnvelopeError| data.trim_ascii_start().starts_with(b"{") && error.code() == Code::Truncated;
         let names_itself = data.windows(13).any(|window| window == b"\"payloadType\"");
-        match Envelope::parse(&data) {
-            Ok(envelope) => self.keyrings.push(envelope),
-            Err(error) if names_itself || cut(&error) => return Err(TrustError::Envelope(error)).with_context(about),
-            Err(_) => self.bare.push(PublicKey::from_file_bytes(&data).with_context(about)?),
+        if names_itself || data.trim_ascii_start().starts_with(b"{") {
+            match Envelope::parse(&data) {
+                Ok(envelope) => {
+                    self.keyrings.push(envelope);
+                    return Ok(());
+                }
+                Err(error) if names_itself || error.code() == Code::Truncated => {
+                    return Err(TrustError::Envelope(error)).with_context(about);
+                }
+                // A key as JWK is an object too.
+                Err(_) => {}
+            }
         }
+        self.bare.push(PublicKey::from_file_bytes(&data).with_context(about)?);
         Ok(())
     }
 }

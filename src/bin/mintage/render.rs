@@ -122,7 +122,7 @@ impl Terminal {
             return;
         }
         for (code, text) in all.iter().take(SHOWN) {
-            let level = code.map_or_else(|| "warning".to_owned(), |code| format!("warning[{code}]"));
+            let level = coded("warning", *code);
             tell(&format!("{}: ", paint(&level, AnsiColor::Yellow, self.color_err)), text);
         }
         if all.len() > SHOWN {
@@ -136,7 +136,7 @@ impl Terminal {
 
     /// Says what went wrong, and what the reader can do about it.
     pub(crate) fn error(&self, code: Option<Code>, text: &str, hints: &[&str]) {
-        let level = code.map_or_else(|| "error".to_owned(), |code| format!("error[{code}]"));
+        let level = coded("error", code);
         tell(&format!("{}: ", paint(&level, AnsiColor::Red, self.color_err)), text);
         for hint in hints {
             tell(&format!("{}: ", paint("hint", AnsiColor::Cyan, self.color_err)), hint);
@@ -154,6 +154,11 @@ pub(crate) fn spelled(write: impl FnOnce(&mut Writer)) -> String {
     let mut out = Writer::default();
     write(&mut out);
     out.finish()
+}
+
+/// A level with its code, where there is one: `error[expired]`.
+fn coded(level: &str, code: Option<Code>) -> String {
+    code.map_or_else(|| level.to_owned(), |code| format!("{level}[{code}]"))
 }
 
 fn tell(level: &str, text: &str) {

@@ -20,6 +20,9 @@ use crate::output::Output;
 use crate::render::Terminal;
 use crate::{clock, files};
 
+/// The way out for a list that cannot be carried on.
+const NEW_SERIES: &str = "begin a new series: sign a first list with a new key, without --previous";
+
 /// Mint a list of revocations: which licenses are withdrawn
 ///
 /// The list names only hashes of license ids, so it can be handed to anyone. Every further list is made from the one
@@ -95,7 +98,7 @@ fn hint(error: &NextError) -> &'static str {
     match error {
         NextError::Backwards(..) => "say when with --issued-at, or set the clock of this machine",
         NextError::DueFirst(..) => "say when with --next-update: 30d, 2027-01-31",
-        _ => "begin a new series: sign a first list with a new key, without --previous",
+        _ => NEW_SERIES,
     }
 }
 
@@ -105,7 +108,7 @@ fn read(path: &Path, trusted: &Keyring) -> anyhow::Result<Revocations> {
     let fail = |code: Code, message: String| {
         let hint = match code {
             Code::BadSignature | Code::UnknownKey => "name the key that signed it with --trust",
-            Code::FastForwarded => "begin a new series: sign a first list with a new key, without --previous",
+            Code::FastForwarded => NEW_SERIES,
             _ => code.hint(),
         };
         Failure::new(code, format!("revocations `{}`: {message}", path.display())).hint(hint).unable()
