@@ -60,10 +60,14 @@ pub(crate) enum Command {
 /// A command by its name: what builds its arguments, and what reads them.
 type Alone = (&'static str, fn(clap::Command) -> clap::Command, fn(&mut ArgMatches) -> Result<Command, clap::Error>);
 
-/// Every command.
+/// Every command; twice what is mostly called for with few arguments, those first: to build the other twenty would take
+/// as long as a signature.
 const COMMANDS: &[Alone] = &[
     ("keygen", keygen::Arguments::augment_args, |matches| read(matches).map(Command::Keygen)),
     ("mint", mint::Arguments::augment_args, |matches| read(matches).map(Box::new).map(Command::Mint)),
+    ("verify", verify::Plain::augment_args, |matches| {
+        read::<verify::Plain>(matches).map(verify::Arguments::from).map(Box::new).map(Command::Verify)
+    }),
     ("verify", verify::Arguments::augment_args, |matches| read(matches).map(Box::new).map(Command::Verify)),
     ("inspect", inspect::Arguments::augment_args, |matches| read(matches).map(Command::Inspect)),
     ("fingerprint", fingerprint::Arguments::augment_args, |matches| {
@@ -99,17 +103,20 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
 /// answered by the whole.
 fn parse_alone(at: usize, arguments: &[OsString]) -> Option<Cli> {
     let (before, rest) = (&arguments[..at], &arguments[at + 1..]);
-    let (_, augment, read_command) = COMMANDS.iter().find(|(known, ..)| arguments[at] == **known)?;
     // What follows `--` is no command to the whole.
     if before.iter().any(|argument| argument == "--") {
         return None;
     }
-    let mut alone = Global::augment_args(augment(clap::Command::new("mintage")));
-    let read_matches = alone.try_get_matches_from_mut(before.iter().chain(rest));
-    // The program is short-lived; taking the description apart again would be a tenth of reading the arguments.
-    mem::forget(alone);
-    let mut matches = read_matches.ok()?;
-    Some(Cli { global: read(&mut matches).ok()?, command: read_command(&mut matches).ok()? })
+    let mut named = COMMANDS.iter().filter(|(known, ..)| arguments[at] == **known);
+    named.find_map(|(_, augment, read_command)| {
+        let alone = clap::Command::new("mintage").disable_help_flag(true);
+        let mut alone = Global::augment_args(augment(alone));
+        let read_matches = alone.try_get_matches_from_mut(before.iter().chain(rest));
+        // The program is short-lived; taking the description apart again would be a tenth of reading the arguments.
+        mem::forget(alone);
+        let mut matches = read_matches.ok()?;
+        Some(Cli { global: read(&mut matches).ok()?, command: read_command(&mut matches).ok()? })
+    })
 }
 
 /// Finds the command: after the program's name the first word that is no flag; `--color` alone has a value before it.
@@ -161,9 +168,14 @@ mod tests {
     #[test]
     fn a_command_alone_reads_what_the_whole_reads() {
         let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
-        assert_eq!(COMMANDS.iter().map(|(name, ..)| *name).collect::<Vec<_>>(), names);
+        let mut known: Vec<_> = COMMANDS.iter().map(|(name, ..)| *name).collect();
+        known.dedup();
+        assert_eq!(known, names);
         for line in [
             "mintage -q verify a.lic --trust k.pub --feature a --feature b --usage seats=3 --json --any-machine",
+            "mintage verify",
+            "mintage verify a.lic --trust k.pub --tenant t --product p --build-date 2026-06-01 --at 2026-06-01",
+            "mintage verify --batch a.jsonl --any-machine",
             "mintage --color never mint --key k --tenant t --expires 90d --limit max_apps=3",
             "mintage mint revocations --key k --issued-at 2026-06-01 --color=always",
             "mintage completions bash",
@@ -179,6 +191,7 @@ mod tests {
             "mintage --version verify",
             "mintage -- verify",
             "mintage verify --trsut k",
+            "mintage verify a.lic --batch b.jsonl",
             "mintage mint help",
         ] {
             let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();

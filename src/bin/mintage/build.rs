@@ -6,12 +6,16 @@ use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Asks the linker for what is listed here, in a static program: the functions that a start runs through, side by side.
-/// Elsewhere they lie scattered over ten megabytes, and each is a page to be fetched.
+/// Asks the linker for what is listed here: the functions that a start runs through, side by side. Elsewhere they lie
+/// scattered over ten megabytes, and each is a page to be fetched.
 const START: &str = "src/bin/mintage/start.ld";
 
 /// The unwinder as part of the program, which panics alone need: one library less to be found, mapped and bound.
 const UNWINDER: &str = "static:-bundle=gcc_eh";
+
+/// One address for the program, where its constants stay as the linker wrote them. At a random one each start writes
+/// some fifty pages of them anew. Whoever wants that one names it: `-C relocation-model=pie`.
+const FIXED: &str = "-no-pie";
 
 fn main() {
     println!("cargo::rerun-if-changed=src/bin/mintage/build.rs");
@@ -21,18 +25,23 @@ fn main() {
     if !is_released || !is("CARGO_CFG_TARGET_OS", "linux") {
         return;
     }
-    let is_static = env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.split(',').any(|one| one == "crt-static"));
     let start = Path::new(&env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default()).join(START);
-    // In the other program it would cost a server a fifth of the time of each verification.
     if let Some(start) = start.to_str()
-        && is_static
         && links(&["-C", "link-arg=-T", "-C", &format!("link-arg={start}")])
     {
         println!("cargo::rustc-link-arg-bins=-T");
         println!("cargo::rustc-link-arg-bins={start}");
     }
-    if is("CARGO_CFG_TARGET_ENV", "gnu") && !is_static && links(&["-l", UNWINDER]) {
+    let is_static = env::var("CARGO_CFG_TARGET_FEATURE").is_ok_and(|all| all.split(',').any(|one| one == "crt-static"));
+    if !is("CARGO_CFG_TARGET_ENV", "gnu") || is_static {
+        return;
+    }
+    if links(&["-l", UNWINDER]) {
         println!("cargo::rustc-link-lib={UNWINDER}");
+    }
+    let is_placed = env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("relocation-model="));
+    if !is_placed && links(&["-C", &format!("link-arg={FIXED}")]) {
+        println!("cargo::rustc-link-arg-bins={FIXED}");
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{process, random};
 const MAX_HEARTBEAT_BYTES: usize = 64 << 10;
 
 /// Names the folder.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Instance {
     /// Keep this machine's instance keys in DIR, else in that of `MINTAGE_INSTANCE_DIR`, else in the user's state folder
     #[arg(long, value_name = "DIR")]

@@ -18,7 +18,7 @@ use crate::render::Terminal;
 const MAX_BYTES: usize = 1 << 20;
 
 /// Where a machine's components are read.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Source {
     /// Read another root instead of `/` (tests, containers)
     #[arg(long, value_name = "DIR")]
@@ -32,7 +32,7 @@ pub(crate) struct Source {
 }
 
 /// Names the machine that a document is checked against.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Machine {
     /// This machine's fingerprint, compared exactly: a text, or @FILE; else that of `MINTAGE_FINGERPRINT` or of the file
     /// `MINTAGE_FINGERPRINT_FILE`

@@ -8,7 +8,7 @@ use crate::files::{self, FileError, Mode, Overwrite, Placed, Unfinished};
 use crate::render::Terminal;
 
 /// Names the output.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Output {
     /// Write to FILE instead of standard output
     #[arg(short, long, value_name = "FILE")]

@@ -51,31 +51,10 @@ const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 ///
 /// WHEN is RFC 3339, a date (the end of that UTC day), a span from now such as 90d, 12h or 2w, or `never`. What names a
 /// file must be one: a pipe is given as `-`, or as the shell's `<(…)`.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct Arguments {
-    /// The document's file, `-` for standard input, or the license itself
-    #[arg(value_name = "DOC", conflicts_with = "batch")]
-    document: Option<String>,
     #[command(flatten)]
-    trust: Trust,
-    /// Refuse a license that is for another tenant than this
-    #[arg(long)]
-    tenant: Option<String>,
-    /// Refuse a license that is for another product than this
-    #[arg(long)]
-    product: Option<String>,
-    /// Refuse a license that does not grant this feature; repeatable
-    #[arg(long, value_name = "NAME")]
-    feature: Vec<String>,
-    /// Refuse a license whose limit KEY is less than the N in use; repeatable
-    #[arg(long, value_name = "KEY=N", value_parser = crate::claims::limit)]
-    usage: Vec<(String, u64)>,
-    /// Refuse a license whose maintenance ended before the running build was made
-    #[arg(long, value_name = "WHEN")]
-    build_date: Option<String>,
-    /// Judge as of another time than now; that time is held against --state, which learns of none that has not come
-    #[arg(long, value_name = "WHEN")]
-    at: Option<String>,
+    plain: Plain,
     /// Refuse licenses that this signed list of revocations withdraws
     #[arg(long, value_name = "FILE")]
     revocations: Option<PathBuf>,
@@ -100,12 +79,46 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     activated: Activated,
     /// Verify every line of a JSONL file: a token, or {"token":TEXT}; no line at all is no yes, but exit status 3
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "document")]
     batch: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
     build: verify_manifest::Build,
+}
+
+/// What a plain verification names: a license, whom to trust, and what is asked of it.
+#[derive(Args, Debug, Default)]
+pub(crate) struct Plain {
+    /// The document's file, `-` for standard input, or the license itself
+    #[arg(value_name = "DOC")]
+    document: Option<String>,
+    #[command(flatten)]
+    trust: Trust,
+    /// Refuse a license that is for another tenant than this
+    #[arg(long)]
+    tenant: Option<String>,
+    /// Refuse a license that is for another product than this
+    #[arg(long)]
+    product: Option<String>,
+    /// Refuse a license that does not grant this feature; repeatable
+    #[arg(long, value_name = "NAME")]
+    feature: Vec<String>,
+    /// Refuse a license whose limit KEY is less than the N in use; repeatable
+    #[arg(long, value_name = "KEY=N", value_parser = crate::claims::limit)]
+    usage: Vec<(String, u64)>,
+    /// Refuse a license whose maintenance ended before the running build was made
+    #[arg(long, value_name = "WHEN")]
+    build_date: Option<String>,
+    /// Judge as of another time than now; that time is held against --state, which learns of none that has not come
+    #[arg(long, value_name = "WHEN")]
+    at: Option<String>,
+}
+
+impl From<Plain> for Arguments {
+    fn from(plain: Plain) -> Self {
+        Self { plain, ..Self::default() }
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -118,12 +131,12 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     }
     // A license that is named beside nothing is what is to be judged.
     let beside = arguments.build.license.as_deref().and_then(Path::to_str);
-    let Some(found) = document::find_license(arguments.document.as_deref().or(beside), terminal)? else {
+    let Some(found) = document::find_license(arguments.plain.document.as_deref().or(beside), terminal)? else {
         return Answer::of(&verify::absent(&bench.context), &[]).give(&arguments.output, terminal);
     };
     let opened = document::open(&found);
     if let Ok(Some(Opened { document: Document::Envelope(_, Some(Kind::Manifest)), .. })) = &opened {
-        return Err(verify_manifest::needs_dir(arguments.document.as_deref()));
+        return Err(verify_manifest::needs_dir(arguments.plain.document.as_deref()));
     }
     let trusted = trusted?;
     bench.document(&found, opened?, &trusted)
@@ -144,8 +157,8 @@ impl<'a> Bench<'a> {
     /// license that is absent is so for everybody.
     fn set(arguments: &'a Arguments, terminal: &'a Terminal) -> anyhow::Result<(Self, anyhow::Result<Established>)> {
         let mut context = arguments.context()?;
-        arguments.trust.announce(terminal);
-        let established = arguments.trust.establish();
+        arguments.plain.trust.announce(terminal);
+        let established = arguments.plain.trust.establish();
         let state = arguments.memory(&established, context.now, terminal)?;
         context.floor = state.as_ref().and_then(|state| state.latest_seen);
         let trusted = established.and_then(|trusted| arguments.admitted(trusted, state.as_ref(), &mut context));
@@ -161,7 +174,7 @@ impl<'a> Bench<'a> {
             context.floor = context.floor.max(admission.issued_at());
         }
         let secret = arguments.unseal.as_deref().map(secret).transpose()?;
-        if arguments.at.is_some() {
+        if arguments.plain.at.is_some() {
             terminal.note(&format!("judged as of {}, not as of now", context.now));
         }
         Ok((Self { arguments, terminal, context, state, admission, secret }, trusted))
@@ -182,12 +195,12 @@ impl<'a> Bench<'a> {
         };
         let beside = verify_manifest::Beside {
             keyring: &trusted.keyring,
-            product: arguments.product.as_deref(),
+            product: arguments.plain.product.as_deref(),
             license: license.as_ref(),
             now: self.context.now,
             floor: self.context.floor,
         };
-        let verdict = verify_manifest::judge(arguments.document.as_deref(), &arguments.build, &beside, terminal)?;
+        let verdict = verify_manifest::judge(arguments.plain.document.as_deref(), &arguments.build, &beside, terminal)?;
         let made = verdict.manifest.as_ref().map(|manifest| manifest.created_at);
         let of_build = verdict.findings.is_valid().then_some([Some(verdict.as_of), made]);
         let seen = license.iter().flat_map(memory::times).chain(of_build.into_iter().flatten().flatten());
@@ -209,7 +222,7 @@ impl<'a> Bench<'a> {
                 return Answer::of_document(&verdict).give(&arguments.output, terminal);
             }
             Some(Opened { document: Document::Request(_), .. }) => return Err(verify_proof::unjudged("request")),
-            _ if arguments.document.is_some() && arguments.build.license.is_some() => {
+            _ if arguments.plain.document.is_some() && arguments.build.license.is_some() => {
                 let message = "--license names the license beside a manifest or a proof, and the document is neither";
                 return Err(Failure::new(Code::Usage, message).hint("leave out one of the two").into());
             }
@@ -278,7 +291,7 @@ impl<'a> Bench<'a> {
     ) -> anyhow::Result<()> {
         let (Some(path), Some(state)) = (&self.arguments.state, &mut self.state) else { return Ok(()) };
         // A time that was only asked about must not stand in the way of the true one.
-        let come = if self.arguments.at.is_some() { clock::now()? } else { Timestamp::NEVER };
+        let come = if self.arguments.plain.at.is_some() { clock::now()? } else { Timestamp::NEVER };
         let seen = seen.filter(|time| *time <= come);
         let admission = self.admission.as_ref().filter(|_| license.is_some_and(memory::is_current));
         Ok(memory::remember(path, state, trusted, admission, seen)?)
@@ -327,7 +340,7 @@ impl Arguments {
         context: &mut Context,
     ) -> anyhow::Result<Established> {
         trusted.admit(state, clock::now()?)?;
-        if self.at.is_none() {
+        if self.plain.at.is_none() {
             context.floor = context.floor.max(trusted.issued_at());
         }
         Ok(trusted)
@@ -335,13 +348,14 @@ impl Arguments {
 
     fn context(&self) -> anyhow::Result<Context> {
         let now = clock::now()?;
-        let as_of = self.at.as_deref().map(|at| Timestamp::parse_when(at, now)).transpose()?;
+        let as_of = self.plain.at.as_deref().map(|at| Timestamp::parse_when(at, now)).transpose()?;
         let mut context = Context::at(as_of.unwrap_or(now));
-        context.tenant.clone_from(&self.tenant);
-        context.product.clone_from(&self.product);
-        context.features.clone_from(&self.feature);
-        context.usage = crate::claims::unique("--usage", &self.usage)?;
-        context.build_date = self.build_date.as_deref().map(|date| Timestamp::parse_when(date, now)).transpose()?;
+        context.tenant.clone_from(&self.plain.tenant);
+        context.product.clone_from(&self.plain.product);
+        context.features.clone_from(&self.plain.feature);
+        context.usage = crate::claims::unique("--usage", &self.plain.usage)?;
+        context.build_date =
+            self.plain.build_date.as_deref().map(|date| Timestamp::parse_when(date, now)).transpose()?;
         if let Some(path) = &self.defaults {
             context.defaults = defaults(path)?;
         }

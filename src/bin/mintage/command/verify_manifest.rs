@@ -21,7 +21,7 @@ use crate::tree::{self, Own};
 const SHOWN: usize = 20;
 
 /// Names the tree that a manifest is held against.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Manifests")]
 pub(crate) struct Build {
     /// Verify a manifest against the files in DIR

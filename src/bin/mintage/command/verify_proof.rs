@@ -29,7 +29,7 @@ use crate::render::Terminal;
 pub(crate) const MAX_PROOF_TEXT: usize = 2 * MAX_PROOF_BYTES;
 
 /// Says what an activation is held against.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Activations")]
 pub(crate) struct Activated {
     /// The activation proof of a license, release or report of use
