@@ -1,6 +1,7 @@
 //! `mint --batch`: every row is checked before any is signed; then all are signed on all cores, in order.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::iter;
 
 use sha2::{Digest, Sha256};
@@ -118,8 +119,6 @@ impl Batch<'_> {
     /// The first error of `fresh_id`.
     pub fn check<E: Send>(&self, fresh_id: impl Fn() -> Result<String, E> + Sync) -> Result<Checked, E> {
         let done: HashMap<u64, &Done> = self.done.iter().map(|done| (done.row, done)).collect();
-        let mut taken: HashMap<String, u64> =
-            self.done.iter().map(|done| (done.license_id.clone(), done.row)).collect();
         let defaults = Sha256::digest(format!("{:?}", self.base));
         let Rows { head, rest } = rows::split(self.text, self.format);
         let check = |chunk: Vec<(u64, RawRow<'_>)>| -> Result<Vec<_>, E> {
@@ -135,24 +134,41 @@ impl Batch<'_> {
                 checked.total += 1;
                 match row {
                     Err(fault) => checked.faults.push(fault),
-                    Ok(None) => {}
-                    Ok(Some(pending)) => match taken.insert(pending.license_id.clone(), pending.row) {
-                        Some(other) => {
-                            let message = format!("row {other} has the same `licenseId`");
-                            checked.faults.push(RowFault { row: pending.row, code: Code::Malformed, message });
-                        }
-                        None => checked.pending.push(pending),
-                    },
+                    Ok(pending) => checked.pending.extend(pending),
                 }
             }
             Ok(())
         })?;
+        let twice = self.twice(&checked.pending);
+        checked.pending.retain(|pending| twice.binary_search_by_key(&pending.row, |fault| fault.row).is_err());
+        checked.faults.extend(twice);
+        checked.faults.sort_by_key(|fault| fault.row);
         let mut gone: Vec<u64> = done.keys().copied().filter(|row| *row > checked.total).collect();
         gone.sort_unstable();
         let reason = "the row was taken away after it had been minted";
         let gone = gone.into_iter().map(|row| RowFault { row, code: Code::Malformed, message: reason.to_owned() });
         checked.faults.extend(gone);
         Ok(checked)
+    }
+
+    /// Finds the rows whose id is that of a row before them, in order.
+    fn twice(&self, pending: &[Pending]) -> Vec<RowFault> {
+        let mut taken = HashMap::with_capacity(self.done.len() + pending.len());
+        taken.extend(self.done.iter().map(|done| (done.license_id.as_str(), done.row)));
+        let fault = |pending: &Pending, other: u64| {
+            let message = format!("row {other} has the same `licenseId`");
+            RowFault { row: pending.row, code: Code::Malformed, message }
+        };
+        let mut twice = Vec::new();
+        for pending in pending {
+            match taken.entry(&pending.license_id) {
+                Entry::Occupied(other) => twice.push(fault(pending, *other.get())),
+                Entry::Vacant(free) => {
+                    free.insert(pending.row);
+                }
+            }
+        }
+        twice
     }
 
     /// Completes and checks one row; nothing is pending for one that is done.
