@@ -2,7 +2,7 @@
 
 pub mod document;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::id::{KeyId, Kid};
@@ -77,7 +77,7 @@ pub enum Distrust {
 #[derive(Clone, Debug, Default)]
 pub struct Keyring {
     keys: Vec<TrustedKey>,
-    by_kid: HashMap<Kid, Vec<usize>>,
+    by_kid: BTreeMap<Kid, Vec<usize>>,
     thresholds: BTreeMap<Purpose, usize>,
 }
 

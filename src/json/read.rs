@@ -156,25 +156,24 @@ impl<'de> Visitor<'de> for Strict<'_> {
 /// The members of an object that have been read, no name twice.
 struct Read<'a> {
     members: Members<'a>,
-    names: HashSet<Cow<'a, str>>,
+    /// From [`FEW`] members on, where asking each of them would take too long.
+    names: Option<HashSet<Cow<'a, str>>>,
 }
 
 impl Default for Read<'_> {
     fn default() -> Self {
-        Self { members: Members::with_capacity(8), names: HashSet::new() }
+        Self { members: Members::with_capacity(8), names: None }
     }
 }
 
 impl<'a> Read<'a> {
     /// Takes the name of the next member, and gives it back unless it is there already.
     fn name(&mut self, name: Cow<'a, str>) -> Result<Cow<'a, str>, JsonError> {
-        if self.members.len() == FEW {
-            self.names.extend(self.members.iter().map(|(name, _)| name.clone()));
-        }
         let taken = if self.members.len() < FEW {
             self.members.iter().any(|(other, _)| *other == name)
         } else {
-            !self.names.insert(name.clone())
+            let read = || self.members.iter().map(|(name, _)| name.clone()).collect();
+            !self.names.get_or_insert_with(read).insert(name.clone())
         };
         if taken { Err(JsonError::Duplicate(name.into_owned())) } else { Ok(name) }
     }

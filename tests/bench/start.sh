@@ -36,7 +36,7 @@ done
 
 # A name without what another compiler spells otherwise: the hash of a function, the fingerprint of a crate, a clone's
 # number. One pattern may so name many instances of one generic function.
-plain() { sed -e 's/17h[0-9a-f]\{16\}E.*/17h*/' -e '/^_R/s/\.[0-9]*$//' -e 's/Cs[0-9A-Za-z]*_/Cs*_/g' "$@" | sort; }
+plain() { sed -e 's/17h[0-9a-f]\{16\}E.*/17h*/' -e '/^_R/s/\.[0-9]*$/*/' -e 's/Cs[0-9A-Za-z]*_/Cs*_/g' "$@" | sort; }
 
 sort -u "$work/unsorted" >"$work/names"
 # The processor's kind of arithmetic is chosen at run time, and valgrind has not every kind.

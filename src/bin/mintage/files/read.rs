@@ -184,8 +184,8 @@ pub(crate) fn read_private(path: &Path, limit: usize, exposure: Exposure) -> Res
 }
 
 fn bounded(source: impl Read, limit: usize, name: impl Fn() -> String) -> Result<Vec<u8>, FileError> {
-    // A secret fits from the start: growing would leave copies of it in memory that nobody wipes.
-    let mut data = Vec::with_capacity(limit.min(SECRET_BYTES) + 1);
+    // A secret fits from the start: growing would leave copies of it in memory that nobody wipes. What may be longer is none.
+    let mut data = Vec::with_capacity(if limit <= SECRET_BYTES { limit + 1 } else { 0 });
     let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
     source.take(bound).read_to_end(&mut data).map_err(|error| FileError {
         what: format!("{} could not be read", name()),
