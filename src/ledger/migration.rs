@@ -5,13 +5,14 @@ use super::value::values;
 use super::{Birth, Cause, LedgerError, Row, sql};
 
 /// Every step; a ledger is at version n once the first n have run.
-pub(crate) const STEPS: [&str; 6] = [
+pub(crate) const STEPS: [&str; 7] = [
     include_str!("migration/1-licenses.sql"),
     include_str!("migration/2-activations.sql"),
     include_str!("migration/3-seats.sql"),
     include_str!("migration/4-jobs.sql"),
     include_str!("migration/5-reports.sql"),
     include_str!("migration/6-counts.sql"),
+    include_str!("migration/7-audit.sql"),
 ];
 
 /// Brings the schema up to date, unless a newer program has been here.

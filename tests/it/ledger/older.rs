@@ -11,7 +11,8 @@ const BACK: &str = "ALTER TABLE license ADD COLUMN activations BIGINT NOT NULL D
     DROP TABLE activation_count;
     DROP INDEX activation_released;
     CREATE INDEX activation_by_license ON activation (license_id, activated_at);
-    DELETE FROM mintage_schema WHERE version = 6;";
+    CREATE INDEX IF NOT EXISTS audit_by_license ON audit (license_id, sequence);
+    DELETE FROM mintage_schema WHERE version >= 6;";
 
 #[test]
 fn machines_that_were_counted_before_still_count() {
