@@ -117,7 +117,7 @@ pub(crate) fn decide(
     }
     let mut counters = lock(transaction, asked)?;
     let mut holding = find_held(transaction, asked)?;
-    let (mut answers, mut rows) = (Vec::with_capacity(asked.len()), Vec::new());
+    let (mut answers, mut rows, mut repeats) = (Vec::with_capacity(asked.len()), Vec::new(), Vec::new());
     for one in asked {
         let Some(counter) = counters.get_mut(&one.license_id) else {
             answers.push(Err(unknown(&one.license_id)));
@@ -134,7 +134,7 @@ pub(crate) fn decide(
             }),
         });
         match &answer {
-            Ok(activated) if activated.repeated => repeat(transaction, one, activated)?,
+            Ok(activated) if activated.repeated => repeats.push((one, activated.clone())),
             Ok(activated) => {
                 rows.extend(row(one));
                 transaction.record(entry(one));
@@ -148,6 +148,8 @@ pub(crate) fn decide(
     let added: Vec<Value> = added.flat_map(|(id, counter)| values![id, counter.added]).collect();
     transaction.send_all(sql::COUNT_ACTIVATIONS, &added)?;
     transaction.insert(sql::ACTIVATION, &rows)?;
+    // Who asked twice at once repeats what was only just inserted.
+    repeats.iter().try_for_each(|(one, held)| repeat(transaction, one, held))?;
     Ok(answers)
 }
 

@@ -3,6 +3,7 @@
 use std::sync::mpsc::channel;
 
 use mintage::code::Code;
+use mintage::ledger::activation::Activate;
 use mintage::ledger::approval::Assembly;
 use mintage::ledger::license_key::LicenseKey;
 use mintage::ledger::{Found, Ledger, LedgerError};
@@ -90,6 +91,31 @@ fn who_does_not_wait_is_told_what_has_become_durable() {
         ledger.write_then(|_| Ok(at(5)), move |answer| tell.send(answer).unwrap());
         drop(ledger);
         assert_eq!(answers.recv().unwrap(), Ok(at(5)));
+    }
+}
+
+#[test]
+fn a_machine_that_asks_twice_at_once_is_held_as_it_asked_last() {
+    for mut place in Place::all() {
+        let ledger = place.open("twice");
+        record(&ledger, "lic-1", Some(1));
+        // Both wait for the same writer, which so takes them together.
+        let (let_go, held) = channel();
+        ledger.write_then(move |_| Ok(held.recv().unwrap()), |_| {});
+        let (tell, answers) = channel();
+        for (version, seconds) in [("1.0", 1), ("2.0", 2)] {
+            let asked = Activate {
+                product_version: Some(version.to_owned()),
+                expires_at: at(100 + seconds),
+                ..activate("lic-1", "m1", seconds)
+            };
+            let tell = tell.clone();
+            ledger.activate_then(asked, move |activated| tell.send(activated.unwrap().repeated).unwrap());
+        }
+        let_go.send(()).unwrap();
+        assert_eq!([answers.recv().unwrap(), answers.recv().unwrap()], [false, true]);
+        let held = show::show(&ledger, "lic-1").unwrap().activations.remove(0);
+        assert_eq!((held.product_version.as_deref(), held.expires_at, held.seen_at), (Some("2.0"), at(102), at(2)));
     }
 }
 
