@@ -7,8 +7,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -58,9 +58,8 @@ fn main() {
     }
 }
 
-fn key() -> SecretKey {
-    SecretKey::from_seed(&[7; 32])
-}
+/// Derived once, as a server does at its start.
+static KEY: LazyLock<SecretKey> = LazyLock::new(|| SecretKey::from_seed(&[7; 32]));
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_767_225_600 + seconds).unwrap()
@@ -84,8 +83,8 @@ fn license_key(number: u64) -> LicenseKey {
 fn record(ledger: &Ledger) {
     let record = |number| {
         let license = license(number);
-        let token = Token::mint(license.clone(), &key()).to_string();
-        Record { license, token, key_id: key().public().id(), license_key: Some(license_key(number)) }
+        let token = Token::mint(license.clone(), &KEY).to_string();
+        Record { license, token, key_id: KEY.public().id(), license_key: Some(license_key(number)) }
     };
     issue::record(ledger, &Stamp { actor: "bench".to_owned(), now: at(0) }, (0..LICENSES).map(record).collect())
         .unwrap();
@@ -240,7 +239,7 @@ fn compare(name: &str, ours: &Server, bare: &Server, mut round: impl FnMut(&Serv
 fn measure() {
     let folder = tempfile::TempDir::new().unwrap();
     let file = |name: &str| folder.path().join(name);
-    std::fs::write(file("key"), key().to_pem().unwrap().as_bytes()).unwrap();
+    std::fs::write(file("key"), KEY.to_pem().unwrap().as_bytes()).unwrap();
     std::fs::write(file("admin"), "an-admin-key-for-this-bench-alone").unwrap();
     record(&open(&file("ours.db")));
     record(&open(&file("bare.db")));
@@ -255,7 +254,7 @@ fn measure() {
         Server::start(command)
     };
 
-    let token = Token::mint(license(0), &key()).to_string();
+    let token = Token::mint(license(0), &KEY).to_string();
     let next = AtomicU64::new(0);
     let number = || next.fetch_add(1, Ordering::Relaxed);
     let verifying = bare("verify");
@@ -303,7 +302,7 @@ fn bare(route: &str) {
     let router = match route {
         "verify" => Router::new()
             .route("/api/v1/verify", post_to(bare_verify))
-            .with_state(Arc::new(Keyring::from(key().public()))),
+            .with_state(Arc::new(Keyring::from(KEY.public()))),
         _ => Router::new()
             .route("/api/v1/activate", post_to(bare_activate))
             .route("/api/v1/heartbeat", post_to(bare_heartbeat))
@@ -364,7 +363,7 @@ async fn bare_activate(State(ledger): State<Arc<Ledger>>, body: Bytes) -> String
     let activated = tokio::task::spawn_blocking(move || ledger.activate(activate)).await.unwrap().unwrap();
     let (id, nonce) = (&activated.proof_id, &activated.nonce);
     let proof = format!(r#"{{"heartbeatNonce":"{nonce}","licenseId":"{license_id}","proofId":"{id}"}}"#);
-    let envelope = Envelope::sign(Kind::Proof, proof.clone().into_bytes(), &[&key()]).to_json();
+    let envelope = Envelope::sign(Kind::Proof, proof.clone().into_bytes(), &[&KEY]).to_json();
     format!(r#"{{"envelope":{envelope},"proof":{proof}}}"#)
 }
 
