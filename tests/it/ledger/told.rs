@@ -112,7 +112,7 @@ fn a_machine_that_asks_twice_at_once_is_held_as_it_asked_last() {
             let tell = tell.clone();
             ledger.activate_then(asked, move |activated| tell.send(activated.unwrap().repeated).unwrap());
         }
-        let_go.send(()).unwrap();
+        let_go.send(at(0)).unwrap();
         assert_eq!([answers.recv().unwrap(), answers.recv().unwrap()], [false, true]);
         let held = show::show(&ledger, "lic-1").unwrap().activations.remove(0);
         assert_eq!((held.product_version.as_deref(), held.expires_at, held.seen_at), (Some("2.0"), at(102), at(2)));
