@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::Frame;
@@ -149,9 +150,32 @@ fn a_body_is_what_the_route_takes() {
 #[test]
 fn a_body_that_does_not_end_is_given_up() {
     let server = Server::vendor();
-    let answer = server.send_paused(request("POST", "/api/v1/verify", &[]).body(Body::new(Endless)).unwrap());
+    let send = |body| server.send_paused(request("POST", "/api/v1/verify", &[]).body(body).unwrap());
+    let answer = send(Body::new(Endless));
     assert_eq!(answer.header("connection"), Some("close"));
+    assert_snapshot!(answer.shown(), @r#"408 {"code":"timed-out","error":"nothing more came for 10 s","hints":["try again"],"message":"nothing more came for 10 s"}"#);
+    let answer = send(Body::new(Trickle(None)));
     assert_snapshot!(answer.shown(), @r#"408 {"code":"timed-out","error":"the body took more than 300 s","hints":["try again"],"message":"the body took more than 300 s"}"#);
+}
+
+/// A body of which some byte comes every 9 seconds.
+struct Trickle(Option<Pin<Box<tokio::time::Sleep>>>);
+
+impl HttpBody for Trickle {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = || Box::pin(tokio::time::sleep(Duration::from_secs(9)));
+        let arrived = self.0.get_or_insert_with(next).as_mut().poll(context);
+        arrived.map(|()| {
+            self.0 = None;
+            Some(Ok(Frame::data(Bytes::from_static(b"a"))))
+        })
+    }
 }
 
 /// A body whose next part never comes.
