@@ -31,6 +31,7 @@ mod measured;
 mod metrics;
 mod mint;
 mod openapi;
+mod paced;
 mod page;
 mod problem;
 mod reports;

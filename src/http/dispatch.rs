@@ -19,13 +19,11 @@ use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
 use super::call::{Call, Peer, Reply, query};
 use super::metrics::Tally;
+use super::paced::{Paced, Paused};
 use super::problem::Problem;
 use super::route::{Caller, MAX_BODY_BYTES, Route, Run};
 use super::steps::{self, Next};
 use crate::code::Code;
-
-/// How long nothing of a body may arrive.
-const PAUSE: Duration = Duration::from_secs(10);
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -231,33 +229,13 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Pr
         return Err(too_large());
     }
     let time = if limit > MAX_BODY_BYTES { LONG_BODY_TIME } else { BODY_TIME };
-    let mut body = Limited::new(body, limit);
-    let whole = async {
-        let (mut first, mut whole) = (Bytes::new(), Vec::new());
-        loop {
-            let paused = || Problem::new(Code::TimedOut, format_args!("nothing more came for {} s", PAUSE.as_secs()));
-            match timeout(PAUSE, body.frame()).await.map_err(|_| paused())? {
-                None => return Ok(if whole.is_empty() { first } else { whole.into() }),
-                Some(Ok(frame)) => match frame.into_data() {
-                    // Mostly there is one part, which need not be copied.
-                    Ok(part) if first.is_empty() => first = part,
-                    Ok(part) => {
-                        if whole.is_empty() {
-                            whole.extend_from_slice(&first);
-                        }
-                        whole.extend_from_slice(&part);
-                    }
-                    Err(_) => {}
-                },
-                Some(Err(error)) if error.is::<LengthLimitError>() => return Err(too_large()),
-                Some(Err(_)) => {
-                    return Err(Problem::new(Code::Malformed, "the body broke off").hint("send it whole"));
-                }
-            }
-        }
-    };
-    let late = |_| Err(Problem::new(Code::TimedOut, format_args!("the body took more than {} s", time.as_secs())));
-    timeout(time, whole).await.unwrap_or_else(late)
+    match timeout(time, Limited::new(Paced::new(body), limit).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<Paused>() => Err(Problem::new(Code::TimedOut, error)),
+        Ok(Err(_)) => Err(Problem::new(Code::Malformed, "the body broke off").hint("send it whole")),
+        Err(_) => Err(Problem::new(Code::TimedOut, format_args!("the body took more than {} s", time.as_secs()))),
+    }
 }
 
 /// Takes the caller's id if it is sound, so that one id goes through a whole system; else gives one.
