@@ -31,6 +31,7 @@ mod transaction;
 pub mod transfer;
 pub mod url;
 mod value;
+mod worker;
 mod writer;
 
 use std::fmt;

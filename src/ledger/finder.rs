@@ -3,10 +3,10 @@
 use std::collections::{BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SendError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::Receiver;
 
 use super::readers::Readers;
+use super::worker::Worker;
 use super::writer::Then;
 use super::{LedgerError, Row, Transaction, Value, sql};
 
@@ -22,11 +22,8 @@ pub struct Found {
     pub approves: bool,
 }
 
-/// The thread that looks up.
-pub(crate) struct Finder {
-    asked: Option<Sender<Asked>>,
-    thread: Option<JoinHandle<()>>,
-}
+/// The thread that looks up; none where none could be begun.
+pub(crate) struct Finder(Option<Worker<Asked>>);
 
 struct Asked {
     /// The hash of a license key.
@@ -36,27 +33,18 @@ struct Asked {
 
 impl Finder {
     pub(crate) fn start(readers: Arc<Readers>) -> Self {
-        let (asked, waiting) = channel();
-        let thread = std::thread::Builder::new().name("finder".to_owned()).spawn(move || serve(&readers, &waiting));
-        // Where there is no thread nobody takes what is asked, which is told then.
-        Self { asked: Some(asked), thread: thread.ok() }
+        Self(Worker::start("finder", move |waiting| serve(&readers, waiting)).ok())
     }
 
     /// Finds what a license key opens, by its hash; `then` is told on the finder's thread, and must not wait there.
     pub(crate) fn find(&self, hash: String, then: Then<Option<Found>>) {
-        let sent = self.asked.as_ref().map(|asked| asked.send(Asked { hash, then }));
-        if let Some(Err(SendError(asked))) = sent {
+        let asked = Asked { hash, then };
+        let given = match &self.0 {
+            Some(worker) => worker.give(asked),
+            None => Err(asked),
+        };
+        if let Err(asked) = given {
             (asked.then)(Err(LedgerError::abandoned()));
-        }
-    }
-}
-
-impl Drop for Finder {
-    fn drop(&mut self) {
-        self.asked = None;
-        if let Some(thread) = self.thread.take() {
-            // One that panicked has nothing left to finish.
-            let _ = thread.join();
         }
     }
 }

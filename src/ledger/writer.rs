@@ -3,11 +3,11 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SendError, Sender, channel, sync_channel};
-use std::thread::JoinHandle;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use super::activation::{self, Activate, Activated};
 use super::connection::{Connection, Engine, Mode};
+use super::worker::Worker;
 use super::{Cause, LedgerError, Transaction};
 
 /// As many acts are committed together at most, so that the first of them does not wait for ever.
@@ -20,10 +20,9 @@ const PATIENCE: usize = 16;
 /// How often an act is tried again that another process came in the way of.
 const RETRIES: usize = 16;
 
-/// The thread that writes.
+/// The thread that writes; it finishes what it was given, so that the engine can close in order.
 pub(crate) struct Writer {
-    jobs: Option<Sender<Job>>,
-    thread: Option<JoinHandle<()>>,
+    worker: Worker<Job>,
     /// How many callers wait for an answer.
     waiting: Arc<AtomicU64>,
 }
@@ -74,11 +73,9 @@ enum Failed {
 
 impl Writer {
     pub(crate) fn start(connection: Box<dyn Connection>, engine: Box<dyn Engine>) -> Result<Self, LedgerError> {
-        let (jobs, waiting) = channel();
-        let work = move || Desk { engine, connection: Some(connection) }.serve(&waiting);
-        let thread = std::thread::Builder::new().name("ledger".to_owned()).spawn(work);
-        let thread = thread.map_err(LedgerError::unreachable)?;
-        Ok(Self { jobs: Some(jobs), thread: Some(thread), waiting: Arc::default() })
+        let work = move |jobs: &Receiver<Job>| Desk { engine, connection: Some(connection) }.serve(jobs);
+        let worker = Worker::start("ledger", work).map_err(LedgerError::unreachable)?;
+        Ok(Self { worker, waiting: Arc::default() })
     }
 
     /// Runs an act; `then` is told on the writer's thread, and must not wait there.
@@ -105,8 +102,7 @@ impl Writer {
     }
 
     fn send(&self, job: Job) {
-        let sent = self.jobs.as_ref().map(|jobs| jobs.send(job));
-        if let Some(Err(SendError(job))) = sent {
+        if let Err(job) = self.worker.give(job) {
             job.answer(Err(LedgerError::abandoned()));
         }
     }
@@ -118,17 +114,6 @@ pub(crate) fn wait<T: Send + 'static>(begin: impl FnOnce(Then<T>)) -> Result<T, 
     // A caller that has gone needs no answer.
     begin(Box::new(move |answer| drop(sender.send(answer))));
     answer.recv().unwrap_or_else(|_| Err(LedgerError::abandoned()))
-}
-
-impl Drop for Writer {
-    /// Lets the writer finish, so that the engine can close in order.
-    fn drop(&mut self) {
-        self.jobs = None;
-        if let Some(thread) = self.thread.take() {
-            // A writer that panicked has nothing left to finish.
-            let _ = thread.join();
-        }
-    }
 }
 
 /// Where the writer works: one connection, made anew when it breaks.
