@@ -48,6 +48,7 @@ pub mod tls;
 mod usage;
 mod validate;
 mod verify;
+mod workers;
 
 use std::sync::Arc;
 

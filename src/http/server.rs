@@ -1,7 +1,8 @@
 //! The accept loop: what axum's own lacks is a time-out for heads, a cap on connections and a stop that waits.
 
 use std::future::Future;
-use std::net::SocketAddr;
+use std::io;
+use std::net::{self, SocketAddr};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +23,7 @@ use tower_service::Service;
 use super::app::App;
 use super::call::Peer;
 use super::strict::Strict;
+use super::workers::Workers;
 
 /// How long the head of a request, or a TLS handshake, may take to arrive.
 const HEAD_TIME: Duration = Duration::from_secs(10);
@@ -65,13 +67,17 @@ impl Tls {
 
 /// Serves until `stop` resolves, then lets requests under way end. At most `connections` are open at once; further ones
 /// wait in the system's queue.
+///
+/// # Errors
+/// What the system says when it gives no threads.
 pub async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     tls: Option<Tls>,
     connections: usize,
     stop: impl Future<Output = ()>,
-) {
+) -> io::Result<()> {
+    let workers = Workers::start()?;
     let router = super::router(Arc::clone(&app));
     let permits = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
@@ -86,16 +92,13 @@ pub async fn serve(
         };
         let (app, router, tls) = (Arc::clone(&app), router.clone(), tls.clone());
         let watcher = graceful.watcher();
-        tokio::spawn(async move {
+        workers.serve(async move {
             let _permit = permit;
             app.metrics.connections.inc();
-            match tls {
-                None => connection(stream, peer, router, watcher).await,
-                Some(tls) => match tokio::time::timeout(HEAD_TIME, tls.acceptor().accept(stream)).await {
-                    Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
-                    Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake broke off"),
-                    Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
-                },
+            // From here on it is the worker's loop that waits for the socket.
+            match TcpStream::from_std(stream) {
+                Ok(stream) => greet(stream, tls, peer, router, watcher).await,
+                Err(error) => tracing::warn!(%peer, %error, "a connection could not be taken over"),
             }
             app.metrics.connections.dec();
         });
@@ -104,14 +107,16 @@ pub async fn serve(
     if tokio::time::timeout(DRAIN_TIME, graceful.shutdown()).await.is_err() {
         tracing::warn!(seconds = DRAIN_TIME.as_secs(), "requests under way were broken off");
     }
+    Ok(())
 }
 
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+) -> Option<(net::TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(permits).acquire_owned().await.ok()?;
-    match listener.accept().await {
+    let accepted = listener.accept().await.and_then(|(stream, peer)| Ok((stream.into_std()?, peer)));
+    match accepted {
         Ok((stream, peer)) => {
             // Answers are written whole; waiting to fill a packet only delays them.
             let _ = stream.set_nodelay(true);
@@ -125,11 +130,21 @@ async fn accept(
     }
 }
 
+/// Speaks TLS first where that is asked for.
+async fn greet(stream: TcpStream, tls: Option<Tls>, peer: SocketAddr, router: axum::Router, watcher: Watcher) {
+    let Some(tls) = tls else { return connection(stream, peer, router, watcher).await };
+    match tokio::time::timeout(HEAD_TIME, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
+        Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake broke off"),
+        Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
+    }
+}
+
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: SocketAddr,
     router: axum::Router,
-    watcher: hyper_util::server::graceful::Watcher,
+    watcher: Watcher,
 ) {
     let (stream, head) = Strict::new(stream);
     let service = service_fn(move |request: Request<Incoming>| {

@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let ledger = roles.ledger.clone();
     let format = if settings.log.as_deref() == Some("json") || terminal.json { Format::Json } else { Format::Text };
     Log::start(format, level(&settings));
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.context("the server cannot start")?.block_on(serve(settings, roles, address, tls))?;
     drop(ledger);
     Ok(ExitCode::SUCCESS)
@@ -109,7 +109,7 @@ async fn serve(settings: Settings, roles: Roles, address: SocketAddr, tls: Optio
     settled.await.context("the server cannot start")??;
     tokio::spawn(watch.run());
     tokio::spawn(jobs::run(Arc::clone(&app)));
-    server::serve(app, listener, tls, most, stop.asked()).await;
+    server::serve(app, listener, tls, most, stop.asked()).await.context("the server cannot start")?;
     tracing::info!("stopped");
     Ok(())
 }

@@ -17,11 +17,16 @@ const EVERY: Duration = Duration::from_secs(5);
 
 /// Reads everything again when a file changes or a signal asks for it.
 pub(super) struct Watch {
+    files: Files,
+    hangup: Hangup,
+}
+
+/// What is read, and what was seen of it last.
+struct Files {
     settings: Settings,
     app: Arc<App>,
     tls: Option<Tls>,
     seen: Vec<Stamp>,
-    hangup: Hangup,
 }
 
 /// By what a change of a file is noticed; a link is followed, as mounted secrets are replaced by a new target.
@@ -29,31 +34,46 @@ type Stamp = Option<(u64, SystemTime, PathBuf)>;
 
 impl Watch {
     pub(super) fn new(settings: Settings, app: Arc<App>, tls: Option<Tls>) -> Self {
-        let seen = settings.files().iter().map(|path| stamp(path)).collect();
-        Self { settings, app, tls, seen, hangup: Hangup::new() }
+        let mut files = Files { settings, app, tls, seen: Vec::new() };
+        files.seen = files.look();
+        Self { files, hangup: Hangup::new() }
     }
 
-    pub(super) async fn run(mut self) {
+    pub(super) async fn run(self) {
+        let Self { mut files, mut hangup } = self;
         loop {
-            tokio::select! {
-                () = self.hangup.next() => {
-                    tracing::info!("asked to read everything again");
-                    self.seen = self.look();
-                    self.reload();
-                }
-                () = tokio::time::sleep(EVERY) => {
-                    let now = self.look();
-                    if now != self.seen {
-                        self.seen = now;
-                        self.reload();
-                    }
-                }
-            }
+            let is_asked = tokio::select! {
+                () = hangup.next() => true,
+                () = tokio::time::sleep(EVERY) => false,
+            };
+            // A disk may be slow, and a passphrase is meant to be; connections are accepted meanwhile.
+            let work = tokio::task::spawn_blocking(move || {
+                files.follow(is_asked);
+                files
+            });
+            files = match work.await {
+                Ok(files) => files,
+                Err(error) => return tracing::error!(%error, "files are no longer watched"),
+            };
         }
     }
+}
 
+impl Files {
     fn look(&self) -> Vec<Stamp> {
         self.settings.files().iter().map(|path| stamp(path)).collect()
+    }
+
+    /// Reads everything again if it is asked for, or if something has changed.
+    fn follow(&mut self, is_asked: bool) {
+        let now = self.look();
+        if is_asked {
+            tracing::info!("asked to read everything again");
+        } else if now == self.seen {
+            return;
+        }
+        self.seen = now;
+        self.reload();
     }
 
     /// Takes the new files as a whole, or none of them.
@@ -69,9 +89,7 @@ impl Watch {
                     old.reload(new);
                 }
                 self.app.reload(roles);
-                let app = &self.app;
-                let settled = tokio::task::block_in_place(|| app.adopt().and_then(|()| app.revalidate()));
-                if let Err(error) = settled {
+                if let Err(error) = self.app.adopt().and_then(|()| self.app.revalidate()) {
                     tracing::error!(%error, "the license of this installation could not be installed");
                 }
                 tracing::info!("read everything again");
