@@ -254,3 +254,32 @@ fn explain(shown: &str, error: &rusqlite::Error) -> LedgerError {
     };
     LedgerError::Unavailable(cause, format!("{shown}: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Birth, migration, sql, url::LedgerUrl};
+    use crate::time::Timestamp;
+
+    #[test]
+    fn approvals_are_found_without_reading_all_of_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = LedgerUrl::parse(&format!("sqlite:{}", folder.path().join("book").display())).unwrap();
+        let mut connection = url.engine().unwrap().connect().unwrap();
+        let birth = Birth { book_id: "book".to_owned(), now: Timestamp::from_seconds(0).unwrap() };
+        migration::run(connection.as_mut(), &birth).unwrap();
+        for statement in [sql::ANY_APPROVAL, sql::APPROVAL_OF, sql::APPROVALS_OF] {
+            let given = vec![Value::from("x"); statement.matches('?').count()];
+            let mut rows = connection.query(&format!("EXPLAIN QUERY PLAN {statement}"), &given).unwrap();
+            let plan = rows.iter_mut().map(|row| {
+                // Its number, its parent's and one that is not used.
+                for _ in 0..3 {
+                    row.integer().unwrap();
+                }
+                row.text().unwrap()
+            });
+            let plan: Vec<String> = plan.collect();
+            assert!(plan.iter().all(|step| !step.starts_with("SCAN")), "{statement}: {plan:?}");
+        }
+    }
+}

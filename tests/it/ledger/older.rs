@@ -12,6 +12,8 @@ const BACK: &str = "ALTER TABLE license ADD COLUMN activations BIGINT NOT NULL D
     DROP INDEX activation_released;
     CREATE INDEX activation_by_license ON activation (license_id, activated_at);
     CREATE INDEX IF NOT EXISTS audit_by_license ON audit (license_id, sequence);
+    DROP INDEX approval_by_license;
+    DROP INDEX approval_by_sha256;
     DELETE FROM mintage_schema WHERE version >= 6;";
 
 #[test]
