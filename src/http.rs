@@ -4,51 +4,27 @@
 //! [`router`] is the whole API without a socket; [`server::serve`] puts it behind one. The list of routes is a table, from
 //! which the router and the API's description ([`describe`]) both come.
 
-mod activate;
 mod answers;
 mod app;
-mod approve;
 mod auth;
-mod book;
 mod call;
 mod checked;
-mod deactivate;
 mod dispatch;
 mod follow;
 mod gate;
-mod health;
-mod heartbeat;
-mod holders;
 mod host;
-mod inspect;
-mod installed;
-mod issue;
 mod jobs;
-mod keys;
 mod limit;
-mod machine;
-mod measured;
 mod metrics;
-mod mint;
 mod openapi;
-mod paced;
-mod page;
 mod problem;
-mod reports;
 mod request_ids;
 mod route;
+mod routes;
 mod schema;
-mod seats;
 pub mod server;
-mod sessions;
 mod steps;
-mod strict;
-mod table;
 pub mod tls;
-mod usage;
-mod validate;
-mod verify;
-mod workers;
 
 use std::sync::Arc;
 
@@ -65,7 +41,7 @@ pub use jobs::REFRESH_MINUTES;
 pub use limit::Allowance;
 pub use openapi::describe;
 pub use problem::Problem;
-pub use sessions::SESSIONS;
+pub use routes::SESSIONS;
 
 use dispatch::Way;
 use metrics::Tally;
@@ -78,7 +54,7 @@ pub fn router(app: Arc<App>) -> Router {
         move |request: Request| dispatch::answer(Arc::clone(&app), way, Arc::clone(&tally), request)
     };
     let mut router = Router::new();
-    for route in table::TABLE {
+    for route in routes::TABLE {
         let filter = match route.method {
             Method::Get => MethodFilter::GET,
             Method::Post => MethodFilter::POST,

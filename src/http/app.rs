@@ -14,7 +14,7 @@ use super::gate::Gate;
 use super::host::Hosts;
 use super::jobs::Jobs;
 use super::limit::{Allowance, Guesses};
-use super::measured::Looked;
+use super::routes::Looked;
 use super::metrics::Metrics;
 use super::problem::Problem;
 use super::request_ids::RequestIds;

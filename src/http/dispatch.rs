@@ -1,5 +1,7 @@
 //! The way of every request: named, checked, let in, read, answered, counted and logged.
 
+mod paced;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,11 +17,12 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use paced::{Paced, Paused};
+
 use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
 use super::call::{Call, Peer, Reply, query};
 use super::metrics::Tally;
-use super::paced::{Paced, Paused};
 use super::problem::Problem;
 use super::route::{Caller, MAX_BODY_BYTES, Route, Run};
 use super::steps::{self, Next};

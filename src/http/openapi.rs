@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::answers::PROBLEM;
 use super::route::{Caller, Gives, Method, Route, Takes};
+use super::routes::TABLE;
 use super::schema::{Holds, Schema};
-use super::table::TABLE;
 use crate::json::Writer;
 
 const JSON: &str = "application/json";

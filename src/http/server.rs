@@ -1,5 +1,8 @@
 //! The accept loop: what axum's own lacks is a time-out for heads, a cap on connections and a stop that waits.
 
+mod strict;
+mod workers;
+
 use std::future::Future;
 use std::io;
 use std::net::{self, SocketAddr};
@@ -20,10 +23,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
+use strict::Strict;
+use workers::Workers;
+
 use super::app::App;
 use super::call::Peer;
-use super::strict::Strict;
-use super::workers::Workers;
 
 /// How long the head of a request, or a TLS handshake, may take to arrive.
 const HEAD_TIME: Duration = Duration::from_secs(10);

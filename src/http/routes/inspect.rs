@@ -1,9 +1,9 @@
 //! `POST /inspect`.
 
-use super::app::App;
-use super::call::{Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may};
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may};
 use crate::operation::inspect::inspect;
 
 pub(super) static REQUEST: Schema = Schema {

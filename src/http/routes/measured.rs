@@ -3,10 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::app::App;
-use super::call::{Call, Reply};
 use super::installed;
-use super::problem::Problem;
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
 use crate::ledger::{Ledger, LedgerError, figures, job};
 use crate::time::Timestamp;
 
@@ -17,7 +17,7 @@ const FRESH: i64 = 15;
 
 /// When the ledger was last looked at.
 #[derive(Debug, Default)]
-pub(super) struct Looked(Mutex<Option<Timestamp>>);
+pub(in crate::http) struct Looked(Mutex<Option<Timestamp>>);
 
 /// Answers also while the ledger cannot be asked, which is when somebody looks.
 pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {

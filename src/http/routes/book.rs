@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::app::App;
-use super::call::{BODIES, Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Member, Schema, may, must};
 use super::seats::HELD_LEASE;
 use crate::code::Code;
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Member, Schema, may, must};
 use crate::json::{Members, Value, Writer};
 use crate::ledger::audit::{self, AuditFilter, Chained};
 use crate::ledger::license::{self, Held, HeldState, LicenseFilter};

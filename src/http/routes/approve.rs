@@ -3,12 +3,12 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::app::App;
 use super::book::text;
-use super::call::{BODIES, Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::id::{Hex, decode_hex};
 use crate::json::{Members, Writer};
 use crate::ledger::approval::Assembly;

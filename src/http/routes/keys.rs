@@ -1,8 +1,8 @@
 //! `GET /signing-key/public`, `/keyring` and `/revocations`: what verifiers are given.
 
-use super::app::App;
-use super::call::{Call, Reply};
-use super::problem::Problem;
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
 
 pub(super) const PEM: &str = "application/x-pem-file";
 

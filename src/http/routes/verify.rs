@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use super::app::App;
-use super::call::{Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may};
 use crate::code::Code;
 use crate::dsse::Kind;
 use crate::fingerprint::Machine;
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may};
 use crate::json::{JsonError, Value};
 use crate::keyring::Keyring;
 use crate::operation::document::{self, Document, Opened};

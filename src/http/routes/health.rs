@@ -2,11 +2,11 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "routes are all of one type")]
 
-use super::app::App;
-use super::call::{Call, Reply};
-use super::openapi;
-use super::problem::Problem;
-use super::schema::{Holds, Schema, must};
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::openapi;
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, must};
 use crate::ledger::license;
 use crate::ledger::license::LicenseFilter;
 

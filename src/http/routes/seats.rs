@@ -1,17 +1,17 @@
 //! `POST /seats/claim`, `/seats/renew` and `/seats/release`: concurrent uses, each with a lease that verifies offline.
 
-use super::answers::ENVELOPE;
-use super::app::App;
-use super::auth::admin_key;
 use super::book::{take, text};
-use super::call::{BODIES, Call, Reply};
-use super::dispatch::admit;
 use super::issue::signer;
 use super::machine::{refused, refused_by_ledger, unknown_key};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
+use crate::http::answers::ENVELOPE;
+use crate::http::app::App;
+use crate::http::auth::admin_key;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::dispatch::admit;
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{self, Members, Value, Writer};
 use crate::ledger::license_key::LicenseKey;
 use crate::operation::ledger::activate::ActivateError;

@@ -1,13 +1,13 @@
 //! `POST /deactivate`: a machine gives its activation back.
 
-use super::app::App;
 use super::book::take;
-use super::call::{BODIES, Call, Reply};
 use super::machine::{filled, fingerprint, refused, refused_by_ledger, unknown_activation, unknown_key};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{Value, Writer, canonical};
 use crate::ledger::LedgerError;
 use crate::ledger::license_key::LicenseKey;

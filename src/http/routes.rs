@@ -1,11 +1,32 @@
-//! The list of routes.
+//! The routes, and the list of them.
+
+mod activate;
+mod approve;
+mod book;
+mod deactivate;
+mod health;
+mod heartbeat;
+mod holders;
+mod inspect;
+mod installed;
+mod issue;
+mod keys;
+mod machine;
+mod measured;
+mod mint;
+mod page;
+mod reports;
+mod seats;
+mod sessions;
+mod usage;
+mod validate;
+mod verify;
+
+pub(super) use measured::Looked;
+pub use sessions::SESSIONS;
 
 use super::answers::{DESCRIPTION, ENVELOPE, INSPECTION, PROBLEM, VERDICT};
 use super::route::{Caller, Gives, MAX_BODY_BYTES, MAX_DOCUMENT_BYTES, Method, Route, Run, Takes};
-use super::{
-    activate, approve, book, deactivate, health, heartbeat, holders, inspect, installed, issue, keys, measured, mint,
-    page, reports, seats, sessions, usage, validate, verify,
-};
 
 /// Every route. The first path of each is the one that is described.
 pub(super) static TABLE: &[Route] = &[

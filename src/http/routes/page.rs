@@ -9,9 +9,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
-use super::app::App;
-use super::call::{Call, Reply};
-use super::problem::Problem;
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
 
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 

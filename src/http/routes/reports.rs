@@ -2,11 +2,11 @@
 
 use axum::http::header::{CONTENT_DISPOSITION, HeaderValue};
 
-use super::app::App;
-use super::call::{Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Member, may, must};
 use crate::code::Code;
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Member, may, must};
 use crate::operation::ledger::report;
 use crate::report::{Format, PrimaryKey, Request};
 use crate::time::Timestamp;

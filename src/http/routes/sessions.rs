@@ -1,13 +1,13 @@
 //! `POST /sessions`: programs tell of sessions of use, which reports are made of.
 
-use super::app::App;
 use super::book::{by_key, take, text};
-use super::call::{BODIES, Call, Reply};
-use super::dispatch::admit_program;
 use super::machine::{refused_by_ledger, unknown_key};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::dispatch::admit_program;
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{Members, Value, Writer};
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::session::Session;

@@ -1,12 +1,12 @@
 //! `POST /validate`: whether a license may do something on a machine, as the book stands now.
 
-use super::app::App;
 use super::book::{by_key, text};
-use super::call::{BODIES, Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
 use crate::fingerprint::Fingerprint;
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::Writer;
 use crate::ledger::activation;
 use crate::ledger::license::{Held, HeldState};

@@ -2,12 +2,12 @@
 
 use axum::http::StatusCode;
 
-use super::app::App;
 use super::book::{take, text};
-use super::call::{BODIES, Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{Members, Writer};
 use crate::ledger::tenant::Used;
 use crate::operation::ledger::caps::{self, Take};

@@ -1,11 +1,11 @@
 //! `/admin/license` and `/admin/license/usage`: the license of this installation, as its operator sees it.
 
-use super::app::{App, Roles};
 use super::book::text;
-use super::call::{Call, Reply};
-use super::metrics::LicenseGauges;
-use super::problem::Problem;
-use super::schema::{Holds, Schema, must};
+use crate::http::app::{App, Roles};
+use crate::http::call::{Call, Reply};
+use crate::http::metrics::LicenseGauges;
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, must};
 use crate::json::Writer;
 use crate::operation::ledger::install::{self, Origin};
 use crate::time::Timestamp;

@@ -1,10 +1,10 @@
 //! `POST /mint`.
 
-use super::app::App;
-use super::call::{Call, Reply};
 use super::issue::{of_mint, signer};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::operation::ledger::issue;
 use crate::operation::mint::{self, Minted, Moment};
 use crate::operation::rows::{self, RowError};

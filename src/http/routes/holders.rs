@@ -1,10 +1,10 @@
 //! `GET /seats`: who holds seats now.
 
-use super::app::App;
-use super::call::{Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, must};
 use super::seats::HELD_LEASE;
+use crate::http::app::App;
+use crate::http::call::{Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, must};
 use crate::json::Writer;
 use crate::operation::ledger::seats;
 

@@ -1,11 +1,11 @@
 //! `POST /keys/generate`, `/keys/renew` and `/keys/{id}/features`: what signs and goes into the book.
 
-use super::app::App;
 use super::book::{held_json, named, take, text};
-use super::call::{BODIES, Call, Reply};
-use super::problem::Problem;
-use super::schema::{Holds, Schema, may, must};
 use crate::code::Code;
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call, Reply};
+use crate::http::problem::Problem;
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{Value, Writer};
 use crate::key::SecretKey;
 use crate::ledger::license::Held;

@@ -1,11 +1,11 @@
 //! What the routes of machines have in common: whom they speak for, and how a "no" is told to programs of the field.
 
-use super::app::App;
 use super::book::{take, text};
-use super::call::{BODIES, Call};
-use super::problem::Problem;
 use crate::code::Code;
 use crate::fingerprint::Fingerprint;
+use crate::http::app::App;
+use crate::http::call::{BODIES, Call};
+use crate::http::problem::Problem;
 use crate::json::Members;
 use crate::ledger::LedgerError;
 use crate::operation::ledger::Stamp;
