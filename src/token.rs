@@ -110,10 +110,10 @@ impl Token {
 
     /// Signs many payloads that are spelled already; each token is that of [`Token::sign`].
     #[cfg(feature = "vendor")]
-    pub fn sign_many(payloads: &[String], key: &SecretKey) -> Vec<Self> {
-        let messages: Vec<&[u8]> = payloads.iter().map(String::as_bytes).collect();
+    pub fn sign_many(payloads: &[&str], key: &SecretKey) -> impl Iterator<Item = Self> {
+        let messages: Vec<&[u8]> = payloads.iter().map(|payload| payload.as_bytes()).collect();
         let signatures = key.sign_many(&messages);
-        payloads.iter().zip(&signatures).map(|(payload, signature)| Self::join(payload, signature)).collect()
+        payloads.iter().zip(signatures).map(|(payload, signature)| Self::join(payload, &signature))
     }
 
     fn join(payload: &str, signature: &[u8; 64]) -> Self {

@@ -1,5 +1,6 @@
 //! Writes a license: canonically as the payload that is signed, and with readable times for people.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::{Activation, License};
@@ -9,13 +10,16 @@ use crate::time::Timestamp;
 
 /// A payload that lacks only the name of the key that will sign it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnsignedPayload {
-    text: String,
+pub struct UnsignedPayload<'a> {
+    pub(crate) text: Cow<'a, str>,
     /// Where the member `kid` belongs.
-    kid_at: usize,
+    pub(crate) kid_at: usize,
 }
 
-impl UnsignedPayload {
+impl UnsignedPayload<'_> {
+    /// What the name of the key adds, in bytes.
+    pub const KID_BYTES: usize = r#","kid":"0123456789abcdef""#.len();
+
     /// Returns the payload without a name: what a dry run shows when no key was given.
     pub fn as_str(&self) -> &str {
         &self.text
@@ -23,13 +27,18 @@ impl UnsignedPayload {
 
     /// Returns the payload that the named key signs.
     pub fn named(&self, kid: Kid) -> String {
-        let (before, after) = self.text.split_at(self.kid_at);
-        let mut text = String::with_capacity(self.text.len() + 32);
-        text.push_str(before);
-        // Writing to a String cannot fail.
-        let _ = write!(text, r#","kid":"{kid}""#);
-        text.push_str(after);
+        let mut text = String::with_capacity(self.text.len() + Self::KID_BYTES);
+        self.write_named(kid, &mut text);
         text
+    }
+
+    /// Appends the payload that the named key signs.
+    pub fn write_named(&self, kid: Kid, out: &mut String) {
+        let (before, after) = self.text.split_at(self.kid_at);
+        out.push_str(before);
+        // Writing to a String cannot fail.
+        let _ = write!(out, r#","kid":"{kid}""#);
+        out.push_str(after);
     }
 }
 
@@ -40,12 +49,12 @@ impl License {
         let unsigned = self.to_unsigned();
         match self.kid {
             Some(kid) => unsigned.named(kid),
-            None => unsigned.text,
+            None => unsigned.text.into_owned(),
         }
     }
 
     /// Returns the payload for a key that will be named when it signs.
-    pub fn to_unsigned(&self) -> UnsignedPayload {
+    pub fn to_unsigned(&self) -> UnsignedPayload<'static> {
         let mut out = Writer::with_capacity(512);
         out.begin_object();
         if self.activation == Activation::Proof {
@@ -72,7 +81,7 @@ impl License {
         out.name("tenantId").string(&self.tenant_id);
         text(&mut out, "tier", self.tier.as_deref());
         out.end_object();
-        UnsignedPayload { text: out.finish(), kid_at }
+        UnsignedPayload { text: out.finish().into(), kid_at }
     }
 
     /// Writes the claims as verdicts and HTTP bodies show them: times in RFC 3339, under the names `issuedAt`,

@@ -1,47 +1,28 @@
 //! `mint --batch`: every row is checked before any is signed; then all are signed on all cores, in order.
 
+mod pending;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::iter;
 
+pub use pending::{Pending, PendingLicense};
 use sha2::{Digest, Sha256};
 
 use super::draft::Draft;
 use super::mint::{self, Form, MintError, Moment};
 use super::ordered::in_order;
 use super::plans::Plans;
-use super::rows::{self, RawRow, ReadFile, Row, RowError, RowFormat, Rows};
+use super::rows::{self, Chunk, ReadFile, Row, RowError, RowFormat, Rows};
 use crate::code::Code;
 use crate::id::Hex;
 use crate::json::{JsonError, Writer, parse};
 use crate::key::{PublicKey, SecretKey};
-use crate::license::UnsignedPayload;
 use crate::seal::SealSecret;
 use crate::time::Timestamp;
 use crate::token::{Body, Token};
 
-/// How many licenses a thread signs before it hands them on.
-const CHUNK: usize = 256;
-
 /// How long a result usually is, so that a chunk's results find room at once.
 const LINE_BYTES: usize = 768;
-
-/// A license that has been checked and waits for its signature.
-#[derive(Clone, Debug)]
-pub struct Pending {
-    /// The row's number, counted from 1, the head of a CSV file left out.
-    pub row: u64,
-    /// The digest of the row's text and of the defaults beside it.
-    pub digest: String,
-    /// The license's id.
-    pub license_id: String,
-    /// Whom it is for.
-    pub tenant_id: String,
-    /// The last second of its validity.
-    pub expires_at: Timestamp,
-    /// What will be signed.
-    pub payload: UnsignedPayload,
-}
 
 /// A row that cannot be minted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +86,7 @@ pub struct Batch<'a> {
 pub struct Checked {
     /// How many rows there are.
     pub total: u64,
-    /// The licenses to be signed, in the order of their rows.
+    /// The licenses to be signed, many at a time, in the order of their rows.
     pub pending: Vec<Pending>,
     /// Every row at fault, in order.
     pub faults: Vec<RowFault>,
@@ -120,27 +101,29 @@ impl Batch<'_> {
     pub fn check<E: Send>(&self, fresh_id: impl Fn() -> Result<String, E> + Sync) -> Result<Checked, E> {
         let done: HashMap<u64, &Done> = self.done.iter().map(|done| (done.row, done)).collect();
         let defaults = Sha256::digest(format!("{:?}", self.base));
-        let Rows { head, rest } = rows::split(self.text, self.format);
-        let check = |chunk: Vec<(u64, RawRow<'_>)>| -> Result<Vec<_>, E> {
-            let check = |(number, row): (u64, RawRow<'_>)| {
-                let row = row.read(&head, self.file);
-                self.check_row(number, row, done.get(&number).copied(), &defaults, &fresh_id)
-            };
-            chunk.into_iter().map(check).collect()
-        };
-        let mut checked = Checked::default();
-        in_order(self.threads, chunks((1..).zip(rest)).map(Ok), check, |rows: Result<Vec<_>, E>| {
-            for row in rows? {
-                checked.total += 1;
-                match row {
-                    Err(fault) => checked.faults.push(fault),
-                    Ok(pending) => checked.pending.extend(pending),
+        let Rows { head, chunks } = rows::split(self.text, self.format);
+        let check = |chunk: Chunk<'_>| -> Result<_, E> {
+            let (mut pending, mut faults, total) = (Pending::for_rows(chunk.len()), Vec::new(), chunk.len() as u64);
+            for (number, row) in chunk.read(&head, self.file) {
+                let done = done.get(&number).copied();
+                if let Err(fault) = self.check_row(number, row, done, &defaults, &fresh_id, &mut pending)? {
+                    faults.push(fault);
                 }
             }
+            pending.shrink();
+            Ok((total, pending, faults))
+        };
+        let mut checked = Checked::default();
+        in_order(self.threads, chunks.map(Ok), check, |chunk: Result<_, E>| {
+            let (total, pending, faults) = chunk?;
+            checked.total += total;
+            checked.pending.push(pending);
+            checked.faults.extend(faults);
             Ok(())
         })?;
         let twice = self.twice(&checked.pending);
-        checked.pending.retain(|pending| twice.binary_search_by_key(&pending.row, |fault| fault.row).is_err());
+        let is_twice = |row: u64| twice.binary_search_by_key(&row, |fault| fault.row).is_ok();
+        checked.pending.iter_mut().for_each(|pending| pending.retain(|row| !is_twice(row)));
         checked.faults.extend(twice);
         checked.faults.sort_by_key(|fault| fault.row);
         let mut gone: Vec<u64> = done.keys().copied().filter(|row| *row > checked.total).collect();
@@ -153,25 +136,25 @@ impl Batch<'_> {
 
     /// Finds the rows whose id is that of a row before them, in order.
     fn twice(&self, pending: &[Pending]) -> Vec<RowFault> {
-        let mut taken = HashMap::with_capacity(self.done.len() + pending.len());
+        let count = pending.iter().map(Pending::len).sum::<usize>();
+        let mut taken = HashMap::with_capacity(self.done.len() + count);
         taken.extend(self.done.iter().map(|done| (done.license_id.as_str(), done.row)));
-        let fault = |pending: &Pending, other: u64| {
-            let message = format!("row {other} has the same `licenseId`");
-            RowFault { row: pending.row, code: Code::Malformed, message }
-        };
         let mut twice = Vec::new();
-        for pending in pending {
-            match taken.entry(&pending.license_id) {
-                Entry::Occupied(other) => twice.push(fault(pending, *other.get())),
+        for license in pending.iter().flat_map(Pending::licenses) {
+            match taken.entry(license.license_id) {
+                Entry::Occupied(other) => {
+                    let message = format!("row {} has the same `licenseId`", other.get());
+                    twice.push(RowFault { row: license.row, code: Code::Malformed, message });
+                }
                 Entry::Vacant(free) => {
-                    free.insert(pending.row);
+                    free.insert(license.row);
                 }
             }
         }
         twice
     }
 
-    /// Completes and checks one row; nothing is pending for one that is done.
+    /// Completes and checks one row and puts its license among those that are pending, unless it is done.
     fn check_row<E>(
         &self,
         number: u64,
@@ -179,7 +162,8 @@ impl Batch<'_> {
         done: Option<&Done>,
         defaults: &[u8],
         fresh_id: &impl Fn() -> Result<String, E>,
-    ) -> Result<Result<Option<Pending>, RowFault>, E> {
+        pending: &mut Pending,
+    ) -> Result<Result<(), RowFault>, E> {
         let fault = |code, message| Ok(Err(RowFault { row: number, code, message }));
         let row = match row {
             Ok(row) => row,
@@ -188,7 +172,7 @@ impl Batch<'_> {
         let digest = bound(&row.digest, defaults);
         if let Some(done) = done {
             if done.digest == digest {
-                return Ok(Ok(None));
+                return Ok(Ok(()));
             }
             let reason = "the row, or a default beside it, was changed after it had been minted";
             return fault(Code::Malformed, reason.to_owned());
@@ -197,22 +181,13 @@ impl Batch<'_> {
         let fresh_id = if draft.license_id.is_none() { fresh_id()? } else { String::new() };
         let license = mint::license(draft, self.plans, &Moment { now: self.now, fresh_id });
         match license.and_then(|license| mint::check_length(&license, self.form).map(|()| license)) {
-            Ok(license) => Ok(Ok(Some(Pending {
-                row: number,
-                digest,
-                payload: license.to_unsigned(),
-                license_id: license.license_id,
-                tenant_id: license.tenant_id,
-                expires_at: license.expires_at,
-            }))),
+            Ok(license) => {
+                pending.push(number, &digest, &license);
+                Ok(Ok(()))
+            }
             Err(error) => fault(in_a_row(&error), error.to_string()),
         }
     }
-}
-
-/// Gathers what a thread takes at a time.
-fn chunks<T>(mut items: impl Iterator<Item = T>) -> impl Iterator<Item = Vec<T>> {
-    iter::from_fn(move || Some(items.by_ref().take(CHUNK).collect::<Vec<T>>()).filter(|chunk| !chunk.is_empty()))
 }
 
 /// Digests a row together with what the command line gave beside it.
@@ -252,34 +227,41 @@ pub fn sign<E: From<MintError> + Send>(
     mut sink: impl FnMut(String, usize) -> Result<(), E>,
 ) -> Result<(), E> {
     let kid = signing.key.public().id().kid();
-    let payload = |pending: &Pending| -> Result<String, E> {
-        let open = pending.payload.named(kid);
-        match signing.secret {
-            None => Ok(open),
-            Some(secret) => Ok(mint::sealed_payload(&open, kid, secret, &fresh_nonce()?)?),
+    let work = |pending: Pending| -> Result<(String, usize), E> {
+        // All payloads stand in one text, as they did before they were named.
+        let (mut text, mut ends) = (String::with_capacity(pending.named_bytes()), Vec::with_capacity(pending.len()));
+        for license in pending.licenses() {
+            match signing.secret {
+                None => license.payload.write_named(kid, &mut text),
+                Some(secret) => {
+                    let open = license.payload.named(kid);
+                    text.push_str(&mint::sealed_payload(&open, kid, secret, &fresh_nonce()?)?);
+                }
+            }
+            ends.push(text.len());
         }
-    };
-    let work = |chunk: Vec<Pending>| -> Result<(String, usize), E> {
-        let payloads = chunk.iter().map(payload).collect::<Result<Vec<_>, E>>()?;
-        let mut lines = Writer::with_capacity(chunk.len() * LINE_BYTES);
-        for (pending, token) in chunk.iter().zip(mint::tokens(&payloads, signing.key)?) {
-            write_line(&mut lines, pending, &token);
+        let starts = [0].into_iter().chain(ends.iter().copied());
+        let payloads: Vec<&str> = starts.zip(&ends).map(|(start, end)| &text[start..*end]).collect();
+        let mut lines = Writer::with_capacity(pending.len() * LINE_BYTES);
+        for (license, token) in pending.licenses().zip(mint::tokens(&payloads, signing.key)) {
+            write_line(&mut lines, &license, &token?);
         }
-        Ok((lines.finish(), chunk.len()))
+        Ok((lines.finish(), pending.len()))
     };
-    in_order(signing.threads, chunks(pending.into_iter()).map(Ok), work, |result: Result<(String, usize), E>| {
+    let pending = pending.into_iter().filter(|pending| !pending.is_empty());
+    in_order(signing.threads, pending.map(Ok), work, |result: Result<(String, usize), E>| {
         let (lines, count) = result?;
         sink(lines, count)
     })
 }
 
-fn write_line(out: &mut Writer, pending: &Pending, token: &Token) {
+fn write_line(out: &mut Writer, license: &PendingLicense<'_>, token: &Token) {
     out.begin_object();
-    out.name("digest").string(&pending.digest);
-    out.name("expiresAt").plain(pending.expires_at);
-    out.name("licenseId").string(&pending.license_id);
-    out.name("row").integer(pending.row.into());
-    out.name("tenantId").string(&pending.tenant_id);
+    out.name("digest").string(license.digest);
+    out.name("expiresAt").plain(license.expires_at);
+    out.name("licenseId").string(license.license_id);
+    out.name("row").integer(license.row.into());
+    out.name("tenantId").string(license.tenant_id);
     out.name("token").plain(token);
     out.end_object();
     out.end_line();

@@ -10,7 +10,7 @@ use crate::id::{KeyId, Kid};
 use crate::json::{self, Writer, steers};
 use crate::key::SecretKey;
 use crate::ledger::license_key::LicenseKey;
-use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, tier_features};
+use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, UnsignedPayload, tier_features};
 use crate::seal::{SealError, SealSecret, SealedLicense, sealed_length};
 use crate::time::{TimeError, Timestamp};
 use crate::token::Token;
@@ -20,9 +20,6 @@ pub const MAX_STRING_BYTES: usize = 1_024;
 
 /// Texts of fewer bytes fit a token however they are escaped.
 const CERTAINLY_SHORT: usize = 4_096;
-
-/// What signing adds to a payload: `"kid":"…",`.
-const KID_BYTES: usize = 25;
 
 /// What follows the payload in a token: a dot and 64 bytes in base64.
 const SIGNATURE_BYTES: usize = 89;
@@ -164,7 +161,7 @@ pub fn check_length(license: &License, form: Form) -> Result<(), MintError> {
     if texts_of(license) <= CERTAINLY_SHORT {
         return Ok(());
     }
-    let claims = license.to_payload().len() + if license.kid.is_some() { 0 } else { KID_BYTES };
+    let claims = license.to_payload().len() + if license.kid.is_some() { 0 } else { UnsignedPayload::KID_BYTES };
     let payload = match form {
         Form::Open => claims,
         Form::Sealed => sealed_length(claims),
@@ -206,12 +203,9 @@ pub fn sealed_payload(payload: &str, kid: Kid, secret: &SealSecret, nonce: &[u8;
     SealedLicense::seal_payload(payload, Some(kid), secret, nonce).map_err(MintError::Seal)
 }
 
-/// Signs payloads, each as [`token`] does.
-///
-/// # Errors
-/// `TooLong` when no verifier would read one of the tokens.
-pub fn tokens(payloads: &[String], key: &SecretKey) -> Result<Vec<Token>, MintError> {
-    Token::sign_many(payloads, key).into_iter().map(bounded).collect()
+/// Signs payloads, each as [`token`] does; says `TooLong` of a token that no verifier would read.
+pub fn tokens(payloads: &[&str], key: &SecretKey) -> impl Iterator<Item = Result<Token, MintError>> {
+    Token::sign_many(payloads, key).map(bounded)
 }
 
 fn bounded(token: Token) -> Result<Token, MintError> {

@@ -1,10 +1,12 @@
 //! The rows of `mint --batch`: CSV or JSONL becomes drafts, columns named as the claims.
 
-use std::borrow::Cow;
-use std::{fmt, iter};
+mod split;
 
-use csv::StringRecord;
+use std::borrow::Cow;
+use std::fmt;
+
 use sha2::{Digest, Sha256};
+pub(super) use split::{Chunk, Rows, split};
 
 use super::draft::{Draft, When};
 use crate::code::Code;
@@ -59,72 +61,10 @@ const COUNTS: [&str; 3] = ["gracePeriodDays", "maxActivations", "seats"];
 /// Reads the text of a file that a row names as `@FILE`.
 pub type ReadFile<'a> = &'a (dyn Fn(&str) -> Result<String, RowError> + Sync);
 
-/// Rows that have been told apart and not read yet.
-pub(super) struct Rows<'a> {
-    /// The names of the columns, where the format has a head.
-    pub(super) head: StringRecord,
-    pub(super) rest: Box<dyn Iterator<Item = RawRow<'a>> + 'a>,
-}
-
-/// The text of one row.
-pub(super) enum RawRow<'a> {
-    Fault(RowError),
-    Line(&'a [u8]),
-    Record(StringRecord),
-}
-
 /// Reads every row; a row at fault does not hide the others.
 pub fn read(text: &[u8], format: RowFormat, file: ReadFile<'_>) -> Vec<Result<Row, RowError>> {
-    let Rows { head, rest } = split(text, format);
-    rest.map(|row| row.read(&head, file)).collect()
-}
-
-/// Tells the rows of a text apart.
-pub(super) fn split(text: &[u8], format: RowFormat) -> Rows<'_> {
-    // Windows puts a byte order mark in front of what it saves as UTF-8.
-    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
-    match format {
-        RowFormat::Csv => split_csv(text),
-        RowFormat::Jsonl => {
-            let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty());
-            Rows { head: StringRecord::new(), rest: Box::new(lines.map(RawRow::Line)) }
-        }
-    }
-}
-
-fn split_csv(text: &[u8]) -> Rows<'_> {
-    let fault = |error: csv::Error| RowError::Csv(error.to_string());
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
-    let head = reader.headers().cloned().map_err(fault).and_then(|head| {
-        let twice = (1..head.len()).find(|at| head.iter().take(*at).any(|other| other == &head[*at]));
-        twice.map_or(Ok(()), |at| Err(JsonError::Duplicate(head[at].to_owned()).into())).map(|()| head)
-    });
-    match head {
-        Ok(head) => {
-            let raw = move |row: csv::Result<_>| row.map_or_else(|error| RawRow::Fault(fault(error)), RawRow::Record);
-            Rows { head, rest: Box::new(reader.into_records().map(raw)) }
-        }
-        Err(error) => Rows { head: StringRecord::new(), rest: Box::new(iter::once(RawRow::Fault(error))) },
-    }
-}
-
-impl RawRow<'_> {
-    /// Reads what the row asks for.
-    pub(super) fn read(self, head: &StringRecord, file: ReadFile<'_>) -> Result<Row, RowError> {
-        match self {
-            Self::Fault(error) => Err(error),
-            Self::Line(line) => Ok(Row::new(draft(line, file)?, [line])),
-            Self::Record(record) => {
-                let mut draft = Draft::default();
-                for (column, field) in head.iter().zip(&record) {
-                    let value = if field.is_empty() { None } else { Some(typed(column, field)?) };
-                    // An empty field says nothing, but its column must be one that exists.
-                    set(&mut draft, column, value, file)?;
-                }
-                Ok(Row::new(draft, record.iter().map(str::as_bytes)))
-            }
-        }
-    }
+    let Rows { head, chunks } = split(text, format);
+    chunks.flat_map(|chunk| chunk.read(&head, file).map(|(_, row)| row).collect::<Vec<_>>()).collect()
 }
 
 /// Reads one JSON object, its members named as the claims.

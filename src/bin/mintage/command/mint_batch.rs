@@ -9,7 +9,7 @@ use mintage::code::{Code, Exit};
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::ledger::Ledger;
-use mintage::operation::batch::{self, Batch, Checked, Done, Pending, RowFault, Signing};
+use mintage::operation::batch::{self, Batch, Checked, Done, Pending, PendingLicense, RowFault, Signing};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
 use mintage::operation::rows::{RowError, RowFormat};
@@ -83,15 +83,16 @@ pub(crate) fn run(
     }
     if arguments.dry_run {
         let kid = arguments.kid()?;
-        for Pending { payload, .. } in &pending {
+        for PendingLicense { payload, .. } in pending.iter().flat_map(Pending::licenses) {
             let payload = kid.map_or_else(|| payload.as_str().to_owned(), |kid| payload.named(kid));
             terminal.data((payload + "\n").as_bytes())?;
         }
-        terminal.note(&format!("dry run: {} of {total} rows would be minted; nothing was signed", pending.len()));
+        let count = pending.iter().map(Pending::len).sum::<usize>();
+        terminal.note(&format!("dry run: {count} of {total} rows would be minted; nothing was signed"));
         return Ok(ExitCode::SUCCESS);
     }
     // An output that holds every row is left as it is.
-    let is_whole = pending.is_empty() && matches!(start, Start::Output { is_whole: true, .. });
+    let is_whole = pending.iter().all(Pending::is_empty) && matches!(start, Start::Output { is_whole: true, .. });
     let journal = journal.filter(|_| !is_whole).map(|journal| (journal, start));
     sign(arguments, minting, pending, &done, journal, terminal)
 }
@@ -113,7 +114,7 @@ fn sign(
     let threads = available_parallelism().map_or(1, usize::from);
     let signing = Signing { key: &key, secret: minting.secret.as_ref(), threads };
     let progress = Progress::new(("minting", "licenses"), terminal);
-    let total = pending.len();
+    let total = pending.iter().map(Pending::len).sum();
     progress.expect(total);
     let mut journal = journal.map(|(journal, start)| journal.open(&start)).transpose()?;
     let recorder = ledger.map(|ledger| Recorder { ledger, stamp: stamp(minting.now), key: &key, minting });
