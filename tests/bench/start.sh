@@ -3,12 +3,17 @@
 # the linker put side by side. To be run when `verify` has changed much; a list grown old costs time, never more.
 # Needs valgrind.
 #
-#   tests/bench/start.sh [PROGRAM…]     from release builds with their names; without one, from a build of its own
+#   tests/bench/start.sh [PROGRAM…]     from release builds with their names, linked with --empty; without one, from a
+#                                       build of its own
+#   tests/bench/start.sh --empty        writes a list of nothing: valgrind does not see what the list has moved
 set -eu
 export LC_ALL=C
 cd "$(dirname "$0")/../.."
 
-if [ $# -eq 0 ]; then
+list=src/bin/mintage/start.ld
+if [ $# -eq 0 ] || [ "$1" = --empty ]; then
+    printf 'SECTIONS\n{\n}\nINSERT BEFORE .text;\n' >$list
+    [ $# -eq 0 ] || exit 0
     CARGO_PROFILE_RELEASE_STRIP=none cargo build --release --quiet
     set -- "$(cargo metadata --no-deps --format-version 1 | sed 's/.*"target_directory":"\([^"]*\)".*/\1/')/release/mintage"
 fi
@@ -56,5 +61,5 @@ plain "$work/hot" | uniq >"$work/plain"
     echo '  }'
     echo '}'
     echo 'INSERT BEFORE .text;'
-} >src/bin/mintage/start.ld
-wc -l src/bin/mintage/start.ld
+} >$list
+wc -l $list
