@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::audit::Entry;
 use super::license::{HeldState, unknown, usable};
-use super::value::values;
-use super::{Ledger, LedgerError, Row, Transaction, Value, sql, writer};
+use super::value::{Cell, values};
+use super::{Ledger, LedgerError, Row, Transaction, sql, writer};
 use crate::code::Code;
 use crate::json::Writer;
 use crate::time::Timestamp;
@@ -98,13 +98,17 @@ impl Ledger {
 }
 
 /// A license while activations are counted against it.
-struct Counter {
+struct Counter<'a> {
     state: HeldState,
     reason: Option<String>,
     grace_until: Timestamp,
     most: Option<u64>,
     held: u64,
     added: i64,
+    /// The machines that held an activation before, by fingerprint.
+    holding: HashMap<String, Activated>,
+    /// The machines that are bound now, by fingerprint.
+    bound: HashMap<&'a str, &'a Activate>,
 }
 
 /// Decides activations in the order in which they came.
@@ -116,36 +120,27 @@ pub(crate) fn decide(
         return Ok(Vec::new());
     }
     let mut counters = lock(transaction, asked)?;
-    let mut holding = find_held(transaction, asked)?;
-    let (mut answers, mut rows, mut repeats) = (Vec::with_capacity(asked.len()), Vec::new(), Vec::new());
-    for one in asked {
+    find_held(transaction, asked, &mut counters)?;
+    let (mut answers, mut repeats) = (Vec::with_capacity(asked.len()), Vec::new());
+    let mut rows = Vec::with_capacity(asked.len() * sql::ACTIVATION.width());
+    for one in asked.iter().copied() {
         let Some(counter) = counters.get_mut(&one.license_id) else {
             answers.push(Err(unknown(&one.license_id)));
             continue;
         };
-        let machine = (one.license_id.clone(), one.fingerprint.clone());
-        let answer = counter.usable(one).and_then(|()| match holding.get(&machine) {
-            Some(held) => Ok(held.clone()),
-            None => counter.take(one).map(|()| Activated {
-                proof_id: one.proof_id.clone(),
-                nonce: one.nonce.clone(),
-                activated_at: one.now,
-                repeated: false,
-            }),
-        });
+        let answer = counter.usable(one).and_then(|()| counter.answer(one));
         match &answer {
             Ok(activated) if activated.repeated => repeats.push((one, activated.clone())),
-            Ok(activated) => {
+            Ok(_) => {
                 rows.extend(row(one));
                 transaction.record(entry(one));
-                holding.insert(machine, Activated { repeated: true, ..activated.clone() });
             }
             Err(_) => {}
         }
         answers.push(answer);
     }
     let added = counters.iter().filter(|(_, counter)| counter.added > 0);
-    let added: Vec<Value> = added.flat_map(|(id, counter)| values![id, counter.added]).collect();
+    let added: Vec<Cell<'_>> = added.flat_map(|(id, counter)| values![id, counter.added]).collect();
     transaction.send_all(sql::COUNT_ACTIVATIONS, &added)?;
     transaction.insert(sql::ACTIVATION, &rows)?;
     // Who asked twice at once repeats what was only just inserted.
@@ -153,16 +148,20 @@ pub(crate) fn decide(
     Ok(answers)
 }
 
-fn lock(transaction: &mut Transaction<'_>, asked: &[&Activate]) -> Result<BTreeMap<String, Counter>, LedgerError> {
+fn lock<'a>(
+    transaction: &mut Transaction<'_>,
+    asked: &[&'a Activate],
+) -> Result<BTreeMap<String, Counter<'a>>, LedgerError> {
     let ids: BTreeSet<&String> = asked.iter().map(|one| &one.license_id).collect();
-    let ids: Vec<Value> = ids.into_iter().map(Value::from).collect();
+    let ids: Vec<Cell<'_>> = ids.into_iter().map(Cell::from).collect();
     transaction.lock_all(sql::LOCK_LICENSES, &ids)?;
     let counter = |mut row: Row| {
         let (id, state) = (row.text()?, row.text()?);
         let state = HeldState::parse(&state)
             .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
         let (reason, grace_until, most, held) = (row.maybe_text()?, row.time()?, row.maybe_count()?, row.count()?);
-        Ok((id, Counter { state, reason, grace_until, most, held, added: 0 }))
+        let (holding, bound) = (HashMap::new(), HashMap::new());
+        Ok((id, Counter { state, reason, grace_until, most, held, added: 0, holding, bound }))
     };
     // What was read before they were locked, another may still have changed.
     let locked = transaction.query_all(sql::COUNTERS, &ids)?;
@@ -172,23 +171,39 @@ fn lock(transaction: &mut Transaction<'_>, asked: &[&Activate]) -> Result<BTreeM
 fn find_held(
     transaction: &mut Transaction<'_>,
     asked: &[&Activate],
-) -> Result<HashMap<(String, String), Activated>, LedgerError> {
+    counters: &mut BTreeMap<String, Counter<'_>>,
+) -> Result<(), LedgerError> {
     let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
-    let machines: Vec<Value> = machines.into_iter().flat_map(|(id, machine)| values![id, machine]).collect();
+    let machines: Vec<Cell<'_>> = machines.into_iter().flat_map(|(id, machine)| values![id, machine]).collect();
     let mut ids = Vec::new();
     for mut row in transaction.query_all(sql::HELD_ACTIVATIONS, &machines)? {
-        ids.extend(row.maybe_text()?.map(Value::Text));
+        ids.extend(row.maybe_text()?);
     }
-    let held = |row| {
+    let ids: Vec<Cell<'_>> = ids.iter().map(Cell::from).collect();
+    for row in transaction.query_all(sql::FIND_ACTIVATIONS, &ids)? {
         let Activation { proof_id, license_id, fingerprint, nonce, activated_at, .. } = read(row)?;
-        Ok(((license_id, fingerprint), Activated { proof_id, nonce, activated_at, repeated: true }))
-    };
-    transaction.query_all(sql::FIND_ACTIVATIONS, &ids)?.into_iter().map(held).collect()
+        let held = Activated { proof_id, nonce, activated_at, repeated: true };
+        counters.get_mut(&license_id).map(|counter| counter.holding.insert(fingerprint, held));
+    }
+    Ok(())
 }
 
-impl Counter {
+impl<'a> Counter<'a> {
     fn usable(&self, one: &Activate) -> Result<(), LedgerError> {
         usable(&one.license_id, self.state, self.reason.as_deref(), self.grace_until, one.now)
+    }
+
+    /// Answers a machine: what it holds, or a place for it.
+    fn answer(&mut self, one: &'a Activate) -> Result<Activated, LedgerError> {
+        if let Some(held) = self.holding.get(&one.fingerprint) {
+            return Ok(held.clone());
+        }
+        if let Some(first) = self.bound.get(one.fingerprint.as_str()) {
+            return Ok(bind(first, true));
+        }
+        self.take(one)?;
+        self.bound.insert(&one.fingerprint, one);
+        Ok(bind(one, false))
     }
 
     fn take(&mut self, one: &Activate) -> Result<(), LedgerError> {
@@ -202,14 +217,18 @@ impl Counter {
     }
 }
 
-fn row(one: &Activate) -> [Value; 10] {
+fn bind(one: &Activate, repeated: bool) -> Activated {
+    Activated { proof_id: one.proof_id.clone(), nonce: one.nonce.clone(), activated_at: one.now, repeated }
+}
+
+fn row(one: &Activate) -> [Cell<'_>; 10] {
     values![
         &one.proof_id,
         &one.license_id,
         &one.fingerprint,
-        one.instance_key.clone(),
-        one.environment.clone(),
-        one.product_version.clone(),
+        &one.instance_key,
+        &one.environment,
+        &one.product_version,
         &one.nonce,
         one.now,
         one.expires_at,
@@ -232,14 +251,8 @@ fn entry(one: &Activate) -> Entry {
 
 /// The machine asked again: it keeps what it holds, and says anew where and what it runs.
 fn repeat(transaction: &mut Transaction<'_>, one: &Activate, held: &Activated) -> Result<(), LedgerError> {
-    let parameters = values![
-        &held.proof_id,
-        one.instance_key.clone(),
-        one.environment.clone(),
-        one.product_version.clone(),
-        one.expires_at,
-        one.now,
-    ];
+    let parameters =
+        values![&held.proof_id, &one.instance_key, &one.environment, &one.product_version, one.expires_at, one.now,];
     transaction.execute(sql::REPEAT_ACTIVATION, &parameters).map(|_| ())
 }
 

@@ -64,12 +64,12 @@ pub fn approve(transaction: &mut Transaction<'_>, approval: &Approval) -> Result
         return Ok(false);
     }
     let row = values![
-        key,
+        &key,
         &assembly.name,
         &assembly.version,
         &assembly.sha256,
-        assembly.public_key_token.clone(),
-        license_id.clone(),
+        &assembly.public_key_token,
+        license_id,
         source,
         *now,
         actor,

@@ -5,11 +5,14 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
-use super::value::values;
-use super::{LedgerError, Transaction, Value, sql};
+use super::value::{Cell, values};
+use super::{LedgerError, Transaction, sql};
 use crate::id::Hex;
 use crate::json::{self, Writer};
 use crate::time::Timestamp;
+
+/// What an entry is spelled in seldom takes more bytes than this.
+const ROOM: usize = 512;
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,7 +124,7 @@ impl Entry {
     /// Adds the particulars; members in bytewise order.
     #[must_use]
     pub fn detail(mut self, write: impl FnOnce(&mut Writer)) -> Self {
-        let mut out = Writer::default();
+        let mut out = Writer::with_capacity(ROOM);
         out.begin_object();
         write(&mut out);
         out.end_object();
@@ -133,7 +136,7 @@ impl Entry {
 impl Chained {
     /// Hashes everything but the hash itself, in one canonical spelling.
     fn digest(&self, book_id: &str) -> String {
-        let mut out = Writer::default();
+        let mut out = Writer::with_capacity(ROOM);
         out.begin_object();
         out.name("action").string(&self.entry.action);
         out.name("actor").string(&self.entry.actor);
@@ -149,19 +152,19 @@ impl Chained {
         Hex(&Sha256::digest(out.finish())).to_string()
     }
 
-    pub(crate) fn into_values(self) -> [Value; 10] {
-        let entry = self.entry;
+    pub(crate) fn values(&self) -> [Cell<'_>; 10] {
+        let entry = &self.entry;
         values![
             self.sequence,
             entry.at,
-            entry.actor,
-            entry.action,
-            entry.license_id,
-            entry.target,
+            &entry.actor,
+            &entry.action,
+            &entry.license_id,
+            &entry.target,
             entry.result.as_str(),
-            entry.detail,
-            self.previous,
-            self.hash,
+            &entry.detail,
+            &self.previous,
+            &self.hash,
         ]
     }
 
@@ -249,7 +252,7 @@ impl Link {
 /// `Unavailable`.
 pub fn page(transaction: &mut Transaction<'_>, filter: &AuditFilter, most: u64) -> Result<Vec<Chained>, LedgerError> {
     let AuditFilter { after, license_id, action, from, to } = filter;
-    let parameters = values![*after, license_id.clone(), action.clone(), *from, *to, most];
+    let parameters = values![*after, license_id, action, *from, *to, most];
     let rows = transaction.query(sql::AUDIT_PAGE, &parameters)?;
     rows.into_iter()
         .map(|mut row| {

@@ -1,7 +1,7 @@
 //! What an engine must be able to do; everything above is written once for both.
 
 use super::value::Cell;
-use super::{LedgerError, Row, Value};
+use super::{LedgerError, Row};
 
 /// What a transaction is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,22 +37,22 @@ pub(crate) trait Connection: Send {
     fn rollback(&mut self) -> Result<(), LedgerError>;
 
     /// Runs one statement, prepared once per connection. Placeholders are `?1`, `?2` and so on.
-    fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError>;
+    fn query(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError>;
 
     /// As `query`, and hands on each row while it is read, so that any number of them takes no memory.
-    fn each(&mut self, sql: &str, parameters: &[Value], each: Each<'_>) -> Result<(), LedgerError>;
+    fn each(&mut self, sql: &str, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError>;
 
     /// As `query`, and returns the number of rows that were changed.
-    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError>;
+    fn execute(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<u64, LedgerError>;
 
     /// As `query`, for many rows: their values, one row after the other.
-    fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError>;
+    fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError>;
 
     /// Changes many rows. That it failed may be told only by what is asked next, or by the commit.
-    fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError>;
+    fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError>;
 
     /// Keeps every other writer from the rows that a statement names, until the transaction ends. Told as by `send_all`.
-    fn lock_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError>;
+    fn lock_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError>;
 
     /// Runs the statements of a migration.
     fn script(&mut self, sql: &str) -> Result<(), LedgerError>;

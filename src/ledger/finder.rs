@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
 use super::readers::Readers;
+use super::value::Cell;
 use super::worker::Worker;
 use super::writer::Then;
-use super::{LedgerError, Row, Transaction, Value, sql};
+use super::{LedgerError, Row, Transaction, sql};
 
 /// As many are looked up together at most.
 const MOST: usize = 512;
@@ -67,7 +68,7 @@ fn find<'a>(
     hashes: impl Iterator<Item = &'a String>,
 ) -> Result<HashMap<String, Found>, LedgerError> {
     let hashes: BTreeSet<&String> = hashes.collect();
-    let hashes: Vec<Value> = hashes.into_iter().map(Value::from).collect();
+    let hashes: Vec<Cell<'_>> = hashes.into_iter().map(Cell::from).collect();
     let rows = transaction.query_all(sql::OPENED_BY_LICENSE_KEYS, &hashes)?;
     let read = |mut row: Row| Ok((row.text()?, Found { token: row.text()?, approves: row.maybe_text()?.is_some() }));
     rows.into_iter().map(read).collect()

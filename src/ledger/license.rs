@@ -90,17 +90,18 @@ pub fn insert(
         let message = format!("the ledger already holds a license {}", license.license_id);
         return Err(LedgerError::refused(Code::LicenseExists, message));
     }
+    let claims = license.to_payload();
     let row = values![
         &license.license_id,
         &license.tenant_id,
-        license.product.clone(),
-        license.tier.clone(),
-        license.label.clone(),
+        &license.product,
+        &license.tier,
+        &license.label,
         held.state.as_str(),
-        held.reason.clone(),
+        &held.reason,
         &held.key_id,
         &held.token,
-        license.to_payload(),
+        &claims,
         license_key_hash,
         license.issued_at,
         license.expires_at,
@@ -161,9 +162,9 @@ pub fn unknown(license_id: &str) -> LedgerError {
 pub fn page(transaction: &mut Transaction<'_>, filter: &LicenseFilter, most: u64) -> Result<Vec<Held>, LedgerError> {
     let parameters = values![
         &filter.after,
-        filter.tenant_id.clone(),
+        &filter.tenant_id,
         filter.state.map(HeldState::as_str),
-        filter.key_id.clone(),
+        &filter.key_id,
         filter.expiring_until,
         most,
     ];
@@ -184,8 +185,7 @@ pub fn due(transaction: &mut Transaction<'_>, now: Timestamp, most: u64) -> Resu
 /// `Unavailable`.
 pub fn save_state(transaction: &mut Transaction<'_>, held: &Held) -> Result<(), LedgerError> {
     let id = &held.license.license_id;
-    let parameters =
-        values![id, held.state.as_str(), held.reason.clone(), held.changed_at, held.revoked_at, held.grace_hours];
+    let parameters = values![id, held.state.as_str(), &held.reason, held.changed_at, held.revoked_at, held.grace_hours];
     transaction.execute(sql::SET_LICENSE_STATE, &parameters).map(|_| ())
 }
 
@@ -195,22 +195,23 @@ pub fn save_state(transaction: &mut Transaction<'_>, held: &Held) -> Result<(), 
 /// `Unavailable`.
 pub fn save_token(transaction: &mut Transaction<'_>, held: &Held) -> Result<(), LedgerError> {
     let license = &held.license;
+    let claims = license.to_payload();
     let parameters = values![
         &license.license_id,
         held.state.as_str(),
         &held.token,
-        license.to_payload(),
+        &claims,
         &held.key_id,
         license.issued_at,
         license.expires_at,
         license.grace_until(),
         license.max_activations,
         license.seats,
-        license.product.clone(),
-        license.tier.clone(),
-        license.label.clone(),
+        &license.product,
+        &license.tier,
+        &license.label,
         held.changed_at,
-        held.reason.clone(),
+        &held.reason,
     ];
     transaction.execute(sql::RENEW_LICENSE, &parameters).map(|_| ())
 }

@@ -211,26 +211,27 @@ impl Open {
         Ok(answers.split_off(unsent))
     }
 
-    fn ask(&mut self, sql: &str, parameters: &[Value]) -> Result<Answer, LedgerError> {
+    fn ask(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Answer, LedgerError> {
         let statement = self.statement(sql)?;
-        let parameters = parameters.iter().cloned().map(Parameter::One).collect();
+        let parameters = parameters.iter().map(Parameter::one).collect();
         let mut answers = self.ask_all(vec![Question { statement, parameters }])?;
         answers.pop().ok_or_else(|| LedgerError::unreachable("no answer came"))
     }
 
     /// Makes the questions of a statement for many rows.
-    fn questions(&mut self, many: Many<'_>, values: &[Value]) -> Result<Vec<Question>, LedgerError> {
+    fn questions(&mut self, many: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Question>, LedgerError> {
         if !many.sql.contains("{rows}") && !many.sql.contains("?*") {
             let statement = self.statement(many.sql)?;
-            let question = |row: &[Value]| Question {
+            let question = |row: &[Cell<'_>]| Question {
                 statement: statement.clone(),
-                parameters: row.iter().cloned().map(Parameter::One).collect(),
+                parameters: row.iter().map(Parameter::one).collect(),
             };
             return Ok(values.chunks_exact(many.width).map(question).collect());
         }
         let statement = self.statement_for_many(many)?;
-        let column = |rows: &[Value], at| rows.iter().skip(at).step_by(many.width).cloned().collect();
-        let question = |rows: &[Value]| Question {
+        let column =
+            |rows: &[Cell<'_>], at| rows.iter().skip(at).step_by(many.width).copied().map(Value::from).collect();
+        let question = |rows: &[Cell<'_>]| Question {
             statement: statement.clone(),
             parameters: (0..many.width).map(|at| Parameter::Column(column(rows, at))).collect(),
         };
@@ -264,18 +265,19 @@ impl Connection for Open {
         self.ask("ROLLBACK", &[]).map(|_| ())
     }
 
-    fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
+    fn query(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         let answer = self.ask(sql, parameters)?;
         self.rows(&answer)
     }
 
-    fn each(&mut self, sql: &str, parameters: &[Value], each: Each<'_>) -> Result<(), LedgerError> {
+    fn each(&mut self, sql: &str, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
         self.ask_all(Vec::new())?;
         let statement = self.statement(sql)?;
+        let parameters: Vec<Parameter> = parameters.iter().map(Parameter::one).collect();
         let shown = &self.shown;
         let fault = |error| explain(shown, &error);
         self.runtime.block_on(async {
-            let mut rows = pin!(self.client.query_raw(&statement, parameters).await.map_err(fault)?);
+            let mut rows = pin!(self.client.query_raw(&statement, &parameters).await.map_err(fault)?);
             while let Some(row) = rows.try_next().await.map_err(fault)? {
                 let cell = |(at, column): (usize, &tokio_postgres::Column)| match *column.type_() {
                     Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Integer)),
@@ -289,11 +291,11 @@ impl Connection for Open {
         })
     }
 
-    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
+    fn execute(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<u64, LedgerError> {
         self.ask(sql, parameters).map(|answer| answer.changed)
     }
 
-    fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
+    fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         let questions = self.questions(statement, values)?;
         let mut found = Vec::with_capacity(values.len() / statement.width);
         for answer in self.ask_all(questions)? {
@@ -302,7 +304,7 @@ impl Connection for Open {
         Ok(found)
     }
 
-    fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+    fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
         let questions = self.questions(statement, values)?;
         self.unsent.extend(questions);
         if self.unsent.len() > MOST_UNSENT {
@@ -311,7 +313,7 @@ impl Connection for Open {
         Ok(())
     }
 
-    fn lock_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+    fn lock_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
         self.send_all(statement, values)
     }
 
@@ -326,15 +328,17 @@ impl Connection for Open {
 
     fn has_table(&mut self, name: &str) -> Result<bool, LedgerError> {
         let sql = "SELECT 1 FROM pg_catalog.pg_class WHERE oid = to_regclass(?1)";
-        Ok(!self.query(sql, &[Value::from(name)])?.is_empty())
+        Ok(!self.query(sql, &[Cell::from(name)])?.is_empty())
     }
 }
 
 fn read(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
     let value = |(at, column): (usize, &tokio_postgres::Column)| match *column.type_() {
-        Type::INT4 => Ok(row.try_get::<_, Option<i32>>(at)?.map(i64::from).into()),
-        Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.into()),
-        _ => Ok(row.try_get::<_, Option<String>>(at)?.into()),
+        Type::INT4 => {
+            Ok(row.try_get::<_, Option<i32>>(at)?.map_or(Value::Null, |number| Value::Integer(number.into())))
+        }
+        Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Value::Null, Value::Integer)),
+        _ => Ok(row.try_get::<_, Option<String>>(at)?.map_or(Value::Null, Value::Text)),
     };
     row.columns().iter().enumerate().map(value).collect::<Result<_, _>>().map(Row::new)
 }

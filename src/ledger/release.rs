@@ -34,7 +34,7 @@ pub fn release(transaction: &mut Transaction<'_>, release: &Release) -> Result<(
     let held = activation::find(transaction, &release.proof_id)?;
     // The license first: everybody locks in this order.
     license::lock(transaction, &held.license_id)?;
-    let parameters = values![&release.proof_id, release.now, release.reason.clone(), release.document.clone()];
+    let parameters = values![&release.proof_id, release.now, &release.reason, &release.document];
     if transaction.execute(sql::RELEASE_ACTIVATION, &parameters)? == 0 {
         return Ok((activation::find(transaction, &release.proof_id)?, false));
     }
@@ -144,7 +144,8 @@ pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<
     }
     let answer =
         Beat { nonce: beat.fresh_nonce.clone(), revoked: grace_until.is_some(), grace_until, checked_at: beat.now };
-    let parameters = values![proof, &answer.nonce, &beat.nonce, answer.to_json(), beat.now];
+    let reply = answer.to_json();
+    let parameters = values![proof, &answer.nonce, &beat.nonce, &reply, beat.now];
     transaction.execute(sql::ROTATE_NONCE, &parameters)?;
     Ok(answer)
 }

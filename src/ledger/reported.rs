@@ -1,7 +1,7 @@
 //! Reports of use that customers sent, for true-up.
 
 use super::audit::Entry;
-use super::value::values;
+use super::value::{Cell, values};
 use super::{LedgerError, Row, Transaction, activation, license, sql};
 use crate::code::Code;
 use crate::json::Writer;
@@ -107,7 +107,7 @@ fn read(mut row: Row) -> Result<Reported, LedgerError> {
 }
 
 impl Reported {
-    fn row(&self) -> Vec<super::Value> {
+    fn row(&self) -> Vec<Cell<'_>> {
         values![
             &self.report_id,
             &self.proof_id,

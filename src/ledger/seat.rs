@@ -1,7 +1,7 @@
 //! Concurrent uses: a seat is held by a lease, which ends unless it is renewed.
 
 use super::audit::Entry;
-use super::value::values;
+use super::value::{Cell, values};
 use super::{LedgerError, Row, Transaction, license, sql};
 use crate::code::Code;
 use crate::json::Writer;
@@ -309,7 +309,7 @@ fn line(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<u64, LedgerE
     match own {
         Some(mut row) => {
             let (since, ticket) = (row.time()?, row.text()?);
-            let parameters = values![&claim.license_id, since, ticket];
+            let parameters = values![&claim.license_id, since, &ticket];
             transaction.find(sql::COUNT_AHEAD, &parameters)?.map_or(Ok(0), |mut row| row.count())
         }
         None => count(transaction, sql::COUNT_WAITING, &claim.license_id),
@@ -346,18 +346,18 @@ fn read(mut row: Row) -> Result<Lease, LedgerError> {
 }
 
 impl Lease {
-    fn row(&self) -> Vec<super::Value> {
+    fn row(&self) -> Vec<Cell<'_>> {
         values![
             &self.lease_id,
             &self.license_id,
             &self.holder,
-            self.username.clone(),
+            &self.username,
             self.claimed_at,
             self.renewed_at,
             self.expires_at,
             i64::from(self.borrowed),
             self.ended_at,
-            self.end_reason.clone(),
+            &self.end_reason,
         ]
         .to_vec()
     }

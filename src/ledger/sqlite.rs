@@ -105,14 +105,14 @@ impl Open {
     fn read_rows(
         &self,
         statement: &mut Statement<'_>,
-        parameters: &[Value],
+        parameters: &[Cell<'_>],
         found: &mut Vec<Row>,
     ) -> Result<(), LedgerError> {
         let fault = |error| explain(&self.shown, &error);
         let width = statement.column_count();
         let mut rows = statement.query(params_from_iter(parameters)).map_err(fault)?;
         while let Some(row) = rows.next().map_err(fault)? {
-            let values = (0..width).map(|column| read(row.get_ref(column).map_err(fault)?));
+            let values = (0..width).map(|column| borrowed(row.get_ref(column).map_err(fault)?).map(Value::from));
             found.push(Row::new(values.collect::<Result<_, _>>()?));
         }
         Ok(())
@@ -123,8 +123,8 @@ impl Open {
     fn one_by_one(
         &self,
         statement: Many<'_>,
-        values: &[Value],
-        mut run: impl FnMut(&mut Statement<'_>, &[Value]) -> Result<(), LedgerError>,
+        values: &[Cell<'_>],
+        mut run: impl FnMut(&mut Statement<'_>, &[Cell<'_>]) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         let places = (1..=statement.width).map(|place| format!("?{place}")).collect::<Vec<_>>().join(", ");
         let sql = statement.sql.replace("{rows}", &format!("VALUES ({places})")).replace("?*", "?1");
@@ -150,7 +150,7 @@ impl Connection for Open {
         if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") }
     }
 
-    fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
+    fn query(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         let sql = sql.strip_suffix(" FOR UPDATE").unwrap_or(sql);
         let mut statement = self.connection.prepare_cached(sql).map_err(|error| explain(&self.shown, &error))?;
         let mut found = Vec::new();
@@ -158,7 +158,7 @@ impl Connection for Open {
         Ok(found)
     }
 
-    fn each(&mut self, sql: &str, parameters: &[Value], each: Each<'_>) -> Result<(), LedgerError> {
+    fn each(&mut self, sql: &str, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
         let fault = |error| explain(&self.shown, &error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
         let width = statement.column_count();
@@ -173,25 +173,25 @@ impl Connection for Open {
         Ok(())
     }
 
-    fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
+    fn execute(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<u64, LedgerError> {
         let fault = |error| explain(&self.shown, &error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
         statement.execute(params_from_iter(parameters)).map(|rows| rows as u64).map_err(fault)
     }
 
-    fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
+    fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         let mut found = Vec::with_capacity(values.len() / statement.width);
         self.one_by_one(statement, values, |prepared, one| self.read_rows(prepared, one, &mut found))?;
         Ok(found)
     }
 
-    fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+    fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
         self.one_by_one(statement, values, |prepared, one| {
             prepared.execute(params_from_iter(one)).map(|_| ()).map_err(|error| explain(&self.shown, &error))
         })
     }
 
-    fn lock_all(&mut self, _statement: Many<'_>, _values: &[Value]) -> Result<(), LedgerError> {
+    fn lock_all(&mut self, _statement: Many<'_>, _values: &[Cell<'_>]) -> Result<(), LedgerError> {
         // `BEGIN IMMEDIATE` has locked everything.
         Ok(())
     }
@@ -209,16 +209,8 @@ impl Connection for Open {
 
     fn has_table(&mut self, name: &str) -> Result<bool, LedgerError> {
         let sql = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?1";
-        Ok(!self.query(sql, &[Value::from(name)])?.is_empty())
+        Ok(!self.query(sql, &[Cell::from(name)])?.is_empty())
     }
-}
-
-fn read(value: ValueRef<'_>) -> Result<Value, LedgerError> {
-    Ok(match borrowed(value)? {
-        Cell::Integer(number) => Value::Integer(number),
-        Cell::Null => Value::Null,
-        Cell::Text(text) => Value::from(text),
-    })
 }
 
 fn borrowed(value: ValueRef<'_>) -> Result<Cell<'_>, LedgerError> {
@@ -235,7 +227,7 @@ fn borrowed(value: ValueRef<'_>) -> Result<Cell<'_>, LedgerError> {
     }
 }
 
-impl ToSql for Value {
+impl ToSql for Cell<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Integer(number) => ValueRef::Integer(*number),
@@ -269,7 +261,7 @@ mod tests {
         let birth = Birth { book_id: "book".to_owned(), now: Timestamp::from_seconds(0).unwrap() };
         migration::run(connection.as_mut(), &birth).unwrap();
         for statement in [sql::ANY_APPROVAL, sql::APPROVAL_OF, sql::APPROVALS_OF] {
-            let given = vec![Value::from("x"); statement.matches('?').count()];
+            let given = vec![Cell::from("x"); statement.matches('?').count()];
             let mut rows = connection.query(&format!("EXPLAIN QUERY PLAN {statement}"), &given).unwrap();
             let plan = rows.iter_mut().map(|row| {
                 // Its number, its parent's and one that is not used.

@@ -68,7 +68,7 @@ pub fn install(transaction: &mut Transaction<'_>, installed: &Installed) -> Resu
         installed.installed_at,
         &installed.installed_by,
         installed.validated_at,
-        installed.invalid_reason.clone(),
+        &installed.invalid_reason,
     ];
     // Of two that install at once the later one stands, and neither fails.
     transaction.execute(sql::SET_INSTALLED, &row).map(|_| ())
@@ -118,7 +118,8 @@ pub fn set_used(
     used: &Used,
     now: Timestamp,
 ) -> Result<(), LedgerError> {
-    let parameters = values![key(tenant_id, &used.limit), tenant_id, &used.limit, used.current, now];
+    let key = key(tenant_id, &used.limit);
+    let parameters = values![&key, tenant_id, &used.limit, used.current, now];
     transaction.execute(sql::SET_USAGE, &parameters).map(|_| ())
 }
 

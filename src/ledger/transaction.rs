@@ -1,10 +1,10 @@
 //! [`Transaction`]: what an act may do.
 
-use super::audit::{Entry, Link};
+use super::audit::{Chained, Entry, Link};
 use super::connection::{Connection, Many};
 use super::sql::{self, Columns};
 use super::value::Cell;
-use super::{LedgerError, Row, Value};
+use super::{LedgerError, Row};
 
 /// A running transaction, with the audit entries that its acts have written so far.
 pub struct Transaction<'a> {
@@ -19,7 +19,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Asks for rows. Placeholders are `?1`, `?2` and so on.
-    pub(crate) fn query(&mut self, sql: &str, parameters: &[Value]) -> Result<Vec<Row>, LedgerError> {
+    pub(crate) fn query(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         self.connection.query(sql, parameters)
     }
 
@@ -27,31 +27,31 @@ impl<'a> Transaction<'a> {
     pub(crate) fn each(
         &mut self,
         sql: &str,
-        parameters: &[Value],
+        parameters: &[Cell<'_>],
         each: &mut dyn FnMut(&[Cell<'_>]) -> Result<(), LedgerError>,
     ) -> Result<(), LedgerError> {
         self.connection.each(sql, parameters, each)
     }
 
     /// Asks for at most one row.
-    pub(crate) fn find(&mut self, sql: &str, parameters: &[Value]) -> Result<Option<Row>, LedgerError> {
+    pub(crate) fn find(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Option<Row>, LedgerError> {
         Ok(self.query(sql, parameters)?.into_iter().next())
     }
 
     /// Changes rows; returns how many.
-    pub(crate) fn execute(&mut self, sql: &str, parameters: &[Value]) -> Result<u64, LedgerError> {
+    pub(crate) fn execute(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<u64, LedgerError> {
         self.changed = true;
         self.connection.execute(sql, parameters)
     }
 
     /// Inserts rows: their values, one row after the other.
-    pub(crate) fn insert(&mut self, columns: Columns, values: &[Value]) -> Result<(), LedgerError> {
+    pub(crate) fn insert(&mut self, columns: Columns, values: &[Cell<'_>]) -> Result<(), LedgerError> {
         self.send_all(Many { sql: &columns.insert(), width: columns.width() }, values)
     }
 
     /// Changes many rows: their values, one row after the other. That it failed may be told only by what is asked next, or
     /// by the commit.
-    pub(crate) fn send_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+    pub(crate) fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
         if values.is_empty() {
             return Ok(());
         }
@@ -60,12 +60,12 @@ impl<'a> Transaction<'a> {
     }
 
     /// Asks for many rows.
-    pub(crate) fn query_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<Vec<Row>, LedgerError> {
+    pub(crate) fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         self.connection.query_all(statement, values)
     }
 
     /// Keeps every other writer from many rows until the transaction ends.
-    pub(crate) fn lock_all(&mut self, statement: Many<'_>, values: &[Value]) -> Result<(), LedgerError> {
+    pub(crate) fn lock_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
         self.connection.lock_all(statement, values)
     }
 
@@ -87,8 +87,8 @@ impl<'a> Transaction<'a> {
         }
         let mut link = Link::lock(self)?;
         let entries = std::mem::take(&mut self.entries);
-        let chained = entries.into_iter().flat_map(|entry| link.chain(entry).into_values());
-        self.insert(sql::AUDIT, &chained.collect::<Vec<_>>())?;
+        let chained: Vec<Chained> = entries.into_iter().map(|entry| link.chain(entry)).collect();
+        self.insert(sql::AUDIT, &chained.iter().flat_map(Chained::values).collect::<Vec<_>>())?;
         link.save(self)
     }
 }

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::audit::{self, Link};
 use super::migration::STEPS;
 use super::sql::{self, Columns};
-use super::value::values;
+use super::value::{Cell, values};
 use super::{LedgerError, Transaction, Value};
 use crate::code::Code;
 use crate::id::Hex;
@@ -38,9 +38,9 @@ pub fn export<E>(
     }
     for table in sql::BOOK_TABLES {
         // Keys are texts, but for the numbers of the audit.
-        let mut after = if table.table == sql::AUDIT.table { Value::Integer(0) } else { Value::from("") };
+        let mut after = if table.table == sql::AUDIT.table { Value::Integer(0) } else { Value::Text(String::new()) };
         loop {
-            let page = transaction.query(&sql::export_page(table), &[after.clone(), Value::from(PAGE)])?;
+            let page = transaction.query(&sql::export_page(table), &values![&after, PAGE])?;
             let full = page.len() as u64 == PAGE;
             for mut row in page {
                 let values =
@@ -177,7 +177,7 @@ pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64,
     }
     transaction.execute(sql::CLEAR_BOOK, &[])?;
     for (table, values) in sql::BOOK_TABLES.into_iter().zip(&export.0) {
-        transaction.insert(table, values)?;
+        transaction.insert(table, &values.iter().map(Cell::from).collect::<Vec<_>>())?;
     }
     let end = Link::find(transaction)?;
     audit::follow(transaction, &end, |_| {})?

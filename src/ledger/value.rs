@@ -4,7 +4,7 @@
 use super::LedgerError;
 use crate::time::Timestamp;
 
-/// A parameter, or a column of a row.
+/// A column of a row, kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// A 64-bit integer; times are seconds since the epoch.
@@ -15,9 +15,8 @@ pub enum Value {
     Text(String),
 }
 
-/// A column of a row while it is read.
+/// A parameter, or a column of a row while it is read.
 #[derive(Clone, Copy, Debug)]
-#[cfg_attr(not(any(feature = "sqlite", feature = "postgres")), expect(dead_code, reason = "only engines make cells"))]
 pub(crate) enum Cell<'a> {
     Integer(i64),
     Null,
@@ -144,51 +143,71 @@ pub(crate) fn present<T>(value: Option<T>) -> Result<T, LedgerError> {
     value.ok_or_else(|| LedgerError::corrupted("nothing stands where something should"))
 }
 
-impl From<i64> for Value {
+impl From<i64> for Cell<'_> {
     fn from(number: i64) -> Self {
         Self::Integer(number)
     }
 }
 
-impl From<u64> for Value {
+impl From<u64> for Cell<'_> {
     /// A number beyond what an engine can hold is as good as the largest that it can.
     fn from(number: u64) -> Self {
         Self::Integer(i64::try_from(number).unwrap_or(i64::MAX))
     }
 }
 
-impl From<Timestamp> for Value {
+impl From<Timestamp> for Cell<'_> {
     fn from(time: Timestamp) -> Self {
         Self::Integer(time.seconds())
     }
 }
 
-impl From<&str> for Value {
-    fn from(text: &str) -> Self {
-        Self::Text(text.to_owned())
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(text: &'a str) -> Self {
         Self::Text(text)
     }
 }
 
-impl From<&String> for Value {
-    fn from(text: &String) -> Self {
-        Self::Text(text.clone())
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(text: &'a String) -> Self {
+        Self::Text(text)
     }
 }
 
-impl<T: Into<Value>> From<Option<T>> for Value {
+impl<'a> From<&'a Value> for Cell<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Integer(number) => Self::Integer(*number),
+            Value::Null => Self::Null,
+            Value::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
 }
 
+impl<'a> From<&'a Option<String>> for Cell<'a> {
+    fn from(text: &'a Option<String>) -> Self {
+        text.as_ref().into()
+    }
+}
+
+impl From<Cell<'_>> for Value {
+    fn from(cell: Cell<'_>) -> Self {
+        match cell {
+            Cell::Integer(number) => Self::Integer(number),
+            Cell::Null => Self::Null,
+            Cell::Text(text) => Self::Text(text.to_owned()),
+        }
+    }
+}
+
 /// Gathers the parameters of a statement.
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { [$($crate::ledger::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { [$($crate::ledger::value::Cell::from($value)),*] };
 }
 pub(crate) use values;

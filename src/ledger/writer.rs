@@ -1,9 +1,10 @@
 //! The one writer: gathers the acts that wait, runs them in one transaction, commits, then answers each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex};
+use std::thread::{self, Thread};
 
 use super::activation::{self, Activate, Activated};
 use super::connection::{Connection, Engine, Mode};
@@ -108,12 +109,45 @@ impl Writer {
     }
 }
 
+/// Where an answer is left for one who waits: let go of before that one is woken, who so knows that nothing more comes.
+struct Told<T> {
+    answer: Arc<Mutex<Option<Result<T, LedgerError>>>>,
+    _waker: Waker,
+}
+
+impl<T> Told<T> {
+    fn tell(self, answer: Result<T, LedgerError>) {
+        // Nobody panics while it is locked.
+        if let Ok(mut place) = self.answer.lock() {
+            *place = Some(answer);
+        }
+    }
+}
+
+/// Wakes a thread when it is dropped.
+struct Waker(Thread);
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        self.0.unpark();
+    }
+}
+
 /// Waits for the answer that `begin` has sent on.
 pub(crate) fn wait<T: Send + 'static>(begin: impl FnOnce(Then<T>)) -> Result<T, LedgerError> {
-    let (sender, answer) = sync_channel(1);
-    // A caller that has gone needs no answer.
-    begin(Box::new(move |answer| drop(sender.send(answer))));
-    answer.recv().unwrap_or_else(|_| Err(LedgerError::abandoned()))
+    let mut answer = Arc::default();
+    let told = Told { answer: Arc::clone(&answer), _waker: Waker(thread::current()) };
+    begin(Box::new(move |answer| told.tell(answer)));
+    loop {
+        match Arc::try_unwrap(answer) {
+            Ok(told) => {
+                let told: Option<_> = told.into_inner().ok().flatten();
+                return told.unwrap_or_else(|| Err(LedgerError::abandoned()));
+            }
+            Err(shared) => answer = shared,
+        }
+        thread::park();
+    }
 }
 
 /// Where the writer works: one connection, made anew when it breaks.
@@ -132,7 +166,7 @@ impl Desk {
                 if group.len() >= before {
                     break;
                 }
-                std::thread::yield_now();
+                thread::yield_now();
                 group.extend(waiting.try_iter().take(MOST - group.len()));
             }
             before = group.len();

@@ -6,12 +6,19 @@ use tokio_postgres::types::private::BytesMut;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 
 use crate::ledger::Value;
+use crate::ledger::value::Cell;
 
 /// A value, or those of one column of many rows, which make an array.
 #[derive(Debug)]
 pub(super) enum Parameter {
     One(Value),
     Column(Vec<Value>),
+}
+
+impl Parameter {
+    pub(super) fn one(cell: &Cell<'_>) -> Self {
+        Self::One(Value::from(*cell))
+    }
 }
 
 impl ToSql for Value {
