@@ -26,8 +26,8 @@ pub struct Held {
     pub activations: u64,
     /// When it was withdrawn.
     pub revoked_at: Option<Timestamp>,
-    /// Hours after its withdrawal in which it still counts.
-    pub grace_hours: u64,
+    /// Hours after its withdrawal in which it still counts; `None` where the withdrawal said nothing of that.
+    pub grace_hours: Option<u64>,
     /// When it was recorded.
     pub created_at: Timestamp,
     /// When its row was last changed.
@@ -70,7 +70,7 @@ pub struct Withdrawn {
     pub license_id: String,
     /// When.
     pub at: Timestamp,
-    /// Hours in which it still counts.
+    /// Hours in which it still counts; none where nothing was said.
     pub grace_hours: u64,
     /// Why, for people.
     pub reason: Option<String>,
@@ -238,7 +238,7 @@ pub fn withdrawn(transaction: &mut Transaction<'_>) -> Result<Vec<Withdrawn>, Le
     rows.into_iter()
         .map(|mut row| {
             let (license_id, at) = (row.text()?, row.time()?);
-            Ok(Withdrawn { license_id, at, grace_hours: row.count()?, reason: row.maybe_text()? })
+            Ok(Withdrawn { license_id, at, grace_hours: row.maybe_count()?.unwrap_or(0), reason: row.maybe_text()? })
         })
         .collect()
 }
@@ -298,7 +298,7 @@ fn read(mut row: Row) -> Result<Held, LedgerError> {
     for _ in ["issued_at", "expires_at", "grace_until", "max_activations", "seats"] {
         row.value()?;
     }
-    let (activations, revoked_at, grace_hours) = (row.count()?, row.maybe_time()?, row.count()?);
+    let (activations, revoked_at, grace_hours) = (row.count()?, row.maybe_time()?, row.maybe_count()?);
     let (created_at, changed_at) = (row.time()?, row.time()?);
     Ok(Held { license, state, reason, key_id, token, activations, revoked_at, grace_hours, created_at, changed_at })
 }

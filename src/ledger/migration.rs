@@ -5,7 +5,7 @@ use super::value::values;
 use super::{Birth, Cause, LedgerError, Row, sql};
 
 /// Every step; a ledger is at version n once the first n have run.
-pub(crate) const STEPS: [&str; 8] = [
+pub(crate) const STEPS: [&str; 9] = [
     include_str!("migration/1-licenses.sql"),
     include_str!("migration/2-activations.sql"),
     include_str!("migration/3-seats.sql"),
@@ -14,6 +14,7 @@ pub(crate) const STEPS: [&str; 8] = [
     include_str!("migration/6-counts.sql"),
     include_str!("migration/7-audit.sql"),
     include_str!("migration/8-approvals.sql"),
+    include_str!("migration/9-grace.sql"),
 ];
 
 /// Brings the schema up to date, unless a newer program has been here.

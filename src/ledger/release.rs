@@ -136,7 +136,7 @@ pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<
     if !is_same_nonce(&activation.nonce, &beat.nonce) {
         return refused(Code::NonceMismatch, format!("the nonce for activation {proof} is not the one handed out"));
     }
-    let grace_hours = if held.grace_hours > 0 { held.grace_hours } else { beat.grace_hours };
+    let grace_hours = held.grace_hours.unwrap_or(beat.grace_hours);
     let grace = i64::try_from(grace_hours.saturating_mul(3_600)).unwrap_or(i64::MAX);
     let grace_until = held.revoked_at.map(|at| at.saturating_add(grace));
     if held.revoked_at.is_none() {

@@ -48,7 +48,11 @@ pub(super) static CHANGE: Schema = Schema {
         may("licenseKey", Holds::Text, "The license key; this or `licenseId`"),
         may("licenseId", Holds::Text, "The license's id; this or `licenseKey`"),
         may("reason", Holds::Text, "Why, for people"),
-        may("graceHours", Holds::Count, "When it is withdrawn: hours in which it still counts"),
+        may(
+            "graceHours",
+            Holds::Count,
+            "When it is withdrawn: hours in which it still counts; what the server was started with if left out",
+        ),
     ],
     open: true,
 };
@@ -195,14 +199,14 @@ pub(super) fn revoke(_: &App, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// The bytes of `ledger suspend`, `reinstate` and `revoke` with `--json`.
-fn changed(call: &Call, change: fn(Option<String>, u64) -> Change) -> Result<Reply, Problem> {
+fn changed(call: &Call, change: fn(Option<String>, Option<u64>) -> Change) -> Result<Reply, Problem> {
     let ledger = call.ledger()?;
     let mut members = call.object(&CHANGE)?;
     let held = named(ledger, &mut members)?;
     let reason = text(&mut members, "reason");
-    let grace_hours = take(&mut members, "graceHours").and_then(|value| value.into_count("graceHours").ok());
+    let grace_hours = take(&mut members, "graceHours").map(|value| value.into_count("graceHours")).transpose()?;
     let id = &held.license.license_id;
-    let changed = change::change(ledger, &call.stamp(), id, &change(reason, grace_hours.unwrap_or(0)))?;
+    let changed = change::change(ledger, &call.stamp(), id, &change(reason, grace_hours))?;
     Ok(held_json(&changed.held))
 }
 

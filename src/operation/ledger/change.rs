@@ -15,12 +15,12 @@ const SWEEP: u64 = 500;
 pub enum Change {
     /// It may be used again.
     Reinstate,
-    /// It is withdrawn for good; for so many hours it still counts.
+    /// It is withdrawn for good; for some hours it may still count.
     Revoke {
         /// Why, for people.
         reason: Option<String>,
-        /// Hours.
-        grace_hours: u64,
+        /// Hours; `None` leaves them to whoever answers heartbeats.
+        grace_hours: Option<u64>,
     },
     /// It may not be used until it is reinstated.
     Suspend {
@@ -69,8 +69,8 @@ pub fn change(ledger: &Ledger, stamp: &Stamp, license_id: &str, change: &Change)
         license::save_state(transaction, &held)?;
         let entry = Entry::new(stamp.now, &stamp.actor, change.action(), &license_id);
         transaction.record(entry.detail(|out| {
-            if let Change::Revoke { grace_hours: 1.., .. } = change {
-                out.name("graceHours").integer(held.grace_hours.into());
+            if let Change::Revoke { grace_hours: Some(hours), .. } = change {
+                out.name("graceHours").integer(hours.into());
             }
             if let Some(reason) = &held.reason {
                 out.name("reason").string(reason);

@@ -55,7 +55,7 @@ fn insert(transaction: &mut Transaction<'_>, stamp: &Stamp, minted: &Record) -> 
         token: minted.token.clone(),
         activations: 0,
         revoked_at: None,
-        grace_hours: 0,
+        grace_hours: None,
         created_at: stamp.now,
         changed_at: stamp.now,
     };

@@ -121,7 +121,7 @@ fn what_is_handed_out_follows_the_ledger_on_every_server() {
         let token = Token::mint(license("lic-1"), &key());
         let verify = |app| asked(app, "POST", "/api/v1/verify", format!(r#"{{"token":"{token}"}}"#));
         assert!(verify(&second).contains(r#""verdict":"valid""#));
-        let revoke = Change::Revoke { reason: None, grace_hours: 0 };
+        let revoke = Change::Revoke { reason: None, grace_hours: Some(0) };
         change::change(&ledger, &by_ann(10), "lic-1", &revoke).unwrap();
         fleet.go_to(899);
         first.tick();

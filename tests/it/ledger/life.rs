@@ -94,11 +94,19 @@ fn machines(ledger: &Ledger) {
     assert_eq!(ledger.activate(activate("lic-1", "m1", 13)).unwrap_err().code(), Code::ActivationsExhausted);
     assert_eq!(actions(ledger, "lic-1"), ["created", "activated", "deactivated", "activated"]);
     // Withdrawn, it is told so, and until when it still counts.
-    change::change(ledger, &by_ann(20), "lic-1", &Change::Revoke { reason: None, grace_hours: 0 }).unwrap();
+    change::change(ledger, &by_ann(20), "lic-1", &Change::Revoke { reason: None, grace_hours: None }).unwrap();
     let mut last = beat(&second.nonce, "n9", 21);
     (last.proof_id, last.fingerprint) = (second.proof_id.clone(), "m2".to_owned());
     let answer = heartbeat::heartbeat(ledger, last).unwrap();
     assert_eq!((answer.revoked, answer.grace_until), (true, Some(at(20 + 24 * 3_600))));
+    // A withdrawal that allows no grace is not one that says nothing of it.
+    record(ledger, "lic-0", None);
+    let third = ledger.activate(activate("lic-0", "m3", 22)).unwrap();
+    change::change(ledger, &by_ann(23), "lic-0", &Change::Revoke { reason: None, grace_hours: Some(0) }).unwrap();
+    let mut last = beat(&third.nonce, "n10", 24);
+    (last.license_id, last.proof_id, last.fingerprint) = ("lic-0".to_owned(), third.proof_id, "m3".to_owned());
+    let answer = heartbeat::heartbeat(ledger, last).unwrap();
+    assert_eq!((answer.revoked, answer.grace_until), (true, Some(at(23))));
 }
 
 fn builds(ledger: &Ledger) {
@@ -243,7 +251,7 @@ fn reporting(ledger: &Ledger) {
     let made = report::usage(ledger, request).unwrap();
     let users: Vec<_> = made.users.iter().map(|user| (user.key.as_deref().unwrap(), user.session_count)).collect();
     assert_eq!(users, [("m-0", 1_667), ("m-1", 1_667), ("m-2", 1_666)]);
-    assert_eq!((made.all_time.session_count, made.general.total_licenses), (5_000, 3));
+    assert_eq!((made.all_time.session_count, made.general.total_licenses), (5_000, 4));
     assert_eq!(made.steps[0].seats, 2);
 }
 

@@ -178,7 +178,7 @@ fn renewing(ledger: &Ledger) {
 }
 
 fn withdrawing(ledger: &Ledger) {
-    let revoke = Change::Revoke { reason: Some("refund".to_owned()), grace_hours: 2 };
+    let revoke = Change::Revoke { reason: Some("refund".to_owned()), grace_hours: Some(2) };
     change::change(ledger, &by_ann(300), "lic-2", &revoke).unwrap();
     assert!(change::change(ledger, &by_ann(301), "lic-2", &revoke).unwrap().unchanged);
     let refused = told(change::change(ledger, &by_ann(302), "lic-2", &Change::Reinstate));

@@ -43,9 +43,10 @@ pub(crate) struct Revoke {
     /// Why, for people; it stands in the list of revocations
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
-    /// Hours in which it still counts
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    grace_hours: u64,
+    /// Hours in which it still counts; of a withdrawal that says nothing, none for whoever reads the list of revocations, and
+    /// for machines that send heartbeats what their server was started with
+    #[arg(long, value_name = "N")]
+    grace_hours: Option<u64>,
     #[command(flatten)]
     book: Book,
 }

@@ -41,8 +41,8 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID[=REASON]")]
     revoke: Vec<String>,
     /// Hours in which the licenses withdrawn now still count
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    grace_hours: u64,
+    #[arg(long, value_name = "N")]
+    grace_hours: Option<u64>,
     /// When the next list is due; verifiers refuse this one later
     #[arg(long, value_name = "WHEN", default_value = "30d")]
     next_update: String,
@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         if arguments.trust.trust.is_empty() { Keyring::from(key.public()) } else { arguments.trust.keyring()? };
     let previous = arguments.previous.as_deref().map(|path| read(path, &trusted)).transpose()?;
     let list = match arguments.book.open_if_named(clock)? {
-        None => next(previous.as_ref(), &withdrawals, arguments.grace_hours, now, next_update),
+        None => next(previous.as_ref(), &withdrawals, arguments.grace_hours.unwrap_or(0), now, next_update),
         Some(ledger) => {
             let by = stamp(clock);
             for Withdrawal { license_id, reason } in withdrawals {
