@@ -18,6 +18,15 @@ use crate::time::Timestamp;
 /// How deep objects and arrays may nest, the outermost counted.
 pub const MAX_DEPTH: usize = 16;
 
+/// How many members an object may have.
+pub const MAX_MEMBERS: usize = 1 << 16;
+
+/// How many items an array may have; of the one that [`parse_list`] hands over as it reads there may be any number.
+pub const MAX_ITEMS: usize = 1 << 20;
+
+/// How long a string may be that is no document itself, in bytes of UTF-8.
+pub const MAX_STRING_BYTES: usize = 1_024;
+
 /// A JSON value; strings borrow from the text unless they hold escapes.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -55,6 +64,8 @@ pub enum JsonError {
     Syntax(String),
     /// Objects and arrays nest more than [`MAX_DEPTH`] deep.
     TooDeep,
+    /// An object has more than [`MAX_MEMBERS`] members, or an array more than [`MAX_ITEMS`] items.
+    TooMany,
     /// The text ends where it might have gone on to be JSON; the parser says what it was in the middle of.
     Truncated(String),
     /// A member holds a value outside its range.
@@ -95,6 +106,9 @@ impl fmt::Display for JsonError {
             Self::Missing(name) => write!(f, "the member `{name}` is missing"),
             Self::Syntax(reason) => write!(f, "the text is not JSON: {reason}"),
             Self::TooDeep => write!(f, "objects and arrays nest more than {MAX_DEPTH} deep"),
+            Self::TooMany => {
+                write!(f, "an object has more than {MAX_MEMBERS} members, or an array more than {MAX_ITEMS} items")
+            }
             Self::Truncated(reason) => write!(f, "the text ends before the document does: {reason}"),
             Self::Value { member, expected, found } => {
                 write!(f, "the member `{}` must be {expected}, and is {found}", member.escape_debug())
@@ -134,7 +148,7 @@ impl<'a> Value<'a> {
     /// `Value` for any other type or a longer string.
     pub fn into_string(self, name: &str) -> Result<Cow<'a, str>, JsonError> {
         match self {
-            Self::String(text) if text.len() <= 1_024 => Ok(text),
+            Self::String(text) if text.len() <= MAX_STRING_BYTES => Ok(text),
             other => Err(JsonError::value(name, "a string of at most 1,024 bytes", &other)),
         }
     }

@@ -272,7 +272,7 @@ fn write_held(out: &mut Writer, holds: Holds, about: Option<&str>) {
             out.end_array();
             out.name("type").string("string");
         }
-        Holds::Text | Holds::When => out.name("type").string("string"),
+        Holds::Document | Holds::Text | Holds::When => out.name("type").string("string"),
         Holds::Time => {
             out.name("format").string("date-time");
             out.name("type").string("string");

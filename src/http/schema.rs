@@ -1,6 +1,6 @@
 //! [`Schema`]: the members of a body, once: what is read is checked against it, and the API's description is printed from it.
 
-use crate::json::{JsonError, Members, Value};
+use crate::json::{JsonError, MAX_STRING_BYTES, Members, Value};
 use crate::time::Timestamp;
 
 /// The members of one JSON object.
@@ -37,8 +37,10 @@ pub(super) enum Holds {
     Any,
     /// `true` or `false`.
     Bool,
-    /// An integer of at least 0.
+    /// An integer in `0 ..= 2^63-1`.
     Count,
+    /// A text as long as the body may be.
+    Document,
     /// An integer, as low as -1 in what is answered.
     Integer,
     /// An array.
@@ -51,7 +53,7 @@ pub(super) enum Holds {
     Object(&'static Schema),
     /// One of some words.
     OneOf(&'static [&'static str]),
-    /// A text.
+    /// A text of at most 1,024 bytes.
     Text,
     /// A time, RFC 3339.
     Time,
@@ -117,9 +119,10 @@ impl Holds {
             (Self::Any, _)
             | (Self::Bool, Value::Bool(_))
             | (Self::Integer, Value::Integer(_))
-            | (Self::Text, Value::String(_))
+            | (Self::Document, Value::String(_))
             | (Self::Maybe(_), Value::Null) => return Ok(()),
-            (Self::Count, Value::Integer(number)) if u64::try_from(*number).is_ok() => return Ok(()),
+            (Self::Count, value @ Value::Integer(_)) => return value.clone().into_count(name).map(drop),
+            (Self::Text, Value::String(text)) if text.len() <= MAX_STRING_BYTES => return Ok(()),
             (Self::Maybe(holds), value) => return holds.check(name, value),
             (Self::List(holds), Value::Array(items)) => {
                 return items.iter().try_for_each(|item| holds.check(name, item));
@@ -139,7 +142,8 @@ impl Holds {
             (Self::List(_), _) => "an array",
             (Self::Map(_) | Self::Object(_), _) => "an object",
             (Self::OneOf(_), _) => "one of the words of this member",
-            (Self::Text, _) => "a text",
+            (Self::Document, _) => "a text",
+            (Self::Text, _) => "a text of at most 1,024 bytes",
             (Self::Time, _) => "a time, RFC 3339",
             (Self::When, _) => "a time: 2027-01-31, 2027-01-31T12:00:00Z, 90d or never",
         };
@@ -174,6 +178,10 @@ mod tests {
         assert_eq!(check("{}"), Err(JsonError::Missing("tenantId")));
         assert!(check(r#"{"tenantId":"acme","seat":3}"#).is_err());
         assert!(check(r#"{"tenantId":"acme","seats":-1}"#).is_err());
+        assert_eq!(check(r#"{"tenantId":"acme","seats":9223372036854775807}"#), Ok(2));
+        assert!(check(r#"{"tenantId":"acme","seats":9223372036854775808}"#).is_err());
+        assert_eq!(check(&format!(r#"{{"tenantId":"{}"}}"#, "a".repeat(1_024))), Ok(1));
+        assert!(check(&format!(r#"{{"tenantId":"{}"}}"#, "a".repeat(1_025))).is_err());
         assert!(check(r#"{"tenantId":"acme","limits":{"apps":"1"}}"#).is_err());
         assert!(check("[]").is_err());
     }

@@ -8,7 +8,7 @@ use std::fmt;
 use serde_core::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde_core::{Deserialize, Deserializer};
 
-use super::{JsonError, MAX_DEPTH, Members, Value};
+use super::{JsonError, MAX_DEPTH, MAX_ITEMS, MAX_MEMBERS, Members, Value};
 
 /// Above this many members a set finds duplicates faster than comparing each with each.
 const FEW: usize = 24;
@@ -16,7 +16,7 @@ const FEW: usize = 24;
 /// Reads one JSON value that fills the whole text.
 ///
 /// # Errors
-/// `Syntax`, `Truncated`, `Duplicate` (also when two spellings of a name differ only by escapes) and `TooDeep`.
+/// `Syntax`, `Truncated`, `Duplicate` (also when two spellings of a name differ only by escapes), `TooDeep` and `TooMany`.
 pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
     let fault = Cell::new(None);
     let seed = Strict { depth: 0, fault: &fault };
@@ -137,6 +137,9 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let deeper = self.deeper()?;
         let mut array = Vec::new();
         while let Some(item) = items.next_element_seed(deeper)? {
+            if array.len() == MAX_ITEMS {
+                return Err(self.refuse(JsonError::TooMany));
+            }
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -169,6 +172,9 @@ impl Default for Read<'_> {
 impl<'a> Read<'a> {
     /// Takes the name of the next member, and gives it back unless it is there already.
     fn name(&mut self, name: Cow<'a, str>) -> Result<Cow<'a, str>, JsonError> {
+        if self.members.len() == MAX_MEMBERS {
+            return Err(JsonError::TooMany);
+        }
         let taken = if self.members.len() < FEW {
             self.members.iter().any(|(other, _)| *other == name)
         } else {
@@ -302,6 +308,19 @@ mod tests {
         assert!(parse(nested(16).as_bytes()).is_ok());
         assert_eq!(parse(nested(17).as_bytes()), Err(JsonError::TooDeep));
         assert_eq!(parse("[".repeat(100_000).as_bytes()), Err(JsonError::TooDeep));
+    }
+
+    #[test]
+    fn an_object_and_an_array_end_somewhere() {
+        let object = |members: usize| {
+            let members: Vec<String> = (0..members).map(|number| format!("\"{number}\":0")).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        assert!(parse(object(MAX_MEMBERS).as_bytes()).is_ok());
+        assert_eq!(parse(object(MAX_MEMBERS + 1).as_bytes()), Err(JsonError::TooMany));
+        let array = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
+        assert!(parse(array(MAX_ITEMS).as_bytes()).is_ok());
+        assert_eq!(parse(array(MAX_ITEMS + 1).as_bytes()), Err(JsonError::TooMany));
     }
 
     #[test]

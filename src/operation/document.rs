@@ -17,6 +17,9 @@ use crate::verdict::Refusal;
 /// The label under which licenses are armored; every other label stands over base64 of JSON.
 const LICENSE: &str = "LICENSE";
 
+/// The longest text that is mended, in bytes. What mail carries is shorter, and mending holds dozens of bytes for each.
+pub const MAX_MAIL_BYTES: usize = 1 << 20;
+
 /// A document, not believed yet.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -63,7 +66,16 @@ pub fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
 
 /// Takes the armor off a document; the armor of a license stays, since its reader knows more of what a token looks like.
 pub(super) fn unarmored(text: &str) -> Result<(Cow<'_, str>, Vec<Repair>), Refusal> {
-    if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') || !armor::looks_armored(text) {
+    if text.trim_start_matches('\u{feff}').trim_start().starts_with('{') {
+        return Ok((Cow::Borrowed(text), Vec::new()));
+    }
+    if text.len() > MAX_MAIL_BYTES {
+        let size = text.len();
+        let message =
+            format!("the text is {size} bytes long, and at most {MAX_MAIL_BYTES} are read of what is no JSON");
+        return Err(Refusal::new(Code::Malformed, message));
+    }
+    if !armor::looks_armored(text) {
         return Ok((Cow::Borrowed(text), Vec::new()));
     }
     match armor::unwrap_armor(text) {
@@ -163,6 +175,14 @@ mod tests {
         }
         let quoted = armor.lines().map(|line| format!("> {line}")).collect::<Vec<_>>().join("\n");
         assert!(!open(quoted.as_bytes()).unwrap().repairs.is_empty());
+    }
+
+    #[test]
+    fn what_no_mail_carries_is_not_mended() {
+        let text = "a b\n".repeat(1 + MAX_MAIL_BYTES / 4);
+        let refusal = open(text.as_bytes()).unwrap_err();
+        assert_eq!(refusal.code, Code::Malformed);
+        assert!(refusal.message.contains(&format!("{} bytes long, and at most {MAX_MAIL_BYTES}", text.len())));
     }
 
     #[test]

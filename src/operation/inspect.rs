@@ -11,7 +11,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::document::unarmored;
-use super::verify::{NOT_UTF_8, read};
+use super::verify::{MAX_TEXT_BYTES, NOT_UTF_8, read};
 use crate::armor::{self, Damage};
 use crate::code::Code;
 use crate::json::{self, Writer};
@@ -56,8 +56,10 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
     let bytes = bytes.as_ref();
     let text = std::str::from_utf8(bytes);
     // Armor has the frame of PEM, and is no key.
-    let may_be_key = !text.is_ok_and(armor::looks_armored);
-    if let Some(inspection) = keys::inspect(bytes, passphrase).filter(|_| may_be_key) {
+    if bytes.len() <= MAX_TEXT_BYTES
+        && !text.is_ok_and(armor::looks_armored)
+        && let Some(inspection) = keys::inspect(bytes, passphrase)
+    {
         return inspection;
     }
     let Ok(text) = text else {
@@ -105,6 +107,9 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
 /// Shows what can still be read of a text that is refused: every fault by its line, and the payload if it decodes.
 fn damaged(text: &str, refusal: Refusal, now: Timestamp) -> Inspection {
     let mut inspection = Inspection::unreadable("license", refusal);
+    if text.len() > MAX_TEXT_BYTES {
+        return inspection;
+    }
     if let Err(Damage { faults, .. }) = armor::repair(text) {
         if faults.len() > 1 {
             faults.iter().for_each(|fault| inspection.fact("damage", fault.to_string()));

@@ -10,8 +10,8 @@ pub(super) static REQUEST: Schema = Schema {
     name: "InspectRequest",
     about: "A document or public key, to be told and not to be believed",
     members: &[
-        may("document", Holds::Text, "The text; this or `token`"),
-        may("token", Holds::Text, "The license's text; this or `document`"),
+        may("document", Holds::Document, "The text; this or `token`"),
+        may("token", Holds::Document, "The license's text; this or `document`"),
     ],
     open: false,
 };

@@ -1,6 +1,6 @@
 //! `/admin/license` and `/admin/license/usage`: the license of this installation, as its operator sees it.
 
-use super::book::text;
+use super::book::take;
 use crate::http::app::{App, Roles};
 use crate::http::call::{Call, Reply};
 use crate::http::metrics::LicenseGauges;
@@ -14,7 +14,7 @@ use crate::verdict::{State, Verdict};
 pub(super) static INSTALL: Schema = Schema {
     name: "InstallRequest",
     about: "A license for this installation",
-    members: &[must("token", Holds::Text, "The token, or the text that it came in")],
+    members: &[must("token", Holds::Document, "The token, or the text that it came in")],
     open: true,
 };
 
@@ -99,7 +99,8 @@ pub(super) fn license(app: &App, call: &Call) -> Result<Reply, Problem> {
 /// `POST /admin/license`: in force at once, on every server of the same ledger.
 pub(super) fn install(_: &App, call: &Call) -> Result<Reply, Problem> {
     let (ledger, judge) = (call.ledger()?, call.roles.judge());
-    let token = text(&mut call.object(&INSTALL)?, "token").unwrap_or_default();
+    let token = take(&mut call.object(&INSTALL)?, "token").map(|token| token.into_text("token")).transpose()?;
+    let token = token.unwrap_or_default();
     let verdict = install::install(ledger, &call.stamp(), &judge, token.as_bytes(), Origin::Api)?;
     if let Some(refusal) = verdict.refusals.first() {
         let reason = judge.reason(&verdict).unwrap_or_default();

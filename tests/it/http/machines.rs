@@ -255,6 +255,32 @@ fn a_withdrawn_license_says_so_until_when_it_counts() {
 }
 
 #[test]
+fn a_license_may_be_withdrawn_at_once() {
+    let scene = scene();
+    let activated = scene.activate("node-1", "");
+    let (proof, nonce) = (member(&activated, "proofId"), member(&activated, "heartbeatNonce"));
+    let revoke = |hours: &str| {
+        let body = format!(r#"{{"licenseId":"{}","graceHours":{hours}}}"#, scene.license);
+        scene.server.post_as_admin("/api/v1/keys/revoke", body)
+    };
+    let beyond = revoke("9223372036854775808");
+    assert_eq!((beyond.status, member(&beyond, "code").as_str()), (400, "malformed"));
+    assert_eq!(revoke("0").status, 200);
+    assert_eq!(member(&scene.heartbeat(&proof, "node-1", &nonce), "graceUntilUtc"), "2026-06-01T00:00:00Z");
+}
+
+#[test]
+fn what_a_proof_would_not_hold_is_refused() {
+    let scene = scene();
+    let long = "e".repeat(1_025);
+    for name in ["environment", "productVersion"] {
+        let body = format!(r#"{{"licenseKey":"{}","machineFingerprint":"node-1","{name}":"{long}"}}"#, scene.key);
+        let answer = scene.server.post("/api/v1/activate", body);
+        assert_eq!((answer.status, member(&answer, "code").as_str()), (400, "malformed"), "{name}");
+    }
+}
+
+#[test]
 fn an_activation_is_given_back_by_who_may() {
     let scene = scene();
     let activated = scene.activate("node-1", "");
