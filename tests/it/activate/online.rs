@@ -200,6 +200,30 @@ fn a_proof_of_a_stranger_is_not_installed() {
 }
 
 #[test]
+fn a_proof_that_could_not_be_written_is_not_asked_for() {
+    let scene = Scene::new();
+    let (trust, url) = (example("vendor.pub"), scene.url());
+    let fixed = ["activate", "--server", &url, "--trust", &trust, "--fingerprint", "node-1", "--key", "@license-key"];
+    scene.bench.write("there.json", "{}");
+    for (target, code) in [
+        ("no-such-folder/proof.json", "file-unwritable"),
+        ("there.json/proof.json", "file-unwritable"),
+        (".", "file-unwritable"),
+        ("there.json", "file-exists"),
+    ] {
+        let outcome = scene.bench.run([&fixed[..], &["-o", target]].concat());
+        assert_eq!(outcome.status, Some(3), "{outcome}");
+        assert!(outcome.stderr().contains(&format!("error[{code}]")), "{outcome}");
+    }
+    assert_eq!((scene.count("activated"), scene.kept("key")), (0, 0));
+    // A no leaves nothing of the file that was begun.
+    let unknown = ["--key", "MTG-00000-00000-00000-00000-00000", "-o", "proof.json"];
+    assert_eq!(scene.bench.run([&fixed[..7], &unknown].concat()).status, Some(1));
+    let names = std::fs::read_dir(scene.bench.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert_eq!(names.filter(|name| name.to_string_lossy().contains("proof.json")).count(), 0);
+}
+
+#[test]
 fn a_server_that_is_not_there_is_no_no() {
     let scene = Scene::new();
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

@@ -19,7 +19,7 @@ use crate::clock;
 use crate::command::verify_proof::{self, Running};
 use crate::enrol::Enrol;
 use crate::failure::Failure;
-use crate::files::{self, Mode};
+use crate::files::{self, Mode, Unfinished};
 use crate::keys::Trust;
 use crate::machine::Here;
 use crate::online::Online;
@@ -90,7 +90,10 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let Some(path) = &arguments.proof else { return online::activate(arguments, terminal) };
     let envelope = verify_proof::read_proof(path)?;
     match &arguments.install {
-        Some(target) => install(&envelope, target, arguments, terminal),
+        Some(target) => {
+            let file = Unfinished::create(target, Mode::Public, arguments.output.overwrite())?;
+            install(&envelope, file, arguments, terminal)
+        }
         None if arguments.heartbeat => heartbeat::run(&envelope, arguments, terminal),
         None if arguments.deactivate => deactivate(path, &envelope, arguments, terminal),
         None => {
@@ -102,8 +105,12 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 }
 
 /// Puts a proof in place once it counts on this machine, and answers a request that was made here.
-fn install(envelope: &Envelope, target: &Path, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    files::check_target(target, arguments.output.overwrite())?;
+fn install(
+    envelope: &Envelope,
+    mut file: Unfinished,
+    arguments: &Arguments,
+    terminal: &Terminal,
+) -> anyhow::Result<ExitCode> {
     let keyring = arguments.trust.keyring()?;
     let mut context = Context::at(clock::now()?);
     context.tenant.clone_from(&arguments.tenant);
@@ -124,12 +131,8 @@ fn install(envelope: &Envelope, target: &Path, arguments: &Arguments, terminal: 
     let verdict = verify_proof::judge(envelope, running)?;
     if let Some(proof) = verdict.proof.as_ref().filter(|_| verdict.is_valid()) {
         answers_a_request(proof, arguments)?;
-        files::write(
-            target,
-            format!("{}\n", envelope.to_json()).as_bytes(),
-            Mode::Public,
-            arguments.output.overwrite(),
-        )?;
+        file.append(format!("{}\n", envelope.to_json()).as_bytes())?;
+        file.finish()?;
         arguments.activation.instance.answered(&proof.instance_key)?;
         let (id, end) = (&proof.license_id, proof.expires_at);
         terminal.note(&format!("license {id} is activated on this machine until {end}, by proof {}", proof.proof_id));

@@ -18,6 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::command::verify_proof::MAX_PROOF_TEXT;
 use crate::failure::Failure;
+use crate::files::{Mode, Unfinished};
 use crate::instance::Instance;
 use crate::machine;
 use crate::online::{Server, members, string};
@@ -49,8 +50,8 @@ pub(super) fn activate(arguments: &super::Arguments, terminal: &Terminal) -> any
         let message = "there is no file named for the proof";
         return Err(Failure::new(Code::Usage, message).hint("name one with --output").into());
     };
-    // What is bound to be refused is refused before anything is sent.
-    arguments.output.check()?;
+    // What is bound to be refused is refused before anything is sent: an activation is taken once the server has answered.
+    let file = Unfinished::create(target, Mode::Public, arguments.output.overwrite())?;
     arguments.trust.keyring()?;
     let server = arguments.server.open()?;
     let wanted = wanted(arguments)?;
@@ -61,7 +62,7 @@ pub(super) fn activate(arguments: &super::Arguments, terminal: &Terminal) -> any
         let _ = instance.discard(&request.instance_key);
     })?;
     let replaced = proof_in(target);
-    let installed = super::install(&envelope, target, arguments, terminal)?;
+    let installed = super::install(&envelope, file, arguments, terminal)?;
     if installed != ExitCode::SUCCESS {
         instance.discard(&request.instance_key)?;
     } else if let Some(replaced) = replaced {
