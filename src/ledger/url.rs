@@ -57,25 +57,39 @@ impl LedgerUrl {
     }
 }
 
-/// Masks the password of a URL: between the first `:` and the last `@` of its authority, and in its query.
+/// Masks the passwords of a URL: those of its query, and what stands between the first `:` and the last `@`, which may hold
+/// anything where it was not encoded.
 fn masked(url: &str) -> String {
     let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    let (address, query) = rest.split_once('?').map_or((rest, None), |(address, query)| (address, Some(query)));
-    let address = match address.rsplit_once('@') {
-        Some((login, host)) => match login.split_once(':') {
-            Some((user, _)) => format!("{user}:***@{host}"),
-            None => address.to_owned(),
-        },
-        None => address.to_owned(),
-    };
-    let query = query.map_or_else(String::new, |query| {
+    let rest = rest.split_once('?').map_or(rest.to_owned(), |(address, query)| {
         let mask = |part: &str| match part.split_once('=') {
-            Some((name, _)) if name.eq_ignore_ascii_case("password") => format!("{name}=***"),
+            Some((name, _)) if names_a_password(name) => format!("{name}=***"),
             _ => part.to_owned(),
         };
-        format!("?{}", query.split('&').map(mask).collect::<Vec<_>>().join("&"))
+        format!("{address}?{}", query.split('&').map(mask).collect::<Vec<_>>().join("&"))
     });
-    format!("{scheme}://{address}{query}")
+    match rest.rsplit_once('@') {
+        Some((login, host)) => match login.split_once(':') {
+            Some((user, _)) => format!("{scheme}://{user}:***@{host}"),
+            None => format!("{scheme}://{rest}"),
+        },
+        None => format!("{scheme}://{rest}"),
+    }
+}
+
+/// Whether a parameter is a password, however its name is spelled.
+fn names_a_password(name: &str) -> bool {
+    let (mut decoded, mut rest) = (Vec::new(), name.as_bytes());
+    while let [first, more @ ..] = rest {
+        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let escaped = match more {
+            [high, low, ..] if *first == b'%' => digit(*high).zip(digit(*low)),
+            _ => None,
+        };
+        decoded.push(escaped.map_or(*first, |(high, low)| (high << 4) | low));
+        rest = if escaped.is_some() { &more[2..] } else { more };
+    }
+    decoded.to_ascii_lowercase().ends_with(b"password")
 }
 
 impl fmt::Display for LedgerUrl {
@@ -113,7 +127,11 @@ mod tests {
                 "postgresql://ann@host/book?sslmode=require&password=s3cret",
                 "postgresql://ann@host/book?sslmode=require&password=***",
             ),
-            ("postgres:///book?host=/run", "postgres:///book?host=/run"),
+            ("postgres:///book?user=ann&passw%6Frd=s3cret", "postgres:///book?user=ann&passw%6Frd=***"),
+            ("postgres:///book?%50ASSWOR%64=s3cret&a=b", "postgres:///book?%50ASSWOR%64=***&a=b"),
+            ("postgres://ann@host/book?password=s3@cret", "postgres://ann@host/book?password=***"),
+            ("postgres://ann:s3?cr&et@host/book", "postgres://ann:***@host/book"),
+            ("postgres:///book?host=/run&%=a&%6=b", "postgres:///book?host=/run&%=a&%6=b"),
             ("sqlite:///var/book.db", "sqlite:/var/book.db"),
             ("sqlite:book.db", "sqlite:book.db"),
         ] {

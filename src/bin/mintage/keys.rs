@@ -83,6 +83,17 @@ impl Trust {
         }
     }
 
+    /// Returns what the environment names as trusted.
+    pub(crate) fn of_environment() -> Vec<String> {
+        let value = std::env::var_os("MINTAGE_TRUST").unwrap_or_default();
+        let text = value.to_string_lossy();
+        // Neither a path nor a key: a list of paths, as PATH is one. No form of a key holds a colon but JWK.
+        let is_list = !Path::new(&*text).exists() && matches!(PublicKey::parse(&text), Err(KeyError::Form(_)));
+        let parts = if is_list { std::env::split_paths(&value).collect() } else { vec![PathBuf::from(&value)] };
+        let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
+        parts.map(|part| part.to_string_lossy().into_owned()).collect()
+    }
+
     /// Gathers the trusted keys, for a command that remembers nothing.
     pub(crate) fn keyring(&self) -> anyhow::Result<Keyring> {
         Ok(self.establish()?.keyring)
@@ -92,16 +103,9 @@ impl Trust {
     pub(crate) fn establish(&self) -> anyhow::Result<Established> {
         let mut named = Named::default();
         if self.trust.is_empty() {
-            let value = std::env::var_os("MINTAGE_TRUST").unwrap_or_default();
-            let value = value.to_string_lossy();
-            if !value.is_empty() && !named.add(&value)? {
-                // Neither a path nor a key: a list of paths, as PATH is one. No form of a key holds a colon but JWK.
-                let parts = std::env::split_paths(OsStr::new(value.as_ref()));
-                for part in parts.filter(|part| !part.as_os_str().is_empty()) {
-                    let part = part.to_string_lossy();
-                    if !named.add(&part)? {
-                        return Err(unreadable(&part).context("MINTAGE_TRUST"));
-                    }
+            for trust in Self::of_environment() {
+                if !named.add(&trust)? {
+                    return Err(unreadable(&trust).context("MINTAGE_TRUST"));
                 }
             }
         }

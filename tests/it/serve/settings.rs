@@ -51,6 +51,42 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
 }
 
 #[test]
+fn what_only_the_environment_says_is_printed_too_and_no_secret() {
+    let bench = Bench::new();
+    bench.write("serve.toml", "trust = [\"file.pub\"]\nlicense = \"acme.lic\"\n");
+    let told = |variables: [(&str, &str); 3], more: &[&str]| {
+        let outcome = bench.run_in(variables, &[&["serve", "--print-config"], more].concat());
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+        let wanted = ["trust", "# trust", "ledger", "license ", "# license "];
+        let lines = outcome.stdout().lines().filter(|line| wanted.iter().any(|name| line.starts_with(name)));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let ledger = "postgres:///db?user=u&passw%6Frd=SECRETPW";
+    let variables =
+        [("MINTAGE_TRUST", "vendor.pub:ci.pub"), ("MINTAGE_LICENSE", "the.license"), ("MINTAGE_LEDGER", ledger)];
+    assert_snapshot!(told(variables, &[]), @r#"
+    ledger = "postgres:///db?user=u&passw%6Frd=***"
+    # license is the text in MINTAGE_LICENSE
+    trust = ["vendor.pub", "ci.pub"]
+    "#);
+    assert_snapshot!(told(variables, &["--config", "serve.toml"]), @r#"
+    ledger = "postgres:///db?user=u&passw%6Frd=***"
+    license = "acme.lic" # not this one, but the text in MINTAGE_LICENSE
+    trust = ["vendor.pub", "ci.pub"]
+    "#);
+    let empty = [("MINTAGE_TRUST", ""), ("MINTAGE_LICENSE", ""), ("MINTAGE_LEDGER", "sqlite:book.db")];
+    assert_snapshot!(told(empty, &["--config", "serve.toml"]), @r#"
+    ledger = "sqlite:book.db"
+    license = "acme.lic"
+    trust = ["file.pub"]
+    "#);
+    let flag = told(variables, &["--trust", "flag.pub"]);
+    assert!(flag.contains("trust = [\"flag.pub\"]"), "{flag}");
+    let private = told(variables, &["--trust", r#"{"crv":"Ed25519","d":"SECRETPW","kty":"OKP","x":"AA"}"#]);
+    assert!(private.contains("trust = [\"***\"]") && !private.contains("SECRETPW"), "{private}");
+}
+
+#[test]
 fn a_file_of_settings_holds_nothing_else() {
     let bench = Bench::new();
     for (text, expected) in [

@@ -52,6 +52,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let mut settings = arguments.settings.clone();
+    settings.take_trust();
     if let Some(path) = &arguments.config {
         settings.fill(path)?;
     }

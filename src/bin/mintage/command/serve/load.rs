@@ -21,7 +21,7 @@ use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::time::Timestamp;
 use zeroize::Zeroizing;
 
-use super::settings::Settings;
+use super::settings::{self, Settings};
 use super::store;
 use crate::book::Book;
 use crate::command::{mint, verify};
@@ -132,13 +132,12 @@ fn keyring(settings: &Settings, signer: Option<&SecretKey>) -> anyhow::Result<Ke
     let mut trust = Trust { trust: settings.trust.clone() };
     trust.trust.extend(settings.keyring.iter().map(|path| path.display().to_string()));
     trust.trust.extend(signer.iter().map(|signer| signer.public().to_spki_base64()));
-    let named = !trust.trust.is_empty() || std::env::var_os("MINTAGE_TRUST").is_some_and(|value| !value.is_empty());
-    if named { trust.keyring() } else { Ok(Keyring::default()) }
+    if trust.trust.is_empty() { Ok(Keyring::default()) } else { trust.keyring() }
 }
 
 fn license(settings: &Settings) -> anyhow::Result<Option<Given>> {
     // As `verify` looks for one: the text comes before the file, whatever becomes of it.
-    if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
+    if let Some(text) = settings::license_text() {
         return Ok(Some(Given { text: text.into_encoded_bytes(), origin: Origin::Env }));
     }
     let text = settings.license.as_deref().map(|path| files::read_setting(path, MAX_TEXT_BYTES)).transpose()?;

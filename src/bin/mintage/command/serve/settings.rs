@@ -1,15 +1,18 @@
 //! The settings of a server: a flag, else a variable, else a line of the TOML file.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mintage::code::Code;
 use mintage::http::REFRESH_MINUTES;
+use mintage::key::{KeyError, PublicKey};
 use mintage::ledger::LedgerUrl;
 use toml::{Table, Value};
 
 use crate::failure::Failure;
 use crate::files;
+use crate::keys::Trust;
 use crate::machine::text_of_file;
 
 /// The largest file of settings, in bytes.
@@ -110,6 +113,11 @@ pub(super) struct Settings {
     pub(super) session_log: bool,
 }
 
+/// Returns the license of this installation, where the environment holds it whole.
+pub(super) fn license_text() -> Option<OsString> {
+    std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty())
+}
+
 /// One setting, of whatever type.
 trait Setting {
     /// Takes a value of the file, unless there is one already; false when it is of another type.
@@ -152,6 +160,13 @@ impl Settings {
             ("trust", &mut self.trust),
             ("wrong-keys-per-minute", &mut self.wrong_keys_per_minute),
         ]
+    }
+
+    /// Takes the keys that the variable names, where no flag does: Clap would not know a list of paths from a key.
+    pub(super) fn take_trust(&mut self) {
+        if self.trust.is_empty() {
+            self.trust = Trust::of_environment();
+        }
     }
 
     /// Takes from a TOML file what neither flags nor variables say.
@@ -216,7 +231,16 @@ impl Settings {
             .as_deref()
             .map(|text| LedgerUrl::parse(text).map_or("***".to_owned(), |url| url.to_string()));
         settings.ledger = masked;
+        // As is a private key that was given for a public one; the server refuses it when it starts.
+        let is_private = |trust: &str| matches!(PublicKey::parse(trust), Err(KeyError::OtherType(_)));
+        settings.trust.iter_mut().filter(|trust| is_private(trust)).for_each(|trust| "***".clone_into(trust));
+        let by_variable = license_text().is_some();
         let line = |(name, setting): (&str, &mut dyn Setting)| match setting.shown() {
+            // What it grants is nobody's business who reads settings.
+            Some(value) if name == "license" && by_variable => {
+                format!("{name} = {value} # not this one, but the text in MINTAGE_LICENSE\n")
+            }
+            None if name == "license" && by_variable => format!("# {name} is the text in MINTAGE_LICENSE\n"),
             Some(value) => format!("{name} = {value}\n"),
             None => format!("# {name} is not set\n"),
         };
