@@ -9,6 +9,7 @@ use clap::Args;
 use mintage::code::Code;
 use mintage::json::{self, Members, Value};
 
+use self::agent::Way;
 use crate::clock;
 use crate::failure::Failure;
 use crate::render::Terminal;
@@ -41,10 +42,12 @@ pub(crate) struct Online {
     retries: u32,
 }
 
+/// What helps where somebody else seems to have answered.
+const STRANGER: &str = "is the address right? a proxy or a portal in between may have answered in the server's place";
+
 /// A server that can be asked.
 pub(crate) struct Server {
-    base: String,
-    agent: ureq::Agent,
+    way: Way,
     retries: u32,
 }
 
@@ -54,35 +57,36 @@ struct Trouble {
     /// Whether another try may end otherwise, and after which time at least.
     again: Option<Duration>,
     code: Code,
+    hint: Option<&'static str>,
 }
 
 impl Online {
     /// Makes everything ready for the first request; nothing is sent yet.
     pub(crate) fn open(&self) -> anyhow::Result<Server> {
         let unnamed = || Failure::new(Code::Usage, "no server was named").hint("name one with --server");
-        let (base, agent) =
-            agent::agent(self.server.as_deref().ok_or_else(unnamed)?, self.ca.as_deref(), self.insecure_http)?;
-        Ok(Server { base, agent, retries: self.retries })
+        let url = self.server.as_deref().ok_or_else(unnamed)?;
+        Ok(Server { way: agent::agent(url, self.ca.as_deref(), self.insecure_http)?, retries: self.retries })
     }
 }
 
 impl Server {
     /// Sends one and the same request until it is answered; returns the answer to a request that was granted.
     pub(crate) fn post(&self, route: &str, body: &str, terminal: &Terminal) -> anyhow::Result<String> {
-        let mut wait = FIRST_WAIT;
-        let mut left = self.retries;
+        let (mut wait, mut left) = (FIRST_WAIT, self.retries);
+        let base = &self.way.base;
         loop {
             let trouble = match self.attempt(route, body) {
                 Ok((200, answer)) => return Ok(answer),
-                Ok((status, answer)) => return Err(refused(&self.base, status, &answer).into()),
+                Ok((status, answer)) => return Err(refused(base, status, &answer).into()),
                 Err(trouble) => trouble,
             };
             let again = trouble.again.filter(|least| *least <= PATIENCE && left > 0);
             let Some(least) = again else {
-                return Err(Failure::new(trouble.code, format_args!("{}: {}", self.base, trouble.why)).unable().into());
+                let failure = Failure::new(trouble.code, format_args!("{base}: {}", trouble.why)).unable();
+                return Err(trouble.hint.into_iter().fold(failure, Failure::hint).into());
             };
             let pause = wait.max(least);
-            terminal.note(&format!("{}: {}; trying again in {:.2} s", self.base, trouble.why, pause.as_secs_f64()));
+            terminal.note(&format!("{base}: {}; trying again in {:.2} s", trouble.why, pause.as_secs_f64()));
             clock::wait(pause);
             wait = (wait * 2).min(LONGEST_WAIT);
             left -= 1;
@@ -91,48 +95,53 @@ impl Server {
 
     /// Tries once: the status and the body of what the server has to say, or why it has nothing to say.
     fn attempt(&self, route: &str, body: &str) -> Result<(u16, String), Trouble> {
-        let request = self.agent.post(format!("{}/api/v1/{route}", self.base)).content_type("application/json");
-        let mut response = request.send(body).map_err(|error| Trouble::of(&error))?;
+        let way = &self.way;
+        let request = way.agent.post(format!("{}/api/v1/{route}", way.base)).content_type("application/json");
+        let mut response = request.send(body).map_err(|error| Trouble::of(&error, way))?;
         let status = response.status().as_u16();
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let retry_after = header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs);
         let location = header("location").map(str::to_owned);
         let answer = response.body_mut().with_config().limit(MAX_ANSWER_BYTES).read_to_vec();
-        let answer = answer.map_err(|error| Trouble::of(&error))?;
+        let answer = answer.map_err(|error| Trouble::of(&error, way))?;
         let answer = String::from_utf8_lossy(&answer).into_owned();
         let said = problem(&answer).map_or_else(|| format!("it answered {status}"), |problem| problem.message);
         match status {
-            200 => Ok((status, answer)),
+            200 if members(&answer).is_some() => Ok((status, answer)),
             300..=399 => {
                 let to = location.unwrap_or_default();
                 Err(Trouble::final_(format!("it sends elsewhere, to `{to}`, which is not followed")))
             }
             429 => {
                 let again = Some(retry_after.unwrap_or_default());
-                Err(Trouble { why: said, again, code: Code::TooManyRequests })
+                Err(Trouble { why: said, again, code: Code::TooManyRequests, hint: None })
             }
             408 | 500..=599 => {
                 let again = Some(retry_after.unwrap_or_default());
-                Err(Trouble { why: said, again, code: Code::ServerUnreachable })
+                Err(Trouble { again, ..Trouble::final_(said) })
             }
             _ if problem(&answer).is_some() => Ok((status, answer)),
-            _ => Err(Trouble::final_(format!("it answered {status}, and not as a license server does"))),
+            _ => {
+                let why = format!("it answered {status}, and not as a license server does");
+                Err(Trouble { hint: Some(STRANGER), ..Trouble::final_(why) })
+            }
         }
     }
 }
 
 impl Trouble {
     fn final_(why: String) -> Self {
-        Self { why, again: None, code: Code::ServerUnreachable }
+        Self { why, again: None, code: Code::ServerUnreachable, hint: None }
     }
 
-    fn of(error: &ureq::Error) -> Self {
+    fn of(error: &ureq::Error, way: &Way) -> Self {
         let why = match error {
             ureq::Error::HostNotFound => "its name is not known".to_owned(),
             ureq::Error::Io(error) => error.to_string(),
             ureq::Error::Timeout(_) => "it took too long".to_owned(),
             error => error.to_string(),
         };
+        let why = way.proxy.as_ref().map_or(why.clone(), |proxy| format!("through the proxy {proxy}: {why}"));
         let hopeless = match error {
             ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::BodyExceedsLimit(_) => true,

@@ -297,6 +297,11 @@ fn what_no_license_server_says_is_not_taken_for_an_answer() {
             "the server says that it activated, and hands out no proof",
             1,
         ),
+        (
+            "HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>",
+            "it answered 200, and not as a license server does",
+            1,
+        ),
     ] {
         let (told, count) = said(answer);
         assert!(told.starts_with("mintage: error[server-unreachable]: ") && told.ends_with(expected), "{told}");
@@ -306,4 +311,26 @@ fn what_no_license_server_says_is_not_taken_for_an_answer() {
     let slow = scene.activate_at(&between.url(), &["-q"]);
     assert_eq!((slow.status, between.connections()), (Some(3), 1), "{slow}");
     assert!(slow.stderr().contains("error[too-many-requests]"), "{slow}");
+}
+
+#[test]
+fn a_portal_in_between_activates_nothing_and_gives_nothing_back() {
+    let scene = Scene::activated();
+    let portal = Between::saying("HTTP/1.1 200 OK\r\nContent-Length: 13\r\n\r\n<html></html>");
+    let shown = |outcome: &Outcome| outcome.to_string().replace(&portal.url(), "[url]");
+    assert_snapshot!(shown(&scene.activate_at(&portal.url(), &["--force"])), @r"
+    ------- stderr -------
+    mintage: error[server-unreachable]: [url]: it answered 200, and not as a license server does
+    mintage: hint: is the address right? a proxy or a portal in between may have answered in the server's place
+    [exit status: 3]
+    ");
+    for step in [&["--deactivate"][..], &["--heartbeat", "--once"]] {
+        let outcome = scene.at(&portal.url(), step[0], &step[1..]);
+        assert!(outcome.status == Some(3) && outcome.stderr().contains("not as a license server does"), "{outcome}");
+    }
+    let empty = Between::saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    let outcome = scene.at(&empty.url(), "--deactivate", &[]);
+    assert_eq!(outcome.status, Some(3), "{outcome}");
+    assert!(scene.bench.path("proof.json").exists());
+    assert_eq!((scene.kept("key"), scene.kept("released")), (1, 0));
 }

@@ -24,14 +24,30 @@ const MAX_PEM_BYTES: usize = 1 << 20;
 /// Variables that name a proxy; the first that is set counts.
 const PROXIES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
 
-/// Returns the address without its last slash, and what speaks to it.
-pub(super) fn agent(url: &str, authorities: Option<&Path>, insecure: bool) -> anyhow::Result<(String, Agent)> {
+/// What speaks to a server.
+pub(super) struct Way {
+    /// The address, without its last slash.
+    pub(super) base: String,
+    /// The proxy that is asked first, without its password.
+    pub(super) proxy: Option<String>,
+    pub(super) agent: Agent,
+}
+
+/// Finds the way to an address.
+pub(super) fn agent(url: &str, authorities: Option<&Path>, insecure: bool) -> anyhow::Result<Way> {
     let (is_plain, is_here) = checked(url)?;
     if is_plain && !is_here && !insecure {
         let message = format!("`{url}` would be spoken to without TLS, and whoever listens would read the license key");
         let hint = "write https://, or say --insecure-http where something else encrypts";
         return Err(Failure::new(Code::Usage, message).hint(hint).into());
     }
+    // What does not leave this machine needs no proxy, and would be read there.
+    let proxy = if is_plain && is_here { None } else { proxy()? };
+    let passed = |proxy: &&Proxy| url.parse().is_ok_and(|uri: Uri| proxy.is_no_proxy(&uri));
+    let shown = proxy.as_ref().filter(|proxy| !passed(proxy)).map(|proxy| {
+        let scheme = proxy.uri().scheme_str().unwrap_or("http");
+        format!("{scheme}://{}:{}", proxy.host(), proxy.port())
+    });
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
@@ -39,12 +55,11 @@ pub(super) fn agent(url: &str, authorities: Option<&Path>, insecure: bool) -> an
         .timeout_connect(Some(CONNECT_TIME))
         .timeout_global(Some(CALL_TIME))
         .user_agent(concat!("mintage/", env!("CARGO_PKG_VERSION")))
-        // What does not leave this machine needs no proxy, and would be read there.
-        .proxy(if is_plain && is_here { None } else { proxy()? });
+        .proxy(proxy);
     if !is_plain {
         config = config.tls_config(tls(authorities)?);
     }
-    Ok((url.trim_end_matches('/').to_owned(), config.build().new_agent()))
+    Ok(Way { base: url.trim_end_matches('/').to_owned(), proxy: shown, agent: config.build().new_agent() })
 }
 
 /// Whether an address is without TLS, and whether it is on this machine.

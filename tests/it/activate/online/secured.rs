@@ -58,6 +58,16 @@ fn the_proxy_of_the_environment_is_used() {
         let outcome = scene.bench.run_in([("https_proxy", unusable)], &arguments);
         assert!(outcome.stderr().contains("error[usage]") && outcome.status == Some(2), "{outcome}");
     }
+    // One that is not there is named, and not its password.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let refused = scene.bench.run_in([("https_proxy", &format!("http://ann:SECRETPW@{nobody}"))], &arguments);
+    let shown = refused.to_string().replace(&nobody.to_string(), "[proxy]").replace(&scene.server.address, "[address]");
+    assert_snapshot!(shown, @r"
+    ------- stderr -------
+    mintage: error[server-unreachable]: https://[address]: through the proxy http://[proxy]: Connection refused (os error 111)
+    mintage: hint: check its address, the network, the proxy and the authorities that are trusted, and try again
+    [exit status: 3]
+    ");
     // What does not leave this machine goes through none.
     let plain = Scene::new();
     let url = plain.url();

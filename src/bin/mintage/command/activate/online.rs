@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use mintage::code::Code;
 use mintage::dsse::{Envelope, Kind};
-use mintage::json::Writer;
+use mintage::json::{Value, Writer};
 use mintage::operation::document;
 use mintage::proof::Proof;
 use mintage::request::Request;
@@ -95,7 +95,14 @@ pub(super) fn deactivate(release: &str, arguments: &super::Arguments, terminal: 
     out.begin_object();
     out.name("release").raw(release);
     out.end_object();
-    arguments.server.open()?.post("deactivate", &out.finish(), terminal).map(drop)
+    let answer = arguments.server.open()?.post("deactivate", &out.finish(), terminal)?;
+    // What is forgotten here must be free there.
+    let said = members(&answer).and_then(|members| members.into_iter().find(|(name, _)| name == "success"));
+    if matches!(said, Some((_, Value::Bool(true)))) {
+        return Ok(());
+    }
+    let message = "the server does not say that the activation is given back";
+    Err(Failure::new(Code::ServerUnreachable, message).hint("ask again; tell the issuer if it stays").into())
 }
 
 fn wanted(arguments: &super::Arguments) -> anyhow::Result<Wanted> {
