@@ -104,7 +104,8 @@ fn from_jwk(text: &str) -> Result<PublicKey, KeyError> {
         Some((_, json::Value::String(text))) => Some(text.as_ref()),
         _ => None,
     };
-    if members.iter().any(|(name, _)| name == "d") {
+    // Without `kty` it is no JWK (RFC 7517, section 4.1), and `d` may be anything.
+    if member("kty").is_some() && members.iter().any(|(name, _)| name == "d") {
         return Err(KeyError::OtherType("a private JWK where a public key belongs".to_owned()));
     }
     match (member("kty"), member("crv"), member("x")) {
@@ -195,8 +196,17 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_key() {
-        for text in ["", "hello", "AAAA", "{}", "{", "-----BEGIN PUBLIC KEY-----", &"0".repeat(63), "MCowBQYDK2VwAyEA"]
-        {
+        for text in [
+            "",
+            "hello",
+            "AAAA",
+            "{}",
+            "{",
+            r#"{"d":{}}"#,
+            "-----BEGIN PUBLIC KEY-----",
+            &"0".repeat(63),
+            "MCowBQYDK2VwAyEA",
+        ] {
             assert!(matches!(PublicKey::parse(text), Err(KeyError::Form(_))), "{text}");
         }
     }

@@ -77,6 +77,16 @@ fn it_reads_a_file_standard_input_and_an_argument() {
 }
 
 #[test]
+fn an_object_is_a_private_key_only_where_it_names_its_type() {
+    let bench = bench();
+    bench.write("object.json", r#"{"d":{}}"#);
+    bench.write("key.json", r#"{"crv":"Ed25519","d":"AA","kty":"OKP","x":"AA"}"#);
+    let (object, key) = (bench.run(["inspect", "object.json"]), bench.run(["inspect", "key.json"]));
+    assert!(object.status == Some(0) && object.stdout().contains("a JSON object, 8 bytes"), "{object}");
+    assert!(key.status == Some(3) && key.to_string().contains("a private JWK"), "{key}");
+}
+
+#[test]
 fn a_sealed_license_shows_that_it_is_sealed() {
     let bench = bench();
     bench.write("secret", [7; 32]);
