@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::mem;
 
-use clap::{ArgMatches, Args, ColorChoice, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgMatches, Args, ColorChoice, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 #[cfg(feature = "serve")]
 use crate::command::serve;
@@ -98,6 +99,32 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Cli
     alone.map_or_else(|| Cli::try_parse_from(&arguments), Ok)
 }
 
+/// Finds the argument whose value is refused and the variable it came from, where the command line did not give it.
+pub(crate) fn variable_behind<'a>(error: &'a clap::Error, arguments: &[OsString]) -> Option<(&'a str, String)> {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let (argument, value) = (context(ContextKind::InvalidArg)?, context(ContextKind::InvalidValue)?);
+    let flag = argument.split(' ').next()?;
+    let is_given = |argument: &OsString| {
+        argument
+            .to_str()
+            .and_then(|text| text.strip_prefix(flag))
+            .is_some_and(|rest| matches!(rest.chars().next(), None | Some('=')))
+    };
+    let long = flag.strip_prefix("--").filter(|_| !arguments.iter().any(is_given))?;
+    variable_of(&Cli::command(), long, value).map(|variable| (argument, variable))
+}
+
+/// Finds the variable of an argument, of this command or one below, that holds a value.
+fn variable_of(command: &clap::Command, long: &str, value: &str) -> Option<String> {
+    let own = command.get_arguments().filter(|argument| argument.get_long() == Some(long)).filter_map(Arg::get_env);
+    let mut holding = own.filter(|name| std::env::var_os(name).is_some_and(|held| held == value));
+    let found = holding.next().map(|name| name.to_string_lossy().into_owned());
+    found.or_else(|| command.get_subcommands().find_map(|below| variable_of(below, long, value)))
+}
+
 /// Reads the arguments of one command as if they were the program's, without building those of all the others, which
 /// takes longer than to verify a license. Whatever one command alone does not take, a mistake or a call for help, is
 /// answered by the whole.
@@ -156,8 +183,6 @@ fn expand_limits(arguments: &mut Vec<OsString>, from: usize) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -19,6 +19,7 @@ use mintage::seal::SealError;
 use mintage::time::TimeError;
 use mintage::trust::TrustError;
 
+use crate::args;
 use crate::files::FileError;
 use crate::render::{Terminal, shown};
 
@@ -99,10 +100,16 @@ pub(crate) fn usage(error: &clap::Error, arguments: impl Iterator<Item = OsStrin
             }
         };
     }
-    let text = error.render().to_string();
+    let arguments: Vec<OsString> = arguments.collect();
+    let mut text = error.render().to_string();
+    // Clap names the flag alone.
+    if let Some((argument, variable)) = args::variable_behind(error, &arguments) {
+        let flag = format!(" for '{argument}'");
+        text = text.replacen(&flag, &format!("{flag} from {variable}"), 1);
+    }
     let text = text.strip_prefix("error: ").map_or(text.clone(), |rest| format!("mintage: error[usage]: {rest}"));
     // They could not be read, so `--json` is looked for where it may stand.
-    if arguments.skip(1).take_while(|argument| argument != "--").any(|argument| argument == "--json") {
+    if arguments.iter().skip(1).take_while(|argument| *argument != "--").any(|argument| argument == "--json") {
         let (message, hints) = sentences(&text);
         print_json(Some(Code::Usage), &message, &hints.iter().map(String::as_str).collect::<Vec<_>>());
     }

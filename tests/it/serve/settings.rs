@@ -94,13 +94,33 @@ fn a_file_of_settings_holds_nothing_else() {
         ("listen = 7", "`listen` holds a value of another type"),
         ("max-connections = -1", "`max-connections` holds a value of another type"),
         ("wrong-keys-per-minute = \"10\"", "`wrong-keys-per-minute` holds a value of another type"),
-        ("listen = ", "`serve.toml`"),
+        ("listen = ", "`serve.toml`: line 1, column 10: "),
+        ("# \u{e4}\nlog = \"text\"\n\u{e4} = 1\n", "`serve.toml`: line 3, column 1: "),
     ] {
         bench.write("serve.toml", text);
         let outcome = bench.run(["serve", "--config", "serve.toml", "--print-config"]);
         assert_eq!(outcome.status, Some(2), "{outcome}");
         assert!(outcome.stderr().contains(expected), "{outcome}");
     }
+}
+
+#[test]
+fn a_value_that_is_refused_is_named_by_where_it_came_from() {
+    let bench = Bench::new();
+    let variable = ("MINTAGE_MAX_CONNECTIONS", "abc");
+    assert_snapshot!(bench.run_in([variable], &["serve", "--print-config"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: invalid value 'abc' for '--max-connections <N>' from MINTAGE_MAX_CONNECTIONS: invalid digit found in string
+
+    For more information, try '--help'.
+    [exit status: 2]
+    ");
+    let flag = bench.run_in([variable], &["serve", "--max-connections", "abc"]);
+    assert!(flag.status == Some(2) && !flag.stderr().contains("MINTAGE_"), "{flag}");
+    let choice = bench.run_in([("MINTAGE_LOG", "xml")], &["serve", "--print-config"]);
+    assert!(choice.stderr().contains("'xml' for '--log <FORMAT>' from MINTAGE_LOG\n"), "{choice}");
+    let switch = bench.run_in([("MINTAGE_SESSION_LOG", "maybe")], &["serve", "--print-config"]);
+    assert!(switch.stderr().contains("'maybe' for '--session-log' from MINTAGE_SESSION_LOG"), "{switch}");
 }
 
 #[test]

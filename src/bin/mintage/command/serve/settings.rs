@@ -113,6 +113,15 @@ pub(super) struct Settings {
     pub(super) session_log: bool,
 }
 
+/// Says what is wrong with the TOML, and where.
+fn place(text: &str, error: &toml::de::Error) -> String {
+    let what = error.message().replace('\n', ", ");
+    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return what };
+    let line = before.matches('\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    format!("line {line}, column {column}: {what}")
+}
+
 /// Returns the license of this installation, where the environment holds it whole.
 pub(super) fn license_text() -> Option<OsString> {
     std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty())
@@ -175,7 +184,7 @@ impl Settings {
             |message: String| Failure::new(Code::Usage, format_args!("`{}`: {message}", path.display())).hint(HINT);
         let text = String::from_utf8(files::read_setting(path, MAX_BYTES)?);
         let text = text.map_err(|_| fault("it is not UTF-8".to_owned()))?;
-        let table: Table = text.parse().map_err(|error: toml::de::Error| fault(error.message().to_owned()))?;
+        let table: Table = text.parse().map_err(|error: toml::de::Error| fault(place(&text, &error)))?;
         for (name, value) in table {
             let mut all = self.all();
             let setting = all.iter_mut().find(|(known, _)| *known == name);
