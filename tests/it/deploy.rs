@@ -156,3 +156,18 @@ fn helm_renders_the_chart_under_the_values_of_the_field() {
 fn beside(script: &str) -> String {
     format!("{}/tests/it/deploy/{script}", env!("CARGO_MANIFEST_DIR"))
 }
+
+#[test]
+fn the_file_of_settings_holds_every_one() {
+    let (bench, file) = (Bench::new(), text("serve.toml"));
+    // A remark begins with a space, a setting that is not made does not.
+    let made = |line: &str| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line).to_owned();
+    let lines: Vec<String> = file.lines().map(made).collect();
+    bench.write("serve.toml", lines.join("\n"));
+    let outcome = bench.run(["serve", "--config", "serve.toml", "--print-config"]);
+    assert_eq!(outcome.status, Some(0), "{outcome}");
+    let name = |line: &str| Some(line.trim_start_matches("# ").split_once(' ')?.0.to_owned());
+    let known: BTreeSet<_> = outcome.stdout().lines().filter_map(name).collect();
+    let settings = lines.iter().filter(|line| !line.starts_with('#'));
+    assert_eq!(settings.filter_map(|line| name(line)).collect::<BTreeSet<_>>(), known);
+}

@@ -143,3 +143,17 @@ fn a_pattern_matches_only_what_it_says() {
     assert!(!matches("abc", "abcd"));
     assert!(!matches("…x", "abc"));
 }
+
+#[test]
+fn every_page_of_the_manual_is_listed() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+    for entry in std::fs::read_dir(root.join("man")).unwrap() {
+        let page = entry.unwrap().file_name().into_string().unwrap();
+        let (name, section) = page.rsplit_once('.').unwrap();
+        // That of `ledger` lists those below it.
+        let is_listed =
+            name.starts_with("mintage-ledger-") || readme.contains(&format!("[`{name}({section})`](man/{page})"));
+        assert!(is_listed, "{page}");
+    }
+}

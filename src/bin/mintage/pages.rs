@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use mintage::code::Code;
 
 use crate::args::Cli;
@@ -29,6 +29,20 @@ fn pages_are_those_of_the_arguments() {
     assert_eq!(found, known, "man/ holds a page that nothing prints, or lacks one");
 }
 
+#[cfg(feature = "serve")]
+#[test]
+fn the_page_of_a_server_names_the_variable_of_every_setting() {
+    let mut command = Cli::command();
+    command.build();
+    let serve = command.find_subcommand("serve").unwrap();
+    let page = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("man/mintage-serve.1")).unwrap();
+    let variables: Vec<_> = serve.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).collect();
+    assert!(variables.len() > 25, "{variables:?}");
+    for variable in variables.into_iter().chain(["MINTAGE_TRUST"]) {
+        assert!(page.contains(&format!("[env: {variable}]")), "{variable}");
+    }
+}
+
 /// Prints the page of a command and of everything below it.
 fn collect(command: &Command, pages: &mut Vec<(String, String)>) {
     let name = command.get_display_name().unwrap_or(command.get_name()).to_owned();
@@ -36,9 +50,16 @@ fn collect(command: &Command, pages: &mut Vec<(String, String)>) {
     let shown: &'static str = name.clone().leak();
     let mut page = Vec::new();
     // No date: a page would drift every day.
-    clap_mangen::Man::new(command.clone().name(shown)).date("").render(&mut page).unwrap();
+    clap_mangen::Man::new(command.clone().name(shown).mut_args(with_variable)).date("").render(&mut page).unwrap();
     pages.push((format!("{name}.1"), String::from_utf8(page).unwrap()));
     command.get_subcommands().for_each(|below| collect(below, pages));
+}
+
+/// Names the variable that stands for an argument, as `--help` does.
+fn with_variable(argument: Arg) -> Arg {
+    let Some(variable) = argument.get_env().map(|name| name.to_string_lossy().into_owned()) else { return argument };
+    let help = argument.get_long_help().or(argument.get_help()).map(ToString::to_string).unwrap_or_default();
+    argument.long_help(format!("{help} [env: {variable}]"))
 }
 
 fn codes() -> String {
