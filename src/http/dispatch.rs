@@ -17,22 +17,19 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use paced::{Paced, Paused};
+use paced::{Paced, TooSlow};
 
 use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
 use super::call::{Call, Peer, Reply, query};
 use super::metrics::Tally;
 use super::problem::Problem;
-use super::route::{Caller, MAX_BODY_BYTES, Route, Run};
+use super::route::{Caller, Route, Run};
 use super::steps::{self, Next};
 use crate::code::Code;
 
-/// How long a body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(30);
-
-/// How long a body of the largest kind may take.
-const LONG_BODY_TIME: Duration = Duration::from_secs(300);
+/// How long a body may take to arrive, however steadily it comes.
+const BODY_TIME: Duration = Duration::from_secs(300);
 
 /// Bodies longer than this are worked on where they hold up nobody, in bytes.
 const QUICK_BODY_BYTES: usize = 64 << 10;
@@ -231,13 +228,12 @@ async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Pr
     if announced.is_some_and(|length: usize| length > limit) {
         return Err(too_large());
     }
-    let time = if limit > MAX_BODY_BYTES { LONG_BODY_TIME } else { BODY_TIME };
-    match timeout(time, Limited::new(Paced::new(body), limit).collect()).await {
+    match timeout(BODY_TIME, Limited::new(Paced::new(body), limit).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) if error.is::<Paused>() => Err(Problem::new(Code::TimedOut, error)),
+        Ok(Err(error)) if error.is::<TooSlow>() => Err(Problem::new(Code::TimedOut, error)),
         Ok(Err(_)) => Err(Problem::new(Code::Malformed, "the body broke off").hint("send it whole")),
-        Err(_) => Err(Problem::new(Code::TimedOut, format_args!("the body took more than {} s", time.as_secs()))),
+        Err(_) => Err(Problem::new(Code::TimedOut, format_args!("the body took more than {} s", BODY_TIME.as_secs()))),
     }
 }
 

@@ -1,4 +1,5 @@
-//! [`Paced`]: a body that breaks off when nothing of it has come for a while.
+//! [`Paced`]: a body that breaks off when it comes too slowly. Every ten seconds 64 KiB of it must come, or all that is left,
+//! so that a drip of bytes holds no connection, and a line of 7 kB a second still gets through.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -9,21 +10,27 @@ use axum::body::{Body, Bytes, HttpBody};
 use hyper::body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// How long nothing may come.
-const PAUSE: Duration = Duration::from_secs(10);
+/// How long the next [`LEAST_BYTES`] may take.
+const SPAN: Duration = Duration::from_secs(10);
+
+/// What must come in each [`SPAN`] unless the body ends in it, in bytes.
+const LEAST_BYTES: usize = 64 << 10;
 
 pub(super) struct Paced {
     body: Body,
-    paused: Option<Pin<Box<Sleep>>>,
+    /// The end of the span under way; none before anything had to be waited for.
+    span: Option<Pin<Box<Sleep>>>,
+    /// How much came in this span, in bytes.
+    came: usize,
 }
 
-/// Nothing more came.
+/// Too little came.
 #[derive(Debug)]
-pub(super) struct Paused;
+pub(super) struct TooSlow;
 
 impl Paced {
     pub(super) fn new(body: Body) -> Self {
-        Self { body, paused: None }
+        Self { body, span: None, came: 0 }
     }
 }
 
@@ -36,11 +43,16 @@ impl HttpBody for Paced {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
-            self.paused = None;
+            if let Some(Ok(frame)) = &frame {
+                self.came += frame.data_ref().map_or(0, Bytes::len);
+            }
+            if self.came >= LEAST_BYTES {
+                (self.span, self.came) = (None, 0);
+            }
             return Poll::Ready(frame.map(|frame| frame.map_err(Into::into)));
         }
-        ready!(self.paused.get_or_insert_with(|| Box::pin(sleep(PAUSE))).as_mut().poll(context));
-        Poll::Ready(Some(Err(Paused.into())))
+        ready!(self.span.get_or_insert_with(|| Box::pin(sleep(SPAN))).as_mut().poll(context));
+        Poll::Ready(Some(Err(TooSlow.into())))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -52,10 +64,10 @@ impl HttpBody for Paced {
     }
 }
 
-impl fmt::Display for Paused {
+impl fmt::Display for TooSlow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "nothing more came for {} s", PAUSE.as_secs())
+        write!(f, "less than {LEAST_BYTES} bytes of the body came in {} s, and not its end", SPAN.as_secs())
     }
 }
 
-impl error::Error for Paused {}
+impl error::Error for TooSlow {}

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
@@ -148,20 +148,42 @@ fn a_body_is_what_the_route_takes() {
 }
 
 #[test]
-fn a_body_that_does_not_end_is_given_up() {
+fn a_body_that_comes_too_slowly_is_given_up() {
     let server = Server::vendor();
     let send = |body| server.send_paused(request("POST", "/api/v1/verify", &[]).body(body).unwrap());
     let answer = send(Body::new(Endless));
     assert_eq!(answer.header("connection"), Some("close"));
-    assert_snapshot!(answer.shown(), @r#"408 {"code":"timed-out","error":"nothing more came for 10 s","hints":["try again"],"message":"nothing more came for 10 s"}"#);
-    let answer = send(Body::new(Trickle(None)));
+    assert_snapshot!(answer.shown(), @r#"408 {"code":"timed-out","error":"less than 65536 bytes of the body came in 10 s, and not its end","hints":["try again"],"message":"less than 65536 bytes of the body came in 10 s, and not its end"}"#);
+    // Bytes now and then do not help, not even up to the end, and whatever came before them.
+    for first in [0, 60 << 20] {
+        let drip = send(Body::new(Steady { first, piece: 1, every: 3, pieces: 5, next: None }));
+        assert_eq!((drip.status, drip.body), (408, answer.body.clone()), "{first}");
+    }
+    let small = |pieces| Steady { first: 0, piece: 1, every: 3, pieces, next: None };
+    assert_eq!(send(Body::new(small(3))).status, 200);
+}
+
+#[test]
+fn a_slow_line_may_send_a_whole_body() {
+    let server = Server::vendor();
+    let steady = |pieces| Body::new(Steady { first: 0, piece: 64 << 10, every: 9, pieces, next: None });
+    let admin = request("POST", MINT, &[("x-admin-api-key", ADMIN)]);
+    // It is all there, and no JSON.
+    assert_eq!(server.send_paused(admin.body(steady(16)).unwrap()).status, 400);
+    let answer = server.send_paused(request("POST", "/api/v1/verify", &[]).body(steady(u32::MAX)).unwrap());
     assert_snapshot!(answer.shown(), @r#"408 {"code":"timed-out","error":"the body took more than 300 s","hints":["try again"],"message":"the body took more than 300 s"}"#);
 }
 
-/// A body of which some byte comes every 9 seconds.
-struct Trickle(Option<Pin<Box<tokio::time::Sleep>>>);
+/// A body that begins with so many bytes, and then comes in pieces with some seconds before each.
+struct Steady {
+    first: usize,
+    piece: usize,
+    every: u64,
+    pieces: u32,
+    next: Option<Pin<Box<tokio::time::Sleep>>>,
+}
 
-impl HttpBody for Trickle {
+impl HttpBody for Steady {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -169,12 +191,16 @@ impl HttpBody for Trickle {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let next = || Box::pin(tokio::time::sleep(Duration::from_secs(9)));
-        let arrived = self.0.get_or_insert_with(next).as_mut().poll(context);
-        arrived.map(|()| {
-            self.0 = None;
-            Some(Ok(Frame::data(Bytes::from_static(b"a"))))
-        })
+        let of = |length| Poll::Ready(Some(Ok(Frame::data(Bytes::from(vec![b'a'; length])))));
+        match (std::mem::take(&mut self.first), self.pieces) {
+            (0, 0) => return Poll::Ready(None),
+            (0, _) => {}
+            (first, _) => return of(first),
+        }
+        let every = Duration::from_secs(self.every);
+        ready!(self.next.get_or_insert_with(|| Box::pin(tokio::time::sleep(every))).as_mut().poll(context));
+        (self.next, self.pieces) = (None, self.pieces - 1);
+        of(self.piece)
     }
 }
 
