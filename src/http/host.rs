@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use axum::http::{HeaderMap, Version, header};
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, Uri, Version, header};
 
 use super::problem::Problem;
 use crate::code::Code;
@@ -18,16 +19,22 @@ pub enum Hosts {
 }
 
 impl Hosts {
-    /// Checks the `Host` of a request. A page that a browser loaded from elsewhere names its own host, so it is turned
-    /// away before it can ask anything.
+    /// Checks the `Host` of a request, and in its place the host of a target that names one (RFC 9112, section 3.2.2). A page
+    /// that a browser loaded from elsewhere names its own host, so it is turned away before it can ask anything.
     ///
     /// # Errors
     /// `malformed` unless it stands once and is well formed, `misdirected` for another name.
-    pub(super) fn check(&self, version: Version, headers: &HeaderMap) -> Result<(), Problem> {
+    pub(super) fn check(&self, version: Version, target: &Uri, headers: &HeaderMap) -> Result<(), Problem> {
         let mut all = headers.get_all(header::HOST).iter();
+        let in_target = target.authority().map(Authority::as_str);
         let host = match (all.next(), all.next()) {
-            (Some(host), None) => host.to_str().ok(),
-            (None, _) if version == Version::HTTP_10 => return Ok(()),
+            (Some(host), None) => {
+                host.to_str().ok().filter(|host| name(host).is_some()).map(|host| in_target.unwrap_or(host))
+            }
+            (None, _) if version == Version::HTTP_10 => match in_target {
+                Some(host) => Some(host),
+                None => return Ok(()),
+            },
             _ => None,
         };
         let Some(name) = host.and_then(name) else {
@@ -67,8 +74,12 @@ mod tests {
     use super::*;
 
     fn check(hosts: &Hosts, all: &[&'static str]) -> Option<Code> {
+        check_target(hosts, Version::HTTP_11, "/", all)
+    }
+
+    fn check_target(hosts: &Hosts, version: Version, target: &str, all: &[&'static str]) -> Option<Code> {
         let headers = all.iter().map(|host| (header::HOST, host.parse().unwrap())).collect();
-        hosts.check(Version::HTTP_11, &headers).err().map(|problem| problem.code)
+        hosts.check(version, &target.parse().unwrap(), &headers).err().map(|problem| problem.code)
     }
 
     #[test]
@@ -93,6 +104,23 @@ mod tests {
             ("rebound.example", Some(Code::Misdirected)),
         ] {
             assert_eq!(check(&hosts, &[host]), expected, "{host}");
+        }
+    }
+
+    #[test]
+    fn a_host_in_the_target_counts_in_place_of_the_header() {
+        let hosts = Hosts::These(vec!["localhost".to_owned()]);
+        for (version, target, host, expected) in [
+            (Version::HTTP_11, "http://localhost:7420/", &["127.0.0.1"][..], None),
+            (Version::HTTP_11, "http://localhost/", &["rebound.example"], None),
+            (Version::HTTP_11, "http://rebound.example/", &["127.0.0.1"], Some(Code::Misdirected)),
+            (Version::HTTP_11, "http://user@localhost/", &["localhost"], Some(Code::Malformed)),
+            (Version::HTTP_11, "http://localhost/", &[], Some(Code::Malformed)),
+            (Version::HTTP_11, "http://localhost/", &["a b"], Some(Code::Malformed)),
+            (Version::HTTP_10, "http://localhost/", &[], None),
+            (Version::HTTP_10, "http://rebound.example/", &[], Some(Code::Misdirected)),
+        ] {
+            assert_eq!(check_target(&hosts, version, target, host), expected, "{version:?} {target} {host:?}");
         }
     }
 }

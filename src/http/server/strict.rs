@@ -1,5 +1,6 @@
-//! [`Strict`]: a connection on which heads end their lines with CR LF. The parser behind it also takes a bare LF, over which
-//! two servers in a row can disagree where a request ends.
+//! [`Strict`]: a connection on which heads end their lines with CR LF, and say in one way how long their body is. The parser
+//! behind it also takes a bare LF, a length beside a coding, and codings before the last, over which two servers in a row can
+//! disagree where a request ends.
 
 use std::io;
 use std::pin::Pin;
@@ -33,15 +34,34 @@ struct Tail {
     return_before: bool,
     /// Whether a line has ended before; an empty one in front of all others ends nothing.
     line_before: bool,
-    /// Whether the head announces a body.
-    has_body: bool,
+    /// How the head announces a body.
+    body: Option<Framing>,
     line: Line,
 }
 
-/// The first bytes of a line, in lower case.
+/// How the end of a body is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Chunked,
+    Length,
+}
+
+/// What the end of a line ends.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    Head,
+    Line,
+    /// A line that may not stand there.
+    Fault,
+}
+
+/// The one line that announces a coding and may stand, without spaces.
+const CHUNKED: &[u8] = b"transfer-encoding:chunked";
+
+/// The first bytes of a line, in lower case and without the spaces behind its first byte; one more than are compared.
 #[derive(Clone, Copy, Debug, Default)]
 struct Line {
-    start: [u8; 17],
+    start: [u8; CHUNKED.len() + 1],
     length: usize,
 }
 
@@ -51,7 +71,8 @@ impl<S> Strict<S> {
         (Self { stream, head: head.clone(), tail: Tail::default(), stalled: None }, head)
     }
 
-    /// Looks at what was read. A bare LF becomes a byte that no head may hold, so that the parser answers 400.
+    /// Looks at what was read. A bare LF, or that of a line that may not stand there, becomes a byte that no head may hold, so
+    /// that the parser answers 400.
     fn look(&mut self, read: &mut [u8]) {
         let mut rest = read;
         while !rest.is_empty() && self.head.0.load(Ordering::Relaxed) {
@@ -59,12 +80,16 @@ impl<S> Strict<S> {
             let (line, after) = rest.split_at_mut(length.unwrap_or(rest.len()));
             self.tail.take(line);
             let Some((feed, after)) = after.split_first_mut() else { return };
-            if !self.tail.return_before {
-                *feed = 0;
-                self.tail.take(&[0]);
-            } else if self.tail.end_line() {
-                self.head.0.store(!self.tail.has_body, Ordering::Relaxed);
-                self.tail = Tail::default();
+            match self.tail.end_line() {
+                End::Line => {}
+                End::Head => {
+                    self.head.0.store(self.tail.body.is_none(), Ordering::Relaxed);
+                    self.tail = Tail::default();
+                }
+                End::Fault => {
+                    *feed = 0;
+                    self.tail.take(&[0]);
+                }
             }
             rest = after;
         }
@@ -87,12 +112,25 @@ impl Tail {
         }
     }
 
-    /// Takes the end of a line; true when it was that of the head.
-    fn end_line(&mut self) -> bool {
-        let has_body = self.has_body || self.line.is(b"content-length:") || self.line.is(b"transfer-encoding");
-        let ends = self.line.length == 0 && self.line_before;
-        *self = Self { has_body, line_before: true, ..Self::default() };
-        ends
+    /// Takes the end of a line.
+    fn end_line(&mut self) -> End {
+        let framing = match &self.line {
+            line if line.begins(b"content-length:") => Some(Framing::Length),
+            line if line.begins(b"transfer-encoding:") => Some(Framing::Chunked),
+            _ => None,
+        };
+        let is_sound = match framing {
+            None => true,
+            // One that is given twice is compared by the parser.
+            Some(Framing::Length) => self.body != Some(Framing::Chunked),
+            Some(Framing::Chunked) => self.body.is_none() && self.line.is(CHUNKED),
+        };
+        if !self.return_before || !is_sound {
+            return End::Fault;
+        }
+        let end = if self.line.length == 0 && self.line_before { End::Head } else { End::Line };
+        *self = Self { body: framing.or(self.body), line_before: true, ..Self::default() };
+        end
     }
 }
 
@@ -100,14 +138,21 @@ impl Line {
     /// Takes more of the line, as much as is looked at.
     fn push(&mut self, piece: &[u8]) {
         for byte in piece.iter().filter(|byte| **byte != b'\r') {
+            if self.length > 0 && matches!(byte, b' ' | b'\t') {
+                continue;
+            }
             let Some(place) = self.start.get_mut(self.length) else { return };
             *place = byte.to_ascii_lowercase();
             self.length += 1;
         }
     }
 
-    fn is(&self, name: &[u8]) -> bool {
-        self.start.starts_with(name) && self.length >= name.len()
+    fn begins(&self, name: &[u8]) -> bool {
+        self.start[..self.length].starts_with(name)
+    }
+
+    fn is(&self, line: &[u8]) -> bool {
+        self.start[..self.length] == *line
     }
 }
 
@@ -196,6 +241,34 @@ mod tests {
         assert_eq!(looked(&[late]), late.replace("a\n", "a\0"));
         // A second head is looked at like the first.
         assert_eq!(looked(&["GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\n"]), "GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\0");
+    }
+
+    #[test]
+    fn a_head_says_in_one_way_where_its_body_ends() {
+        let length = "Content-Length: 1\r\n";
+        for (lines, is_sound) in [
+            (length.to_owned(), true),
+            ("Transfer-Encoding: chunked\r\n".to_owned(), true),
+            ("TRANSFER-ENCODING:\tChunked \r\n".to_owned(), true),
+            // The same twice is for the parser, and so is what only looks alike.
+            (length.repeat(2), true),
+            ("Transfer-Encoding: chunked\r\nContent-Length-X: 1\r\nTransfer-Encoding-X: y\r\n".to_owned(), true),
+            (format!("{length}Transfer-Encoding: chunked\r\n"), false),
+            (format!("Transfer-Encoding: chunked\r\n{length}"), false),
+            (format!("{length}X: y\r\ntransfer-encoding: identity\r\n"), false),
+            ("Transfer-Encoding: chunked, chunked\r\n".to_owned(), false),
+            ("Transfer-Encoding: gzip, chunked\r\n".to_owned(), false),
+            ("Transfer-Encoding: xchunked\r\n".to_owned(), false),
+            ("Transfer-Encoding: chunkedx\r\n".to_owned(), false),
+            ("Transfer-Encoding:\r\n".to_owned(), false),
+            ("Transfer-Encoding: chunked\r\n".repeat(2), false),
+        ] {
+            let sound = format!("POST / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+            for at in 0..sound.len() {
+                let looked = looked(&[&sound[..at], &sound[at..]]);
+                assert_eq!(looked == sound, is_sound, "{lines:?} {at} {looked:?}");
+            }
+        }
     }
 
     #[test]

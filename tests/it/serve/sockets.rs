@@ -23,6 +23,7 @@ fn malformed_requests_are_refused() {
     let bench = Bench::new();
     let server = vendor(&bench);
     let close = "Connection: close\r\n\r\n";
+    let chunked = "POST /api/v1/inspect HTTP/1.1\r\nHost: localhost\r\n";
     for (request, expected) in [
         (format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{close}"), "200"),
         (format!("GET /healthz HTTP/1.1\r\n{close}"), "400"),
@@ -35,6 +36,8 @@ fn malformed_requests_are_refused() {
         (format!("GET /health\u{0}z HTTP/1.1\r\nHost: localhost\r\n{close}"), "400"),
         (format!("GET /healthz HTTP/3.0\r\nHost: localhost\r\n{close}"), "400"),
         (format!("GET http://other.example/healthz HTTP/1.1\r\nHost: rebound.example\r\n{close}"), "421"),
+        (format!("GET http://other.example/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n{close}"), "421"),
+        (format!("GET http://localhost/healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n{close}"), "200"),
         (
             format!(
                 "POST /api/v1/verify HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n{close}ab"
@@ -48,6 +51,11 @@ fn malformed_requests_are_refused() {
             ),
             "400",
         ),
+        (format!("{chunked}Transfer-Encoding: chunked\r\n{close}1\r\na\r\n0\r\n\r\n"), "200"),
+        // These would be left open for the next request, had the server not refused them.
+        (format!("{chunked}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), "400"),
+        (format!("{chunked}Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"), "400"),
+        (format!("{chunked}Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n"), "400"),
         (format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n{close}", "x".repeat(40_000)), "431"),
         (format!("GET /healthz HTTP/1.1\r\nHost: localhost\r\n{}{close}", "A: b\r\n".repeat(100)), "431"),
     ] {
