@@ -19,6 +19,12 @@ pub enum Hosts {
 }
 
 impl Hosts {
+    /// Whether a request can name a host so: ASCII letters, digits, `-`, `.` and `_`, or an address, of IPv6 in brackets;
+    /// at most 255 bytes, without a port.
+    pub fn can_name(text: &str) -> bool {
+        name(text) == Some(text)
+    }
+
     /// Checks the `Host` of a request, and in its place the host of a target that names one (RFC 9112, section 3.2.2). A page
     /// that a browser loaded from elsewhere names its own host, so it is turned away before it can ask anything.
     ///
@@ -92,6 +98,23 @@ mod tests {
         }
         assert_eq!(check(&Hosts::Any, &[]), Some(Code::Malformed));
         assert_eq!(check(&Hosts::Any, &["a", "a"]), Some(Code::Malformed));
+    }
+
+    #[test]
+    fn a_name_has_no_port() {
+        for (text, expected) in [
+            ("a.example", true),
+            ("127.0.0.1", true),
+            ("[::1]", true),
+            ("a.example:8080", false),
+            ("a.example:", false),
+            ("a b", false),
+            ("*.example", false),
+            ("::1", false),
+            ("", false),
+        ] {
+            assert_eq!(Hosts::can_name(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -162,6 +162,24 @@ fn a_server_does_not_start_unsafe() {
     mintage: hint: run it with --help
     [exit status: 2]
     ");
+    bench.write("serve.toml", "max-connections = 0");
+    assert_snapshot!(bench.run(["serve", "--config", "serve.toml", "--listen", "127.0.0.1:0"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: max-connections is 0, and must be 1 to 1000000
+    mintage: hint: without one nobody is answered; leave it out for 1024
+    [exit status: 2]
+    ");
+    for count in ["0", "18446744073709551615"] {
+        let outcome = bench.run(["serve", "--max-connections", count, "--listen", "127.0.0.1:0"]);
+        assert_eq!(outcome.status, Some(2), "{outcome}");
+    }
+    assert_snapshot!(bench.run(["serve", "--host", "a.example:8080", "--listen", "127.0.0.1:0"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: no request can name the host `a.example:8080`: a name has letters, digits, `-`, `.` and `_` alone
+    mintage: hint: write license.example.com, without a scheme or a port
+    [exit status: 2]
+    ");
+    assert_eq!(bench.run(["serve", "--host", "a b", "--listen", "127.0.0.1:0"]).status, Some(2));
     assert_eq!(bench.run(["serve", "--tls-cert", &public]).status, Some(2));
     bench.write("no.pem", "nothing");
     assert_snapshot!(bench.run(["serve", "--tls-cert", "no.pem", "--tls-key", "no.pem"]), @"

@@ -70,25 +70,31 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let hint = "give --tls-cert and --tls-key, or say --insecure-listen when something in front encrypts";
         return Err(Failure::new(Code::Usage, message).hint(hint).into());
     }
+    let most = load::connections(&settings)?;
     let roles = load::roles(&settings, clock::now()?, None)?;
     // The last hand on the book must be outside of the runtime, which its threads may not wait in.
     let ledger = roles.ledger.clone();
     let format = if settings.log.as_deref() == Some("json") || terminal.json { Format::Json } else { Format::Text };
     Log::start(format, level(&settings));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("the server cannot start")?.block_on(serve(settings, roles, address, tls))?;
+    runtime.context("the server cannot start")?.block_on(serve(settings, roles, address, tls, most))?;
     drop(ledger);
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(settings: Settings, roles: Roles, address: SocketAddr, tls: Option<Tls>) -> anyhow::Result<()> {
+async fn serve(
+    settings: Settings,
+    roles: Roles,
+    address: SocketAddr,
+    tls: Option<Tls>,
+    most: usize,
+) -> anyhow::Result<()> {
     let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
     let app = Arc::new(App::new(world, roles));
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::new(Code::FileUnreadable, format_args!("{address} cannot be listened on: {error}"))
             .hint("stop what listens there, or choose another with --listen")
     })?;
-    let most = settings.max_connections.and_then(|most| usize::try_from(most).ok()).unwrap_or(1_024);
     // Before anybody knows that the server is there, so that no signal finds it unprepared.
     let (stop, watch) = (Stop::new()?, Watch::new(settings, Arc::clone(&app), tls.clone()));
     let bound = listener.local_addr().context("the server has no address")?;

@@ -73,7 +73,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         grace_hours: settings.revocation_grace_hours.unwrap_or_default(),
         session_log: settings.session_log,
         wrong_keys: wrong_keys(settings)?,
-        hosts: hosts(settings),
+        hosts: hosts(settings)?,
         keyring,
     })
 }
@@ -165,11 +165,26 @@ fn wrong_keys(settings: &Settings) -> anyhow::Result<Allowance> {
     Ok(Allowance::a_minute(allowed.ok_or_else(|| Failure::new(Code::Usage, message))?))
 }
 
-fn hosts(settings: &Settings) -> Hosts {
+/// Returns the most connections at once.
+pub(super) fn connections(settings: &Settings) -> anyhow::Result<usize> {
+    let count = settings.max_connections.unwrap_or(1_024);
+    let allowed = usize::try_from(count).ok().filter(|count| (1..=1_000_000).contains(count));
+    let message = format!("max-connections is {count}, and must be 1 to 1000000");
+    let hint = "without one nobody is answered; leave it out for 1024";
+    Ok(allowed.ok_or_else(|| Failure::new(Code::Usage, message).hint(hint))?)
+}
+
+fn hosts(settings: &Settings) -> anyhow::Result<Hosts> {
+    if let Some(name) = settings.host.iter().find(|name| !Hosts::can_name(name)) {
+        let message =
+            format!("no request can name the host `{name}`: a name has letters, digits, `-`, `.` and `_` alone");
+        let hint = "write license.example.com, without a scheme or a port";
+        return Err(Failure::new(Code::Usage, message).hint(hint).into());
+    }
     let listen = settings.listen.as_deref().unwrap_or_default();
     let is_loopback = listen.parse::<std::net::SocketAddr>().is_ok_and(|address| address.ip().is_loopback());
     if settings.host.is_empty() && !is_loopback {
-        return Hosts::Any;
+        return Ok(Hosts::Any);
     }
-    Hosts::These(settings.host.iter().cloned().chain(["localhost".to_owned()]).collect())
+    Ok(Hosts::These(settings.host.iter().cloned().chain(["localhost".to_owned()]).collect()))
 }

@@ -29,7 +29,7 @@ pub(super) struct Settings {
     /// Serve without TLS on an address that other machines reach
     #[arg(long, env = "MINTAGE_INSECURE_LISTEN")]
     pub(super) insecure_listen: bool,
-    /// A name that the server answers to, beside addresses and localhost; repeatable [default: any name off loopback]
+    /// A name, without a port, that the server answers to, beside addresses and localhost; repeatable [default: any name off loopback]
     #[arg(long, value_name = "NAME", env = "MINTAGE_HOST", value_delimiter = ',')]
     pub(super) host: Vec<String>,
     /// The vendor's book: sqlite:PATH, made on first use, or postgres://USER@HOST/DATABASE
@@ -96,7 +96,7 @@ pub(super) struct Settings {
     #[arg(long, value_name = "FILE", env = "MINTAGE_TLS_CLIENT_CA")]
     pub(super) tls_client_ca: Option<PathBuf>,
     /// The most connections at once [default: 1024]
-    #[arg(long, value_name = "N", env = "MINTAGE_MAX_CONNECTIONS")]
+    #[arg(long, value_name = "N", env = "MINTAGE_MAX_CONNECTIONS", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) max_connections: Option<u64>,
     /// The most wrong keys that one address may give in a minute before it has to wait; more where many customers come
     /// through one address [default: 10]
