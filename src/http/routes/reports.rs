@@ -1,6 +1,6 @@
 //! `GET /reports/usage`: the bytes of `ledger report usage`.
 
-use axum::http::header::{CONTENT_DISPOSITION, HeaderValue};
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, HeaderValue};
 
 use crate::code::Code;
 use crate::http::app::App;
@@ -18,6 +18,11 @@ const PRIMARY_KEYS: [&str; 4] = ["client_hostname", "client_username", "machine_
 /// What a report may come as.
 pub(super) static MEDIA_TYPES: [&str; 4] =
     [Format::Json.media_type(), Format::Xlsx.media_type(), Format::Csv.media_type(), Format::Html.media_type()];
+
+/// What a browser may do with a report as a page, which has a style and nothing that runs.
+const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+);
 
 pub(super) static QUERY: [Member; 4] = [
     must("format", Holds::OneOf(&FORMATS), "The form of the report"),
@@ -44,6 +49,9 @@ pub(super) fn usage(_: &App, call: &Call) -> Result<Reply, Problem> {
         data.push(b'\n');
     }
     let mut reply = Reply::of(format.media_type(), data);
+    if format == Format::Html {
+        reply.headers.push((CONTENT_SECURITY_POLICY, PAGE_POLICY));
+    }
     let file = format!("attachment; filename=\"usage.{}\"", format.as_str());
     if matches!(format, Format::Csv | Format::Xlsx)
         && let Ok(file) = HeaderValue::from_str(&file)

@@ -65,6 +65,8 @@ fn sessions_begin_and_end_and_are_reported() {
     "#);
     let page = server.report("?format=html", PROGRAM);
     assert!(page.body.starts_with("<!doctype html>") && page.header("content-disposition").is_none(), "{}", page.body);
+    assert_snapshot!(page.header("content-security-policy").unwrap(), @"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+    assert!(since.header("content-security-policy").is_none() && !page.body.contains("<script"));
 }
 
 #[test]
