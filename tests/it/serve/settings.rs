@@ -191,6 +191,19 @@ fn a_server_does_not_start_unsafe() {
 }
 
 #[test]
+fn a_port_in_use_is_told_as_such() {
+    let bench = Bench::new();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let outcome = bench.run(["serve", "--trust", &example("vendor.pub"), "--listen", &address]);
+    assert_eq!(outcome.status, Some(3), "{outcome}");
+    assert_snapshot!(outcome.stderr().replace(&address, "ADDRESS"), @r"
+    mintage: error[server-unreachable]: ADDRESS cannot be listened on: Address already in use (os error 98)
+    mintage: hint: stop what listens there, or choose another with --listen
+    ");
+}
+
+#[test]
 fn keys_are_rotated_only_where_none_can_be_lost() {
     let bench = Bench::new();
     let key = example("vendor.key");

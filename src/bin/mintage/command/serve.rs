@@ -92,7 +92,7 @@ async fn serve(
     let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
     let app = Arc::new(App::new(world, roles));
     let listener = TcpListener::bind(address).await.map_err(|error| {
-        Failure::new(Code::FileUnreadable, format_args!("{address} cannot be listened on: {error}"))
+        Failure::new(Code::ServerUnreachable, format_args!("{address} cannot be listened on: {error}"))
             .hint("stop what listens there, or choose another with --listen")
     })?;
     // Before anybody knows that the server is there, so that no signal finds it unprepared.
