@@ -1,7 +1,7 @@
 //! The accept loop: what axum's own lacks is a time-out for heads, a cap on connections and a stop that waits.
 
+mod loops;
 mod strict;
-mod workers;
 
 use std::future::Future;
 use std::io;
@@ -23,8 +23,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower_service::Service;
 
+use loops::Loops;
 use strict::Strict;
-use workers::Workers;
 
 use super::app::App;
 use super::call::Peer;
@@ -81,7 +81,7 @@ pub async fn serve(
     connections: usize,
     stop: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let workers = Workers::start()?;
+    let loops = Loops::start()?;
     let router = super::router(Arc::clone(&app));
     let permits = Arc::new(Semaphore::new(connections));
     let graceful = GracefulShutdown::new();
@@ -96,10 +96,10 @@ pub async fn serve(
         };
         let (app, router, tls) = (Arc::clone(&app), router.clone(), tls.clone());
         let watcher = graceful.watcher();
-        workers.serve(async move {
+        loops.serve(async move {
             let _permit = permit;
             app.metrics.connections.inc();
-            // From here on it is the worker's loop that waits for the socket.
+            // From here on it is its loop that waits for the socket.
             match TcpStream::from_std(stream) {
                 Ok(stream) => greet(stream, tls, peer, router, watcher).await,
                 Err(error) => tracing::warn!(%peer, %error, "a connection could not be taken over"),

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::percent_decode_str;
+
 use super::LedgerError;
 use super::connection::Engine;
 
@@ -79,17 +81,8 @@ fn masked(url: &str) -> String {
 
 /// Whether a parameter is a password, however its name is spelled.
 fn names_a_password(name: &str) -> bool {
-    let (mut decoded, mut rest) = (Vec::new(), name.as_bytes());
-    while let [first, more @ ..] = rest {
-        let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-        let escaped = match more {
-            [high, low, ..] if *first == b'%' => digit(*high).zip(digit(*low)),
-            _ => None,
-        };
-        decoded.push(escaped.map_or(*first, |(high, low)| (high << 4) | low));
-        rest = if escaped.is_some() { &more[2..] } else { more };
-    }
-    decoded.to_ascii_lowercase().ends_with(b"password")
+    let name: Vec<u8> = percent_decode_str(name).collect();
+    name.to_ascii_lowercase().ends_with(b"password")
 }
 
 impl fmt::Display for LedgerUrl {

@@ -204,7 +204,7 @@ fn changed(call: &Call, change: fn(Option<String>, Option<u64>) -> Change) -> Re
     let mut members = call.object(&CHANGE)?;
     let held = named(ledger, &mut members)?;
     let reason = text(&mut members, "reason");
-    let grace_hours = take(&mut members, "graceHours").map(|value| value.into_count("graceHours")).transpose()?;
+    let grace_hours = count(&mut members, "graceHours");
     let id = &held.license.license_id;
     let changed = change::change(ledger, &call.stamp(), id, &change(reason, grace_hours))?;
     Ok(held_json(&changed.held))
@@ -300,6 +300,10 @@ fn by_id(ledger: &Ledger, id: &str) -> Result<Held, Problem> {
 pub(super) fn take<'a>(members: &mut Members<'a>, name: &str) -> Option<Value<'a>> {
     let at = members.iter().position(|(found, _)| found == name)?;
     Some(members.swap_remove(at).1)
+}
+
+pub(super) fn count(members: &mut Members<'_>, name: &str) -> Option<u64> {
+    take(members, name).and_then(|value| value.into_count(name).ok())
 }
 
 pub(super) fn text(members: &mut Members<'_>, name: &str) -> Option<String> {

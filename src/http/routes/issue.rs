@@ -1,6 +1,6 @@
 //! `POST /keys/generate`, `/keys/renew` and `/keys/{id}/features`: what signs and goes into the book.
 
-use super::book::{held_json, named, take, text};
+use super::book::{count, held_json, named, take, text};
 use crate::code::Code;
 use crate::http::app::App;
 use crate::http::call::{BODIES, Call, Reply};
@@ -81,7 +81,7 @@ pub(super) static GRANTED: Schema = Schema {
 pub(super) fn generate(app: &App, call: &Call) -> Result<Reply, Problem> {
     let (ledger, signer) = (call.ledger()?, signer(call)?);
     let mut members = call.object(&GENERATE)?;
-    let (tier, days) = (text(&mut members, "tier").unwrap_or_default(), count(take(&mut members, "validDays")));
+    let (tier, days) = (text(&mut members, "tier").unwrap_or_default(), count(&mut members, "validDays"));
     if tier_features(&tier).is_empty() && call.roles.plans.is_none() {
         let problem = Problem::new(Code::UnknownName, format_args!("Unsupported tier '{tier}'"));
         return Err(problem.hint("choose Free, Licensed or Enterprise"));
@@ -91,7 +91,7 @@ pub(super) fn generate(app: &App, call: &Call) -> Result<Reply, Problem> {
         label: text(&mut members, "organizationName"),
         tier: Some(tier),
         expires_at: Some(When::At(days_from(call.now, days.unwrap_or(0)))),
-        max_activations: count(take(&mut members, "maxActivations")),
+        max_activations: count(&mut members, "maxActivations"),
         features: texts(take(&mut members, "allowedFeatures")),
         activation: Some(Activation::Proof),
         ..Draft::default()
@@ -121,7 +121,7 @@ pub(super) fn renew(_: &App, call: &Call) -> Result<Reply, Problem> {
     let before = named(call.ledger()?, &mut members)?;
     let mut license = before.license.clone();
     license.issued_at = call.now;
-    match (text(&mut members, "expiresAt"), count(take(&mut members, "validDays"))) {
+    match (text(&mut members, "expiresAt"), count(&mut members, "validDays")) {
         (Some(when), None) => {
             let fault = |error| Problem::new(Code::Malformed, format_args!("expiresAt: {error}")).hint(BODIES);
             license.expires_at = Timestamp::parse_when(&when, call.now).map_err(fault)?;
@@ -133,10 +133,11 @@ pub(super) fn renew(_: &App, call: &Call) -> Result<Reply, Problem> {
             return Err(Problem::new(Code::Malformed, message).hint(BODIES));
         }
     }
-    license.max_activations = count(take(&mut members, "maxActivations")).or(license.max_activations);
-    license.seats = count(take(&mut members, "seats")).or(license.seats);
+    license.max_activations = count(&mut members, "maxActivations").or(license.max_activations);
+    license.seats = count(&mut members, "seats").or(license.seats);
     if let Some(Value::Object(limits)) = take(&mut members, "limits") {
-        let limits = limits.into_iter().filter_map(|(key, value)| Some((key.into_owned(), count(Some(value))?)));
+        let limits =
+            limits.into_iter().filter_map(|(key, value)| Some((key.to_string(), value.into_count(&key).ok()?)));
         license.limits.extend(limits);
     }
     sign(call, &before, license).map(|held| held_json(&held))
@@ -196,11 +197,6 @@ pub(super) fn of_mint(error: &MintError) -> Problem {
 
 fn days_from(now: Timestamp, days: u64) -> Timestamp {
     now.saturating_add(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY))
-}
-
-/// A number that is there and not negative.
-fn count(value: Option<Value<'_>>) -> Option<u64> {
-    value?.into_count("").ok()
 }
 
 fn texts(value: Option<Value<'_>>) -> Option<Vec<String>> {

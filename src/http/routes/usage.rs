@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 
-use super::book::{take, text};
+use super::book::{count, take, text};
 use crate::code::Code;
 use crate::http::app::App;
 use crate::http::call::{BODIES, Call, Reply};
@@ -185,8 +185,4 @@ fn checked(limit: String) -> Result<String, Problem> {
     let is_name = (1..=MAX_LIMIT_BYTES).contains(&limit.len()) && !limit.chars().any(crate::json::steers);
     let unfit = format_args!("a limit's name has 1 to {MAX_LIMIT_BYTES} bytes and no control character").to_string();
     if is_name { Ok(limit) } else { Err(Problem::new(Code::Malformed, unfit).hint(BODIES)) }
-}
-
-fn count(members: &mut Members<'_>, name: &str) -> Option<u64> {
-    take(members, name).and_then(|value| value.into_count(name).ok())
 }
