@@ -212,13 +212,17 @@ impl Roles {
         let no_key = off(self.signer.is_some(), "there is no --key");
         let no_admin = off(!self.admin.is_empty(), "there is no --admin-key-file");
         let no_ledger = off(self.ledger.is_some(), "there is no --ledger");
+        let is_vendor = self.signer.is_some();
+        let role = |vendor, operator| if is_vendor { vendor } else { operator };
         let readers = !self.admin.is_empty() || !self.license_keys.is_empty();
         vec![
             ("inspect", None),
             ("verify", off(!self.keyring.keys().is_empty(), "there is neither --trust nor --key")),
             ("mint, as the vendor", no_key.or(no_admin)),
-            ("the book, as the vendor", no_ledger.or(no_admin)),
-            ("seats, as the vendor", no_ledger.or(no_key)),
+            (role("the book, as the vendor", "the book, as the operator"), no_ledger.or(no_admin)),
+            ("activations, as the vendor", no_ledger.or(no_key)),
+            (role("seats, as the vendor", "seats of the license of this installation, counted online"), no_ledger),
+            ("use of the limits of the license of this installation", no_ledger),
             (
                 "sessions and reports of use",
                 no_ledger.or(off(readers, "there is neither --license-key-file nor --admin-key-file")),
@@ -236,6 +240,7 @@ impl Roles {
                 "the license of this installation, as its operator",
                 off(self.license.is_some() || self.ledger.is_some(), "there is neither --license nor --ledger"),
             ),
+            ("installing another license, as its operator", no_ledger.or(no_admin)),
         ]
     }
 

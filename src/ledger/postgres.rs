@@ -349,7 +349,10 @@ fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError {
     };
     let detail = format!("{shown}: {}", chain(error));
     let cause = match *state {
-        SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE => return LedgerError::Conflict(detail),
+        // Who finds a row absent and inserts it may have been second; asked again, it finds the row.
+        SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE | SqlState::UNIQUE_VIOLATION => {
+            return LedgerError::Conflict(detail);
+        }
         SqlState::LOCK_NOT_AVAILABLE => Cause::Locked,
         SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::INSUFFICIENT_PRIVILEGE => Cause::ReadOnly,
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => Cause::Corrupted,

@@ -4,6 +4,7 @@ mod book;
 mod described;
 mod guarded;
 mod installed;
+mod installed_seats;
 mod machines;
 mod reports;
 mod same_bytes;

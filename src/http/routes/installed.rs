@@ -107,6 +107,9 @@ pub(super) fn install(_: &App, call: &Call) -> Result<Reply, Problem> {
         return Err(Problem::new(refusal.code, reason).with_status(400));
     }
     tracing::info!(state = verdict.state.as_str(), "the license of this installation was installed");
+    if call.roles.license.as_ref().is_some_and(|given| given.text.trim_ascii() != token.trim().as_bytes()) {
+        tracing::warn!("the server was started with another license, which is installed again at its next start");
+    }
     let mut out = Writer::default();
     out.begin_object();
     write_envelope(out.name("envelope"), &verdict);

@@ -10,12 +10,13 @@ use crate::http::app::App;
 use crate::http::auth::admin_key;
 use crate::http::call::{BODIES, Call, Reply};
 use crate::http::dispatch::admit;
+use crate::http::gate::by_server;
 use crate::http::problem::Problem;
 use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{self, Members, Value, Writer};
 use crate::ledger::license_key::LicenseKey;
 use crate::operation::ledger::activate::ActivateError;
-use crate::operation::ledger::lease::{self, Leased, Right, Seated, Shown, Terms};
+use crate::operation::ledger::lease::{self, Draft, Drafting, Leased, Right, Seated, Seats, Shown, Terms};
 use crate::operation::proof::Fresh;
 use crate::proof::Proof;
 use crate::request::{Nonce, Request};
@@ -46,7 +47,11 @@ pub(super) static CLAIM: Schema = Schema {
             "An activation request that carries the license or names it by license key, or its text",
         ),
         may("leaseSeconds", Holds::Count, "How long the lease lasts unless it is renewed: 60 to 3600; 600 if left out"),
-        may("borrowUntil", Holds::When, "Take the seat along until then: at most 30 days"),
+        may(
+            "borrowUntil",
+            Holds::When,
+            "Take the seat along until then: at most 30 days, and only from a server with `--key`",
+        ),
         may("username", Holds::Text, "A name for people"),
         may("wait", Holds::Bool, "Whether to stand in line when every seat is taken; asking again keeps the place"),
     ],
@@ -70,9 +75,15 @@ pub(super) static RENEW: Schema = Schema {
 
 pub(super) static RELEASE: Schema = Schema {
     name: "ReleaseSeatRequest",
-    about: "A seat to give back: by `proof` alone, or by `leaseId` and one of the others; the admin needs no other",
+    about: "A seat to give back: by `proof` or `request` alone, or by `leaseId` and one of the others; the admin needs no \
+            other",
     members: &[
-        may("proof", Holds::Any, "The lease: an envelope, or its text"),
+        may("proof", Holds::Any, "The lease, or the proof of the machine's activation: an envelope, or its text"),
+        may(
+            "request",
+            Holds::Any,
+            "An activation request of the machine that carries the license or names it by license key, or its text",
+        ),
         may("leaseId", Holds::Text, "The lease's id"),
         may("licenseKey", Holds::Text, "The license key"),
         may("heartbeatNonce", Holds::Text, "The nonce of the next heartbeat of the activation that holds the seat"),
@@ -89,7 +100,8 @@ pub(super) static SEAT: Schema = Schema {
         must(
             "proof",
             Holds::Maybe(&Holds::Object(&ENVELOPE)),
-            "The lease: a proof that verifies offline until its end",
+            "The lease: a proof that verifies offline until its end; null from a server without `--key`, where the seat \
+             counts as long as it is renewed",
         ),
     ],
     open: false,
@@ -130,10 +142,13 @@ pub(super) fn claim(app: &App, call: &Call) -> Result<Reply, Problem> {
         username: text(&mut members, "username"),
         wait: matches!(take(&mut members, "wait"), Some(Value::Bool(true))),
     };
+    if borrow_until.is_some() {
+        signer(call).map_err(|problem| problem.hint("claim the seat without `borrowUntil`, and renew it in time"))?;
+    }
     let draft = draft(app, call, &mut members, borrow_until)?;
     match lease::claim(call.ledger()?, &call.stamp_of_machine(), draft, &terms).map_err(refused_by_ledger)? {
-        Seated::Held(leased) => granted(call, &leased),
-        Seated::Waiting(position) => Ok(told(None, Some(position))),
+        Seated::Held(leased) => Ok(granted(call, &leased)),
+        Seated::Waiting(position) => Ok(told(None, None, Some(position))),
     }
 }
 
@@ -142,44 +157,53 @@ pub(super) fn renew(app: &App, call: &Call) -> Result<Reply, Problem> {
     let seconds = seconds(&mut members)?;
     let draft = draft(app, call, &mut members, None)?;
     let renewed = lease::renew(call.ledger()?, &call.stamp_of_machine(), draft, seconds);
-    granted(call, &renewed.map_err(refused_by_ledger)?)
+    Ok(granted(call, &renewed.map_err(refused_by_ledger)?))
 }
 
 pub(super) fn release(app: &App, call: &Call) -> Result<Reply, Problem> {
     let mut members = call.object(&RELEASE)?;
     let ledger = call.ledger()?;
-    let [proof, nonce, key] = ["proof", "heartbeatNonce", "licenseKey"].map(|name| take(&mut members, name));
+    let [proof, request, nonce, key] =
+        ["proof", "request", "heartbeatNonce", "licenseKey"].map(|name| take(&mut members, name));
     let named = text(&mut members, "leaseId");
     let own = |value: Value<'_>| value.into_string("").map(std::borrow::Cow::into_owned).unwrap_or_default();
     app.may_guess(call.peer)?;
-    let (lease_id, right, by) = match (proof, named, nonce, key) {
-        (Some(proof), named, None, None) => {
-            let envelope = envelope(proof)?;
+    let mut by = call.stamp_of_machine();
+    let right = match (proof, request, nonce, key) {
+        (Some(proof), None, None, None) => {
             // Also one that has ended, so that who lost the answer can ask again.
-            let verified = Proof::verify(&envelope, &call.roles.keyring);
-            let id = verified.map_err(|error| Problem::new(error.code(), error).status_of_no(403))?.proof.proof_id;
-            (named.unwrap_or_else(|| id.clone()), Right::Proof(id), call.stamp_of_machine())
+            let verified = Proof::verify(&envelope(proof)?, &call.roles.keyring);
+            let proof = verified.map_err(|error| Problem::new(error.code(), error).status_of_no(403))?.proof;
+            Right::Proof(Box::new(proof))
         }
-        (None, Some(id), Some(nonce), None) => (id, Right::Nonce(own(nonce)), call.stamp_of_machine()),
-        (None, Some(id), None, Some(key)) => {
+        (None, Some(request), None, None) => {
+            let (installed, request) = (installed(app, call)?, read(request)?);
+            Right::of_request(ledger, &call.roles.keyring, seats(installed.as_ref()), &request)
+                .map_err(|error| of_shown(app, call, error, true))?
+        }
+        (None, None, Some(nonce), None) if named.is_some() => Right::Nonce(own(nonce)),
+        (None, None, None, Some(key)) if named.is_some() => {
             let key = LicenseKey::parse(&own(key)).map_err(|error| Problem::new(Code::Unauthorized, error));
-            (id, Right::LicenseKey(key.inspect_err(|_| app.guessed_wrong(call.peer))?), call.stamp_of_machine())
+            Right::LicenseKey(key.inspect_err(|_| app.guessed_wrong(call.peer))?)
         }
-        (None, Some(id), None, None) if admin_key(&call.headers).is_some() => {
+        (None, None, None, None) if named.is_some() && admin_key(&call.headers).is_some() => {
             admit(app, call.peer, &call.headers)?;
-            (id, Right::Admin, call.stamp())
+            by = call.stamp();
+            Right::Admin
         }
         _ => {
-            let message = "the body must hold `proof`, or `leaseId` and one of `licenseKey` and `heartbeatNonce`";
+            let message = "the body must hold `proof`, `request`, or `leaseId` and one of `licenseKey` and \
+                           `heartbeatNonce`";
             return Err(Problem::new(Code::Malformed, message).hint(BODIES));
         }
     };
-    let released = lease::release(ledger, &by, &lease_id, right).map_err(|error| {
+    let (lease_id, released) = lease::release(ledger, &by, named.as_deref(), right).map_err(|error| {
         if error.code() != Code::Unauthorized {
             return refused_by_ledger(error);
         }
         app.guessed_wrong(call.peer);
-        refused_by_ledger(error).hint("show the lease, the license key, or the nonce of the next heartbeat")
+        refused_by_ledger(error)
+            .hint("show the lease, the request, the license key, or the nonce of the next heartbeat")
     })?;
     let mut out = Writer::default();
     out.begin_object();
@@ -190,17 +214,13 @@ pub(super) fn release(app: &App, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// Drafts the lease from what the machine shows; a license key that is wrong was a guess.
-fn draft(app: &App, call: &Call, members: &mut Members<'_>, until: Option<Timestamp>) -> Result<Proof, Problem> {
+fn draft(app: &App, call: &Call, members: &mut Members<'_>, until: Option<Timestamp>) -> Result<Draft, Problem> {
     let ledger = call.ledger()?;
-    signer(call)?;
     app.may_guess(call.peer)?;
     let (proof, request) = (take(members, "proof"), take(members, "request"));
     let (envelope, request) = match (proof, request) {
         (Some(proof), None) => (Some(envelope(proof)?), None),
-        (None, Some(request)) => {
-            let request = Request::parse(document(request).as_bytes());
-            (None, Some(request.map_err(|error| Problem::new(error.code(), error))?))
-        }
+        (None, Some(request)) => (None, Some(read(request)?)),
         _ => {
             let message = "the body must hold one of `proof` and `request`";
             return Err(Problem::new(Code::Malformed, message).hint(BODIES));
@@ -211,39 +231,68 @@ fn draft(app: &App, call: &Call, members: &mut Members<'_>, until: Option<Timest
         (None, Some(request)) => Shown::Request(request),
         (None, None) => return Err(Problem::internal("nothing was shown")),
     };
-    let fresh = Fresh { proof_id: app.fresh_id()?, heartbeat_nonce: Nonce(app.fresh_bytes()?), now: call.now };
-    let revocations = call.roles.revocations.clone();
-    let drafted = lease::draft(ledger, &call.roles.keyring, revocations, &shown, until, fresh);
-    drafted.map_err(|error| match error {
+    let installed = installed(app, call)?;
+    let drafting = Drafting {
+        seats: seats(installed.as_ref()),
+        keyring: &call.roles.keyring,
+        revocations: call.roles.revocations.clone(),
+        until,
+        fresh: Fresh { proof_id: app.fresh_id()?, heartbeat_nonce: Nonce(app.fresh_bytes()?), now: call.now },
+    };
+    lease::draft(ledger, &shown, drafting).map_err(|error| of_shown(app, call, error, request.is_some()))
+}
+
+/// Names the license that is installed here where the server has no key to be an issuer with.
+fn installed(app: &App, call: &Call) -> Result<Option<String>, Problem> {
+    if call.roles.signer.is_some() {
+        return Ok(None);
+    }
+    let entered =
+        lease::installed::enter(call.ledger()?, &by_server(call.now), &call.roles.judge(), app.refused().as_ref());
+    entered.map(Some).map_err(|error| match error.code() {
+        Code::NoLicense => {
+            refused_by_ledger(error).hint("have the operator install the license, at /api/v1/admin/license")
+        }
+        _ => refused_by_ledger(error),
+    })
+}
+
+fn seats(installed: Option<&String>) -> Seats<'_> {
+    installed.map_or(Seats::OfIssuer, |id| Seats::OfInstalled(id))
+}
+
+/// Says what is wrong with what a machine shows.
+fn of_shown(app: &App, call: &Call, error: ActivateError, is_request: bool) -> Problem {
+    match error {
         ActivateError::Ledger(error) => error.into(),
         ActivateError::Refused(refusals) => match refusals.first().map(|refusal| refusal.code) {
-            Some(Code::UnknownLicense) if request.is_some() => unknown_key(app, call),
+            Some(Code::UnknownLicense) if is_request => unknown_key(app, call),
             Some(Code::Unauthorized) => {
                 refused(&refusals).hint("send a request that carries the license or its key, or the proof")
             }
             _ => refused(&refusals),
         },
-    })
+    }
 }
 
-fn granted(call: &Call, leased: &Leased) -> Result<Reply, Problem> {
-    let signed = Envelope::sign(Kind::Proof, leased.proof.to_payload().into_bytes(), &[signer(call)?]);
-    Ok(told(Some((leased, &signed)), None))
+fn granted(call: &Call, leased: &Leased) -> Reply {
+    let sign = |signer| Envelope::sign(Kind::Proof, leased.proof.to_payload().into_bytes(), &[signer]);
+    told(Some(leased), call.roles.signer.as_deref().map(sign).as_ref(), None)
 }
 
-fn told(granted: Option<(&Leased, &Envelope)>, position: Option<u64>) -> Reply {
+fn told(granted: Option<&Leased>, signed: Option<&Envelope>, position: Option<u64>) -> Reply {
     let mut out = Writer::default();
     out.begin_object();
     match granted {
-        Some((leased, _)) => leased.lease.write(out.name("lease")),
+        Some(leased) => leased.lease.write(out.name("lease")),
         None => out.name("lease").null(),
     }
     match position {
         Some(position) => out.name("position").integer(position.into()),
         None => out.name("position").null(),
     }
-    match granted {
-        Some((_, signed)) => out.name("proof").raw(&signed.to_json()),
+    match signed {
+        Some(signed) => out.name("proof").raw(&signed.to_json()),
         None => out.name("proof").null(),
     }
     out.end_object();
@@ -273,6 +322,10 @@ fn borrow_until(members: &mut Members<'_>, now: Timestamp) -> Result<Option<Time
 /// Takes an envelope that stands in a body as itself or as its text.
 fn envelope(value: Value<'_>) -> Result<Envelope, Problem> {
     Envelope::parse(document(value).as_bytes()).map_err(|error| Problem::new(error.code(), error))
+}
+
+fn read(request: Value<'_>) -> Result<Request, Problem> {
+    Request::parse(document(request).as_bytes()).map_err(|error| Problem::new(error.code(), error))
 }
 
 fn document(value: Value<'_>) -> String {

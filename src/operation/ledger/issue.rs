@@ -45,7 +45,8 @@ pub fn record_missing(ledger: &Ledger, stamp: &Stamp, minted: Vec<Record>) -> Re
     })
 }
 
-fn insert(transaction: &mut Transaction<'_>, stamp: &Stamp, minted: &Record) -> Result<(), LedgerError> {
+/// As [`record`], of one license.
+pub(super) fn insert(transaction: &mut Transaction<'_>, stamp: &Stamp, minted: &Record) -> Result<(), LedgerError> {
     let license = &minted.license;
     let held = Held {
         license: license.clone(),

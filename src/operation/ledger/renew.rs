@@ -6,7 +6,7 @@ use crate::id::KeyId;
 use crate::json::{self, Value};
 use crate::ledger::audit::Entry;
 use crate::ledger::license::{self, Held, HeldState};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Transaction};
 use crate::license::License;
 
 /// A claim that differs between two tokens of a license; `None` where it is absent.
@@ -101,20 +101,36 @@ pub fn renew(
             let message = format!("license {id} was renewed by somebody else at {}", held.changed_at);
             return Err(LedgerError::refused(Code::Forked, message));
         }
-        if held.state == HeldState::Expired && stamp.now <= license.grace_until() {
-            (held.state, held.reason) = (HeldState::Active, None);
-        }
-        let changed = differences(&held.license, &license);
-        held.license.clone_from(&license);
-        (held.token, held.key_id, held.changed_at) = (token.clone(), key_id.to_string(), stamp.now);
-        license::save_token(transaction, &held)?;
-        transaction.record(Entry::new(stamp.now, &stamp.actor, "renewed", id).detail(|out| {
-            out.name("changed").begin_array();
-            changed.iter().for_each(|difference| out.string(&difference.claim));
-            out.end_array();
-            out.name("expiresAt").plain(license.expires_at);
-            out.name("keyId").plain(key_id);
-        }));
+        replace(transaction, &stamp, &mut held, &license, &token, key_id)?;
         Ok(held)
     })
+}
+
+/// Puts a new token in the place of the one that the book holds.
+///
+/// # Errors
+/// `Unavailable`.
+pub(super) fn replace(
+    transaction: &mut Transaction<'_>,
+    stamp: &Stamp,
+    held: &mut Held,
+    license: &License,
+    token: &str,
+    key_id: KeyId,
+) -> Result<(), LedgerError> {
+    if held.state == HeldState::Expired && stamp.now <= license.grace_until() {
+        (held.state, held.reason) = (HeldState::Active, None);
+    }
+    let changed = differences(&held.license, license);
+    held.license.clone_from(license);
+    (held.token, held.key_id, held.changed_at) = (token.to_owned(), key_id.to_string(), stamp.now);
+    license::save_token(transaction, held)?;
+    transaction.record(Entry::new(stamp.now, &stamp.actor, "renewed", &license.license_id).detail(|out| {
+        out.name("changed").begin_array();
+        changed.iter().for_each(|difference| out.string(&difference.claim));
+        out.end_array();
+        out.name("expiresAt").plain(license.expires_at);
+        out.name("keyId").plain(key_id);
+    }));
+    Ok(())
 }

@@ -168,7 +168,7 @@ fn seats_run_out_and_whoever_waits_is_next() {
     assert_snapshot!(scene.claim("node-2", r#","wait":true"#).shown(), @r#"200 {"lease":null,"position":1,"proof":null}"#);
     assert!(scene.claim("node-3", r#","wait":true"#).body.contains(r#""position":2"#));
     let taken = format!(r#"{{"leaseId":"{}"}}"#, member(&held, "leaseId"));
-    assert_snapshot!(scene.release(taken.clone()), @r#"400 {"code":"malformed","error":"the body must hold `proof`, or `leaseId` and one of `licenseKey` and `heartbeatNonce`","hints":["see the request bodies in /openapi.json"],"message":"the body must hold `proof`, or `leaseId` and one of `licenseKey` and `heartbeatNonce`"}"#);
+    assert_snapshot!(scene.release(taken.clone()), @r#"400 {"code":"malformed","error":"the body must hold `proof`, `request`, or `leaseId` and one of `licenseKey` and `heartbeatNonce`","hints":["see the request bodies in /openapi.json"],"message":"the body must hold `proof`, `request`, or `leaseId` and one of `licenseKey` and `heartbeatNonce`"}"#);
     let headers = [("content-type", "application/json"), ("x-admin-api-key", "b7e1c2a4d6f80914")];
     let wrong = request("POST", "/api/v1/seats/release", &headers).body(taken.clone().into()).unwrap();
     assert_eq!(scene.server.send(wrong).status, 401);
@@ -227,7 +227,7 @@ fn a_license_that_counts_machines_lends_seats_to_those_alone() {
     let nonce = inspected.stdout().split("\"heartbeatNonce\":\"").nth(1).unwrap().split('"').next().unwrap();
     let id = member(&by_proof, "leaseId");
     let wrong = format!(r#"{{"leaseId":"{id}","heartbeatNonce":"AAAAAAAAAAAAAAAAAAAAAA=="}}"#);
-    assert_snapshot!(scene.release(wrong), @r#"401 {"code":"unauthorized","error":"what was shown gives no right to lease 03030303-0303-4303-8303-030303030303","hints":["show the lease, the license key, or the nonce of the next heartbeat"],"message":"what was shown gives no right to lease 03030303-0303-4303-8303-030303030303"}"#);
+    assert_snapshot!(scene.release(wrong), @r#"401 {"code":"unauthorized","error":"what was shown gives no right to lease 03030303-0303-4303-8303-030303030303","hints":["show the lease, the request, the license key, or the nonce of the next heartbeat"],"message":"what was shown gives no right to lease 03030303-0303-4303-8303-030303030303"}"#);
     let right = format!(r#"{{"leaseId":"{id}","heartbeatNonce":"{nonce}"}}"#);
     assert!(scene.release(right).ends_with("\"released\":true}"));
     // A machine that gave its activation back gets no seat.

@@ -11,7 +11,9 @@ use mintage::ledger::activation::Activate;
 use mintage::ledger::audit::AuditFilter;
 use mintage::ledger::{Ledger, LedgerError};
 use mintage::operation::ledger::activate::machine_id;
-use mintage::operation::ledger::lease::{self, Seated, Shown, Terms};
+use mintage::operation::ledger::install::{self, Origin};
+use mintage::operation::ledger::lease::{self, Drafting, Seated, Seats, Shown, Terms};
+use mintage::operation::ledger::posture::Judge;
 use mintage::operation::ledger::{audit, issue, release, seats};
 use mintage::operation::proof::Fresh;
 use mintage::policy::RevocationsContext;
@@ -30,6 +32,17 @@ fn claim(ledger: &Ledger, token: &str, machine: u8, second: i64) -> Result<Strin
 
 /// Claims a seat for a machine that carries the license, or takes it along.
 fn seat(ledger: &Ledger, token: &str, machine: u8, second: i64, borrow: Option<i64>) -> Result<String, Code> {
+    lent(ledger, Seats::OfIssuer, token, machine, second, borrow)
+}
+
+fn lent(
+    ledger: &Ledger,
+    seats: Seats<'_>,
+    token: &str,
+    machine: u8,
+    second: i64,
+    borrow: Option<i64>,
+) -> Result<String, Code> {
     let request = Request {
         license: LicenseReference::Token(token.to_owned()),
         fingerprint: Fingerprint::Exact(format!("m{machine}")),
@@ -46,7 +59,9 @@ fn seat(ledger: &Ledger, token: &str, machine: u8, second: i64, borrow: Option<i
     let keyring = Keyring::from(key().public());
     let shown = Shown::Request(&request);
     let borrow_until = borrow.map(at);
-    let draft = lease::draft(ledger, &keyring, RevocationsContext::None, &shown, borrow_until, fresh);
+    let revocations = RevocationsContext::None;
+    let drafting = Drafting { seats, keyring: &keyring, revocations, until: borrow_until, fresh };
+    let draft = lease::draft(ledger, &shown, drafting);
     let terms = Terms { seconds: 10, borrow_until, username: None, wait: false };
     match lease::claim(ledger, &by_ann(second), draft.unwrap(), &terms) {
         Ok(Seated::Held(leased)) => {
@@ -94,6 +109,32 @@ fn ten_seats_are_ten_whoever_asks() {
         }
         // Each of 20 leases began, and the 10 of the first round ended.
         assert_eq!(audit::verify(&ledger, None).unwrap().sequence, 1 + 20 + 10);
+    }
+}
+
+#[test]
+fn an_installed_license_has_its_seats_from_the_first_claims_on() {
+    for mut place in Place::all() {
+        let ledgers = [Arc::new(place.open("installed")), Arc::new(place.open("installed"))];
+        let mut ten = license("lic-1");
+        ten.seats = Some(10);
+        let token = mint(ten).token;
+        let judge = Judge { keyring: Keyring::from(key().public()), ..Judge::default() };
+        let installed = install::install(&ledgers[0], &by_ann(0), &judge, token.as_bytes(), Origin::Api).unwrap();
+        assert!(installed.is_valid());
+        let claimers = (0..CLAIMERS).map(|machine| {
+            let (ledger, judge, token) = (Arc::clone(&ledgers[usize::from(machine % 2)]), judge.clone(), token.clone());
+            std::thread::spawn(move || {
+                let id = lease::installed::enter(&ledger, &by_ann(1), &judge, None).unwrap();
+                lent(&ledger, Seats::OfInstalled(&id), &token, machine, 1, None)
+            })
+        });
+        let claimers: Vec<_> = claimers.collect();
+        let answers: Vec<_> = claimers.into_iter().map(|claimer| claimer.join().unwrap()).collect();
+        assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
+        assert!(answers.iter().filter_map(|answer| answer.as_ref().err()).all(|code| *code == Code::SeatsExhausted));
+        // It was installed once and entered once, and each of ten leases began.
+        assert_eq!(audit::verify(&ledgers[0], None).unwrap().sequence, 1 + 1 + 10);
     }
 }
 

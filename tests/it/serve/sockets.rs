@@ -153,12 +153,15 @@ fn a_server_says_what_it_serves_and_what_not() {
     {"message":"serves","what":"verify"}
     {"message":"serves","what":"mint, as the vendor"}
     {"message":"does not serve","what":"the book, as the vendor","why":"there is no --ledger"}
+    {"message":"does not serve","what":"activations, as the vendor","why":"there is no --ledger"}
     {"message":"does not serve","what":"seats, as the vendor","why":"there is no --ledger"}
+    {"message":"does not serve","what":"use of the limits of the license of this installation","why":"there is no --ledger"}
     {"message":"does not serve","what":"sessions and reports of use","why":"there is no --ledger"}
     {"message":"serves","what":"the public key"}
     {"message":"does not serve","what":"the keyring","why":"there is no --keyring"}
     {"message":"does not serve","what":"revocations","why":"there is neither --revocations nor a --ledger with --key"}
     {"message":"does not serve","what":"the license of this installation, as its operator","why":"there is neither --license nor --ledger"}
+    {"message":"does not serve","what":"installing another license, as its operator","why":"there is no --ledger"}
     "#);
 }
 

@@ -1,0 +1,153 @@
+//! Seats at a customer's operator, whose server holds no key: they are those of the license that is installed, and count
+//! as long as they are renewed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use insta::assert_snapshot;
+use mintage::http::Roles;
+use mintage::ledger::{Birth, Ledger, LedgerUrl};
+use mintage::time::Timestamp;
+
+use super::installed::asked;
+use super::{Server, roles};
+use crate::harness::{Bench, example};
+
+const START: &str = "2026-06-01T00:00:00Z";
+
+/// An operator's server, and what machines of his ask it with.
+struct Scene {
+    bench: Bench,
+    clock: Arc<AtomicI64>,
+    server: Server,
+}
+
+fn seconds(at: &str) -> i64 {
+    Timestamp::parse_rfc3339(at).unwrap().seconds()
+}
+
+impl Scene {
+    fn new() -> Self {
+        let bench = Bench::new();
+        let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
+        let birth = Birth { book_id: "book".to_owned(), now: Timestamp::EPOCH };
+        let ledger = Some(Arc::new(Ledger::open(&url, &birth).unwrap()));
+        let clock = Arc::new(AtomicI64::new(seconds(START)));
+        let server = Server::timed(Roles { ledger, signer: None, ..roles() }, &clock);
+        Self { bench, clock, server }
+    }
+
+    /// Mints a license of acme's, in a file that is called like its id.
+    fn mint(&self, id: &str, terms: &[&str]) -> String {
+        let fixed = ["--tenant", "acme", "--id", id, "--expires", "2026-12-31"];
+        let token = self.bench.mint(&[&fixed[..], terms].concat());
+        self.bench.write(id, &token);
+        token
+    }
+
+    fn install(&self, token: &str) {
+        let body = format!(r#"{{"token":"{}"}}"#, token.trim());
+        let answer = self.server.post_as_admin("/api/v1/admin/license", body);
+        assert_eq!(answer.status, 200, "{}", answer.body);
+    }
+
+    /// What a machine asks for a seat of a license with.
+    fn request(&self, license: &str, machine: &str) -> String {
+        let file = format!("{license}.{machine}.request");
+        if !self.bench.path(&file).exists() {
+            let asked = ["-q", "activate", "--license", license, "--fingerprint", machine, "--request-out", &file];
+            let outcome = self.bench.run(asked);
+            assert_eq!(outcome.status, Some(0), "{outcome}");
+        }
+        self.bench.read(&file).trim().to_owned()
+    }
+
+    /// Asks for something to do with seats, and shows the answer.
+    fn ask(&self, what: &str, body: String) -> String {
+        self.server.post(&format!("/api/v1/seats/{what}"), body).shown()
+    }
+}
+
+#[test]
+fn seats_are_counted_without_a_key() {
+    let scene = Scene::new();
+    let one = scene.mint("lic-1", &["--seats", "1"]);
+    let (first, second) = (scene.request("lic-1", "node-1"), scene.request("lic-1", "node-2"));
+    let by = |request: &str| format!(r#"{{"request":{request}}}"#);
+    assert_snapshot!(scene.ask("claim", by(&first)), @r#"403 {"code":"no-license","error":"License absent. Default tier limits apply.","hints":["have the operator install the license, at /api/v1/admin/license"],"message":"License absent. Default tier limits apply."}"#);
+    scene.install(&one);
+    assert_snapshot!(scene.ask("claim", by(&first)), @r#"200 {"lease":{"borrowed":false,"claimedAt":"2026-06-01T00:00:00Z","expiresAt":"2026-06-01T00:10:00Z","holder":"b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b","leaseId":"01010101-0101-4101-8101-010101010101","licenseId":"lic-1","renewedAt":"2026-06-01T00:00:00Z","username":null},"position":null,"proof":null}"#);
+    assert_snapshot!(scene.ask("claim", by(&second)), @r#"409 {"code":"seats-exhausted","error":"1 of 1 seats of license lic-1 are taken","hints":["wait for one to be released, or ask for more seats"],"message":"1 of 1 seats of license lic-1 are taken"}"#);
+    // A machine that crashed gets its seat back, and holds it as long as it renews it.
+    assert_snapshot!(scene.ask("claim", by(&first)), @r#"200 {"lease":{"borrowed":false,"claimedAt":"2026-06-01T00:00:00Z","expiresAt":"2026-06-01T00:10:00Z","holder":"b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b","leaseId":"01010101-0101-4101-8101-010101010101","licenseId":"lic-1","renewedAt":"2026-06-01T00:00:00Z","username":null},"position":null,"proof":null}"#);
+    scene.clock.store(seconds("2026-06-01T00:08:00Z"), Ordering::Relaxed);
+    assert_snapshot!(scene.ask("renew", by(&first)), @r#"200 {"lease":{"borrowed":false,"claimedAt":"2026-06-01T00:00:00Z","expiresAt":"2026-06-01T00:18:00Z","holder":"b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b","leaseId":"01010101-0101-4101-8101-010101010101","licenseId":"lic-1","renewedAt":"2026-06-01T00:08:00Z","username":null},"position":null,"proof":null}"#);
+    // Another machine gives nothing back, the one that holds it does.
+    assert_snapshot!(scene.ask("release", by(&second)), @r#"409 {"code":"lease-ended","error":"61651c4ec3b54cca6b522fdb76054758b7f9bcbb134ad4e09e3f6254d67b8cde holds no seat of license lic-1","hints":["claim a seat again"],"message":"61651c4ec3b54cca6b522fdb76054758b7f9bcbb134ad4e09e3f6254d67b8cde holds no seat of license lic-1"}"#);
+    let lease = r#""leaseId":"01010101-0101-4101-8101-010101010101""#;
+    assert_snapshot!(scene.ask("release", format!(r#"{{"request":{second},{lease}}}"#)), @r#"401 {"code":"unauthorized","error":"what was shown gives no right to lease 01010101-0101-4101-8101-010101010101","hints":["show the lease, the request, the license key, or the nonce of the next heartbeat"],"message":"what was shown gives no right to lease 01010101-0101-4101-8101-010101010101"}"#);
+    assert_snapshot!(scene.ask("release", by(&first)), @r#"200 {"leaseId":"01010101-0101-4101-8101-010101010101","released":true}"#);
+    assert!(scene.ask("claim", by(&second)).starts_with("200"));
+    // Nobody could verify a lease that nobody signed.
+    assert_snapshot!(scene.ask("claim", format!(r#"{{"request":{first},"borrowUntil":"2026-06-08"}}"#)), @r#"404 {"code":"not-served","error":"this server was started without --key, so it signs nothing","hints":["claim the seat without `borrowUntil`, and renew it in time"],"message":"this server was started without --key, so it signs nothing"}"#);
+    // The operator sees who holds what.
+    assert_snapshot!(asked(&scene.server, "/api/v1/seats"), @r#"200 {"seats":[{"borrowed":false,"claimedAt":"2026-06-01T00:08:00Z","expiresAt":"2026-06-01T00:18:00Z","holder":"61651c4ec3b54cca6b522fdb76054758b7f9bcbb134ad4e09e3f6254d67b8cde","leaseId":"09090909-0909-4909-8909-090909090909","licenseId":"lic-1","renewedAt":"2026-06-01T00:08:00Z","username":null}]}"#);
+    let shown = asked(&scene.server, "/api/v1/keys/lic-1");
+    assert!(shown.contains(r#""seats":1"#) && shown.contains(r#""leases":[{"borrowed":false"#), "{shown}");
+}
+
+#[test]
+fn the_license_that_is_installed_is_the_one_that_counts() {
+    let scene = Scene::new();
+    scene.install(&scene.mint("lic-1", &["--seats", "1"]));
+    let claim = |license: &str, machine: &str| {
+        scene.ask("claim", format!(r#"{{"request":{}}}"#, scene.request(license, machine)))
+    };
+    assert!(claim("lic-1", "node-1").starts_with("200"));
+    assert!(claim("lic-1", "node-2").starts_with("409"));
+    // Renewed with more seats, it has more as soon as it is installed.
+    let key = example("vendor.key");
+    let mint =
+        ["-q", "mint", "--allow-readable-key", "--key", &key, "--tenant", "acme", "--id", "lic-1", "--seats", "2"];
+    let later = ["--issued-at", "2026-05-01T00:00:00Z", "--expires", "2026-12-31"];
+    let renewed = scene.bench.run([&mint[..], &later].concat());
+    scene.install(renewed.stdout());
+    assert!(claim("lic-1", "node-2").starts_with("200"));
+    assert!(claim("lic-1", "node-3").starts_with("409"));
+    // Another license, also one that is older, takes its place as a whole.
+    scene.install(&scene.mint("lic-2", &["--seats", "1"]));
+    assert_snapshot!(claim("lic-1", "node-1"), @r#"403 {"code":"license-mismatch","error":"what was shown is of license `lic-1`, and license `lic-2` is installed here","hints":["use the documents that belong together"],"message":"what was shown is of license `lic-1`, and license `lic-2` is installed here"}"#);
+    assert!(claim("lic-2", "node-1").starts_with("200"));
+    scene.clock.store(seconds("2027-01-01T00:00:00Z"), Ordering::Relaxed);
+    assert_snapshot!(claim("lic-2", "node-1"), @r#"403 {"code":"expired","error":"License key is expired.","hints":["renew the license"],"message":"License key is expired."}"#);
+    let audit = scene.bench.run(["ledger", "audit", "--ledger", "sqlite:book.db", "-q"]);
+    let told: Vec<&str> = audit
+        .stdout()
+        .lines()
+        .filter(|line| line.contains("created") || line.contains("renewed"))
+        .map(str::trim_end)
+        .collect();
+    assert_snapshot!(told.join("\n"), @r#"
+    2  2026-06-01T00:00:00Z  server   created          SUCCESS  lic-1                                       {"expiresAt":"2026-12-31T23:59:59Z","keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","tenantId":"acme"}
+    5  2026-06-01T00:00:00Z  server   renewed          SUCCESS  lic-1                                       {"changed":["issuedAt","seats"],"expiresAt":"2026-12-31T23:59:59Z","keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e"}
+    8  2026-06-01T00:00:00Z  server   created          SUCCESS  lic-2                                       {"expiresAt":"2026-12-31T23:59:59Z","keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","tenantId":"acme"}
+    "#);
+}
+
+#[test]
+fn machines_that_are_counted_show_the_proof_of_their_issuer() {
+    let scene = Scene::new();
+    scene.install(&scene.mint("lic-1", &["--seats", "1", "--max-activations", "2"]));
+    let request = scene.request("lic-1", "node-1");
+    assert_snapshot!(scene.ask("claim", format!(r#"{{"request":{request}}}"#)), @r#"403 {"code":"proof-required","error":"license lic-1 counts machines, and no proof of this one was shown","hints":["activate this machine and verify the proof"],"message":"license lic-1 counts machines, and no proof of this one was shown"}"#);
+    let key = example("vendor.key");
+    let mint = ["-q", "mint", "proof", "--allow-readable-key", "--key", &key, "--request", "lic-1.node-1.request"];
+    let proof = ["--license", "lic-1", "--id", "p-1", "--issued-at", START, "-o", "proof.json"];
+    let minted = scene.bench.run([&mint[..], &proof].concat());
+    assert_eq!(minted.status, Some(0), "{minted}");
+    let proof = format!(r#"{{"proof":{}}}"#, scene.bench.read("proof.json").trim());
+    assert_snapshot!(scene.ask("claim", proof.clone()), @r#"200 {"lease":{"borrowed":false,"claimedAt":"2026-06-01T00:00:00Z","expiresAt":"2026-06-01T00:10:00Z","holder":"b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b","leaseId":"03030303-0303-4303-8303-030303030303","licenseId":"lic-1","renewedAt":"2026-06-01T00:00:00Z","username":null},"position":null,"proof":null}"#);
+    assert!(scene.ask("renew", proof.clone()).starts_with("200"));
+    assert_snapshot!(scene.ask("release", proof.clone()), @r#"200 {"leaseId":"03030303-0303-4303-8303-030303030303","released":true}"#);
+    assert_snapshot!(scene.ask("release", proof), @r#"409 {"code":"lease-ended","error":"b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b holds no seat of license lic-1","hints":["claim a seat again"],"message":"b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b holds no seat of license lic-1"}"#);
+}
