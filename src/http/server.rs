@@ -3,6 +3,7 @@
 mod loops;
 mod strict;
 
+use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{self, SocketAddr};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use axum::http::header::{self, HeaderValue};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -150,15 +152,18 @@ async fn connection(
     router: axum::Router,
     watcher: Watcher,
 ) {
-    let (stream, head) = Strict::new(stream);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (mut router, head) = (router.clone(), head.clone());
+        let mut router = router.clone();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer.ip()));
+        // Behind a body in chunks no further request is looked for.
+        let is_last = request.headers().contains_key(header::TRANSFER_ENCODING);
         async move {
-            let response = router.call(request).await;
-            head.expect();
-            response
+            let mut response = router.call(request).await?;
+            if is_last {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
         }
     });
     let mut server = http1::Builder::new();
@@ -167,7 +172,7 @@ async fn connection(
         .header_read_timeout(HEAD_TIME)
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD_BYTES);
-    let connection = server.serve_connection(TokioIo::new(stream), service);
+    let connection = server.serve_connection(TokioIo::new(Strict::new(stream)), service);
     if let Err(error) = watcher.watch(connection).await {
         tracing::debug!(%peer, %error, "a connection broke off");
     }

@@ -4,8 +4,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -18,15 +16,21 @@ const WRITE_TIME: Duration = Duration::from_secs(30);
 /// A connection that looks at heads as they arrive.
 pub(super) struct Strict<S> {
     stream: S,
-    head: Head,
+    due: Due,
     /// The last bytes of the head so far.
     tail: Tail,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-/// Whether the next bytes belong to a head. A body is not looked at; once its request is answered, a head is due again.
-#[derive(Clone, Debug)]
-pub(super) struct Head(Arc<AtomicBool>);
+/// What the next bytes belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Head,
+    /// A body of which so many bytes are left.
+    Body(u64),
+    /// A body in chunks, whose end is not looked for: no request follows on its connection.
+    Chunks,
+}
 
 /// How far the end of a head has come: CR LF CR LF.
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +47,8 @@ struct Tail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     Chunked,
-    Length,
+    /// In bytes.
+    Length(u64),
 }
 
 /// What the end of a line ends.
@@ -58,48 +63,63 @@ enum End {
 /// The one line that announces a coding and may stand, without spaces.
 const CHUNKED: &[u8] = b"transfer-encoding:chunked";
 
+const LENGTH: &[u8] = b"content-length:";
+
+/// The most digits of a length; a longer body nobody sends.
+const MAX_DIGITS: usize = 16;
+
 /// The first bytes of a line, in lower case and without the spaces behind its first byte; one more than are compared.
 #[derive(Clone, Copy, Debug, Default)]
 struct Line {
-    start: [u8; CHUNKED.len() + 1],
+    start: [u8; LENGTH.len() + MAX_DIGITS + 1],
     length: usize,
 }
 
 impl<S> Strict<S> {
-    pub(super) fn new(stream: S) -> (Self, Head) {
-        let head = Head(Arc::new(AtomicBool::new(true)));
-        (Self { stream, head: head.clone(), tail: Tail::default(), stalled: None }, head)
+    pub(super) fn new(stream: S) -> Self {
+        Self { stream, due: Due::Head, tail: Tail::default(), stalled: None }
     }
 
     /// Looks at what was read. A bare LF, or that of a line that may not stand there, becomes a byte that no head may hold, so
     /// that the parser answers 400.
     fn look(&mut self, read: &mut [u8]) {
         let mut rest = read;
-        while !rest.is_empty() && self.head.0.load(Ordering::Relaxed) {
-            let length = rest.iter().position(|byte| *byte == b'\n');
-            let (line, after) = rest.split_at_mut(length.unwrap_or(rest.len()));
-            self.tail.take(line);
-            let Some((feed, after)) = after.split_first_mut() else { return };
-            match self.tail.end_line() {
-                End::Line => {}
-                End::Head => {
-                    self.head.0.store(self.tail.body.is_none(), Ordering::Relaxed);
-                    self.tail = Tail::default();
+        while !rest.is_empty() {
+            match self.due {
+                Due::Head => rest = self.look_at_line(rest),
+                Due::Body(left) => {
+                    let skipped = usize::try_from(left).unwrap_or(usize::MAX).min(rest.len());
+                    rest = &mut rest[skipped..];
+                    let left = left.saturating_sub(skipped as u64);
+                    self.due = if left == 0 { Due::Head } else { Due::Body(left) };
                 }
-                End::Fault => {
-                    *feed = 0;
-                    self.tail.take(&[0]);
-                }
+                Due::Chunks => return,
             }
-            rest = after;
         }
     }
-}
 
-impl Head {
-    /// Says that a request was answered.
-    pub(super) fn expect(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Looks at a line of a head, or at what has arrived of it; returns what follows.
+    fn look_at_line<'a>(&mut self, read: &'a mut [u8]) -> &'a mut [u8] {
+        let length = read.iter().position(|byte| *byte == b'\n');
+        let (line, rest) = read.split_at_mut(length.unwrap_or(read.len()));
+        self.tail.take(line);
+        let Some((feed, after)) = rest.split_first_mut() else { return &mut [] };
+        match self.tail.end_line() {
+            End::Line => {}
+            End::Head => {
+                self.due = match self.tail.body {
+                    None | Some(Framing::Length(0)) => Due::Head,
+                    Some(Framing::Length(length)) => Due::Body(length),
+                    Some(Framing::Chunked) => Due::Chunks,
+                };
+                self.tail = Tail::default();
+            }
+            End::Fault => {
+                *feed = 0;
+                self.tail.take(&[0]);
+            }
+        }
+        after
     }
 }
 
@@ -114,16 +134,16 @@ impl Tail {
 
     /// Takes the end of a line.
     fn end_line(&mut self) -> End {
-        let framing = match &self.line {
-            line if line.begins(b"content-length:") => Some(Framing::Length),
-            line if line.begins(b"transfer-encoding:") => Some(Framing::Chunked),
-            _ => None,
-        };
-        let is_sound = match framing {
-            None => true,
-            // One that is given twice is compared by the parser.
-            Some(Framing::Length) => self.body != Some(Framing::Chunked),
-            Some(Framing::Chunked) => self.body.is_none() && self.line.is(CHUNKED),
+        let (framing, is_sound) = match &self.line {
+            line if line.begins(LENGTH) => {
+                let length = line.digits(LENGTH.len());
+                // One that is given twice is compared by the parser.
+                (length.map(Framing::Length), length.is_some() && self.body != Some(Framing::Chunked))
+            }
+            line if line.begins(b"transfer-encoding:") => {
+                (Some(Framing::Chunked), self.body.is_none() && line.is(CHUNKED))
+            }
+            _ => (None, true),
         };
         if !self.return_before || !is_sound {
             return End::Fault;
@@ -149,6 +169,14 @@ impl Line {
 
     fn begins(&self, name: &[u8]) -> bool {
         self.start[..self.length].starts_with(name)
+    }
+
+    /// Reads the number from a place to the end of the line.
+    fn digits(&self, from: usize) -> Option<u64> {
+        let digits =
+            std::str::from_utf8(&self.start[from..self.length]).ok().filter(|text| text.len() <= MAX_DIGITS)?;
+        // A sign is none of the digits that a length may have.
+        digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))
     }
 
     fn is(&self, line: &[u8]) -> bool {
@@ -217,7 +245,7 @@ mod tests {
     use super::*;
 
     fn looked(parts: &[&str]) -> String {
-        let (mut strict, _) = Strict::new(());
+        let mut strict = Strict::new(());
         let mut all = String::new();
         for part in parts {
             let mut bytes = part.as_bytes().to_vec();
@@ -253,6 +281,11 @@ mod tests {
             // The same twice is for the parser, and so is what only looks alike.
             (length.repeat(2), true),
             ("Transfer-Encoding: chunked\r\nContent-Length-X: 1\r\nTransfer-Encoding-X: y\r\n".to_owned(), true),
+            ("Content-Length: 9999999999999999\r\n".to_owned(), true),
+            ("Content-Length: 10000000000000000\r\n".to_owned(), false),
+            ("Content-Length: +1\r\n".to_owned(), false),
+            ("Content-Length: 1, 1\r\n".to_owned(), false),
+            ("Content-Length:\r\n".to_owned(), false),
             (format!("{length}Transfer-Encoding: chunked\r\n"), false),
             (format!("Transfer-Encoding: chunked\r\n{length}"), false),
             (format!("{length}X: y\r\ntransfer-encoding: identity\r\n"), false),
@@ -272,15 +305,16 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_left_alone_until_its_request_is_answered() {
-        let (mut strict, head) = Strict::new(());
-        let mut request = *b"POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na\nb\n";
-        let sound = request;
-        strict.look(&mut request);
-        assert_eq!(request, sound);
-        head.expect();
-        let mut next = *b"GET / HTTP/1.1\n";
-        strict.look(&mut next);
-        assert_eq!(&next, b"GET / HTTP/1.1\0");
+    fn a_body_is_left_alone_and_what_follows_it_is_not() {
+        let body = "POST / HTTP/1.1\r\nContent-Length: 4\r\n\r\na\nb\n";
+        let all = format!("{body}GET / HTTP/1.1\n");
+        for at in 0..all.len() {
+            assert_eq!(looked(&[&all[..at], &all[at..]]), format!("{body}GET / HTTP/1.1\0"));
+        }
+        let empty = "POST / HTTP/1.1\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(looked(&[empty, "GET / HTTP/1.1\n"]), format!("{empty}GET / HTTP/1.1\0"));
+        // The answer to a body in chunks is the last.
+        let chunked = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\na\nb\n\r\n0\r\n\r\nGET / HTTP/1.1\n";
+        assert_eq!(looked(&[chunked]), chunked);
     }
 }

@@ -90,6 +90,29 @@ fn requests_one_after_the_other_on_one_connection_are_each_checked() {
 }
 
 #[test]
+fn what_is_sent_at_once_behind_a_body_is_checked_too() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    let statuses = |sent: String| -> String {
+        let mut stream = server.connect();
+        stream.write_all(sent.as_bytes()).unwrap();
+        let mut answers = String::new();
+        stream.read_to_string(&mut answers).unwrap();
+        assert!(answers.contains("connection: close"), "{answers}");
+        answers.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..4]).collect()
+    };
+    let bare = "GET /healthz HTTP/1.1\nHost: localhost\r\n\r\n";
+    let post = "POST /api/v1/inspect HTTP/1.1\r\nHost: localhost\r\n";
+    assert_eq!(
+        statuses(format!("{post}Content-Length: 3\r\n\r\na\nb{post}Content-Length: 1\r\n\r\na{bare}")),
+        "200 200 400 "
+    );
+    // What stands behind a body in chunks is not looked at, and not answered.
+    let chunked = format!("{post}Transfer-Encoding: chunked\r\n\r\n3\r\na\nb\r\n0\r\n\r\n");
+    assert_eq!(statuses(format!("{chunked}{bare}")), "200 ");
+}
+
+#[test]
 fn a_request_under_way_ends_before_the_server_does() {
     let bench = Bench::new();
     let mut server = vendor(&bench);
