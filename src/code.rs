@@ -91,7 +91,7 @@ codes! {
     KeyTooCostly "key-too-costly" Unable 400 "opening the key file would take more work or memory than mintage allows" "re-encrypt it: `openssl pkcs8 -topk8 -scrypt`, or PBKDF2 with at most 10,000,000 rounds"
     LeaseEnded "lease-ended" No 409 "the seat was given back, or was not renewed in time" "claim a seat again"
     LedgerUnavailable "ledger-unavailable" Unable 503 "the ledger could not be asked: it is unreachable, locked, read-only, corrupted or of a newer schema" "check the address, the rights and that its file or server is there"
-    LicenseExists "license-exists" No 409 "the ledger already holds a license of this id" "choose another --id, or renew the license that is there"
+    LicenseExists "license-exists" No 409 "the ledger already holds a license of this id" "choose another id, or renew the license that is there"
     LicenseMismatch "license-mismatch" No 200 "two documents speak of different licenses" "use the documents that belong together"
     LimitExceeded "limit-exceeded" No 200 "usage is over an effective limit" "use less, or ask for a larger license"
     MachineUnreadable "machine-unreadable" Unable 200 "this machine's fingerprint could not be read, so the binding could not be checked" "run with the rights to read it, or supply the value with --fingerprint"

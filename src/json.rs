@@ -73,7 +73,7 @@ pub enum JsonError {
         /// The member's name.
         member: String,
         /// What it must be, such as `an integer in 0..=3650`.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// What it is, shortened.
         found: String,
     },
@@ -91,8 +91,8 @@ impl JsonError {
     }
 
     /// Says that `member` must be `expected`, and is not.
-    pub fn value(member: &str, expected: &'static str, found: &Value<'_>) -> Self {
-        Self::Value { member: member.to_owned(), expected, found: found.describe() }
+    pub fn value(member: &str, expected: impl Into<Cow<'static, str>>, found: &Value<'_>) -> Self {
+        Self::Value { member: member.to_owned(), expected: expected.into(), found: found.describe() }
     }
 }
 

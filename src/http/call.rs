@@ -69,19 +69,28 @@ impl Call {
         essence.eq_ignore_ascii_case(JSON)
     }
 
-    /// Reads a request that carries a document: its members, and the document's bytes. Any body that does not say it is
-    /// JSON is the document itself.
+    /// Whether the body is an object that holds a document, as senders leave it that do not say what they send. No document
+    /// has a member of these names itself.
+    fn holds_document(&self) -> bool {
+        self.body.trim_ascii_start().starts_with(b"{")
+            && json::parse(&self.body).and_then(|value| value.into_object("body")).is_ok_and(|members| {
+                members.iter().any(|(name, value)| is_document(name) && matches!(value, Value::String(_)))
+            })
+    }
+
+    /// Reads a request that carries a document: its members, and the document's bytes. Any body that neither says it is
+    /// JSON nor is an object that holds a document is the document itself.
     ///
     /// # Errors
     /// As [`Call::object`], and `malformed` where there is no document, or two.
     pub(super) fn document(&self, schema: &Schema) -> Result<(Members<'_>, Bytes), Problem> {
-        if !self.says_json() {
+        if !self.says_json() && !self.holds_document() {
             let is_empty = self.body.trim_ascii().is_empty();
             let nothing = || Problem::new(Code::Malformed, "there is no document in the body").hint("send one");
             return if is_empty { Err(nothing()) } else { Ok((Vec::new(), self.body.clone())) };
         }
         let mut members = self.object(schema)?;
-        let mut documents = members.extract_if(.., |(name, _)| matches!(name.as_ref(), "document" | "token"));
+        let mut documents = members.extract_if(.., |(name, _)| is_document(name));
         match (documents.next(), documents.next()) {
             (Some((_, Value::String(text))), None) => {
                 let text = Bytes::from(text.into_owned());
@@ -93,10 +102,15 @@ impl Call {
     }
 }
 
+fn is_document(name: &str) -> bool {
+    matches!(name, "document" | "token")
+}
+
 /// Reads what stands behind the `?`, and checks what the route knows of it.
 ///
 /// # Errors
-/// `malformed` for a value of another type.
+/// `malformed` for a value of another type, and for a name that a route with names of its own does not know: what it
+/// would narrow is told whole otherwise.
 pub(super) fn query(text: Option<&str>, known: &[Member]) -> Result<Vec<(String, String)>, Problem> {
     let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let pairs: Vec<_> = pairs
@@ -104,7 +118,13 @@ pub(super) fn query(text: Option<&str>, known: &[Member]) -> Result<Vec<(String,
         .map(|(name, value)| (decoded(name), decoded(value)))
         .collect();
     for (name, value) in &pairs {
-        if let Some(member) = known.iter().find(|member| member.name == name) {
+        let member = known.iter().find(|member| member.name == name);
+        if member.is_none() && !known.is_empty() {
+            let names = known.iter().map(|member| member.name).collect::<Vec<_>>().join("`, `");
+            let message = format!("the query names `{}`, and this route knows `{names}`", name.escape_debug());
+            return Err(Problem::new(Code::Malformed, message).hint("the routes are listed in /openapi.json"));
+        }
+        if let Some(member) = member {
             let number = value.parse::<u64>().ok().map(|number| Value::Integer(number.into()));
             let text = || Value::String(value.as_str().into());
             let value = if let Holds::Count = member.holds { number.unwrap_or_else(text) } else { text() };

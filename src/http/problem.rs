@@ -82,7 +82,12 @@ impl Problem {
 
     /// Returns the body: `{"code","error","hints","message"}`, as a command with `--json` prints it.
     pub fn to_json(&self) -> String {
-        problem::json(Some(self.code), &self.message, &[self.hint.as_deref().unwrap_or(self.code.hint())])
+        let of_code = match self.code {
+            // The code's own speaks of a command.
+            Code::Usage => BODIES,
+            code => code.hint(),
+        };
+        problem::json(Some(self.code), &self.message, &[self.hint.as_deref().unwrap_or(of_code)])
     }
 }
 

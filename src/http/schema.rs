@@ -141,7 +141,9 @@ impl Holds {
             (Self::Integer, _) => "an integer",
             (Self::List(_), _) => "an array",
             (Self::Map(_) | Self::Object(_), _) => "an object",
-            (Self::OneOf(_), _) => "one of the words of this member",
+            (Self::OneOf(words), _) => {
+                return Err(JsonError::value(name, format!("one of `{}`", words.join("`, `")), value));
+            }
             (Self::Document, _) => "a text",
             (Self::Text, _) => "a text of at most 1,024 bytes",
             (Self::Time, _) => "a time, RFC 3339",

@@ -47,7 +47,7 @@ pub fn parse_list<'a>(
         Some(fault) => fault,
         None if error.is_data() => {
             let found = "something else".to_owned();
-            JsonError::Value { member: list.to_owned(), expected: "an array in an object", found }
+            JsonError::Value { member: list.to_owned(), expected: "an array in an object".into(), found }
         }
         None => syntax(&error),
     })?;

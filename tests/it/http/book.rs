@@ -8,6 +8,7 @@ use mintage::json::{self, Value};
 use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::time::Timestamp;
 
+use super::installed::asked;
 use super::{ADMIN, Answer, NOW, Server, request, roles};
 use crate::harness::Bench;
 
@@ -180,6 +181,17 @@ fn the_book_and_its_routes_answer_the_same_bytes() {
         // The program's clock is not the server's: what was due by then is swept by the command alone.
         assert_eq!((answer.status, answer.body.as_str()), (200, told.stdout()), "{path}");
     }
+}
+
+#[test]
+fn what_a_query_misspells_is_not_told_whole() {
+    let bench = Bench::new();
+    let server = vendor(&bench);
+    assert_snapshot!(asked(&server, "/api/v1/keys?stat=suspended"), @r#"400 {"code":"malformed","error":"the query names `stat`, and this route knows `tenant`, `state`, `keyId`, `expiringWithin`","hints":["the routes are listed in /openapi.json"],"message":"the query names `stat`, and this route knows `tenant`, `state`, `keyId`, `expiringWithin`"}"#);
+    assert_snapshot!(asked(&server, "/api/v1/keys?state=stopped"), @r#"400 {"code":"malformed","error":"the member `state` must be one of `active`, `expired`, `revoked`, `suspended`, and is the string `stopped`","hints":["see the request bodies in /openapi.json"],"message":"the member `state` must be one of `active`, `expired`, `revoked`, `suspended`, and is the string `stopped`"}"#);
+    assert!(asked(&server, "/api/v1/keys?state=suspended&tenant=acme").starts_with("200"));
+    // A route without names of its own has nothing to narrow.
+    assert_eq!(server.get("/healthz?probe=1").status, 200);
 }
 
 #[test]

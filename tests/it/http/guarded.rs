@@ -10,6 +10,7 @@ use hyper::body::Frame;
 use insta::assert_snapshot;
 
 use super::{ADMIN, Server, request, roles};
+use crate::harness::Bench;
 use mintage::http::{Allowance, Roles, Secrets};
 
 const MINT: &str = "/api/v1/mint";
@@ -145,6 +146,25 @@ fn a_body_is_what_the_route_takes() {
     assert_snapshot!(empty.shown(), @r#"400 {"code":"malformed","error":"there is no document in the body","hints":["send one"],"message":"there is no document in the body"}"#);
     assert_snapshot!(server.post_as_admin(MINT, r#"{"tenantId":"acme"}"#).shown(), @r#"400 {"code":"usage","error":"the license needs `exp`","hints":["see the request bodies in /openapi.json"],"message":"the license needs `exp`"}"#);
     assert_snapshot!(server.post_as_admin(MINT, r#"{"tenantId":"acme","exp":"90d","seat":1}"#).shown(), @r#"400 {"code":"malformed","error":"the member `seat` must be left out: this route does not know it, and is 1","hints":["see the request bodies in /openapi.json"],"message":"the member `seat` must be left out: this route does not know it, and is 1"}"#);
+}
+
+#[test]
+fn a_document_in_an_object_is_found_whatever_the_sender_calls_it() {
+    let server = Server::vendor();
+    let license = Bench::new().mint(&["--tenant", "acme", "--expires", "2099-12-31"]);
+    let send = |content_type: &str, body: String| {
+        let request = request("POST", "/api/v1/verify", &[("content-type", content_type)]);
+        server.send(request.body(Body::from(body)).unwrap()).shown()
+    };
+    let told = send("application/json", format!(r#"{{"document":"{license}","at":"2026-06-01T00:00:00Z"}}"#));
+    assert!(told.starts_with(r#"200 {"asOf":"2026-06-01T00:00:00Z""#), "{told}");
+    // What curl says of `-d`, and what it says of a file.
+    for content_type in ["application/x-www-form-urlencoded", "text/plain"] {
+        let body = format!(" {{\"token\":\"{license}\",\"at\":\"2026-06-01T00:00:00Z\"}}");
+        assert_eq!(send(content_type, body), told, "{content_type}");
+        assert!(send(content_type, license.clone()).starts_with("200 "), "{content_type}");
+        assert!(send(content_type, r#"{"token":5}"#.to_owned()).contains("\"state\":\"INVALID\""), "{content_type}");
+    }
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn a_license_is_in_the_book_before_it_is_handed_out() {
     mintage: expires 2099-12-31T23:59:59Z, 27027 days after issue
     mintage: issued 2026-01-01T00:00:00Z
     mintage: error[license-exists]: the ledger already holds a license lic-1
-    mintage: hint: choose another --id, or renew the license that is there
+    mintage: hint: choose another id, or renew the license that is there
     [exit status: 1]
     ");
     let unwritable = vendor.mint(&["--id", "lic-3", "--tenant", "acme", "-o", "none/lic-3.lic"]);
