@@ -10,6 +10,7 @@ pub mod install;
 pub mod issue;
 pub mod jobs;
 pub mod lease;
+pub mod named;
 pub mod posture;
 pub mod publish;
 pub mod release;

@@ -3,10 +3,12 @@
 use clap::Args;
 use mintage::code::Code;
 use mintage::ledger::{Birth, Cause, Ledger, LedgerError, LedgerUrl};
-use mintage::operation::ledger::{Stamp, change, seats};
+use mintage::operation::ledger::{Stamp, change, named, seats};
 use mintage::time::Timestamp;
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
+use crate::machine;
 use crate::random;
 use crate::render::Terminal;
 
@@ -16,6 +18,21 @@ pub(crate) struct Book {
     /// The ledger: sqlite:PATH, made on first use, or postgres://USER@HOST/DATABASE
     #[arg(long, value_name = "URL", env = "MINTAGE_LEDGER", hide_env_values = true)]
     pub(crate) ledger: Option<String>,
+}
+
+/// Names a license of the ledger.
+#[derive(Args, Debug)]
+pub(crate) struct License {
+    /// The license: its id or its license key, or @FILE with one of them, which keeps it out of the list of processes
+    #[arg(value_name = "LICENSE")]
+    license: String,
+}
+
+impl License {
+    /// Returns its id.
+    pub(crate) fn id(&self, ledger: &Ledger) -> anyhow::Result<String> {
+        Ok(named::license_id(ledger, &Zeroizing::new(machine::text(&self.license)?))?)
+    }
 }
 
 impl Book {

@@ -14,6 +14,7 @@ use crate::ledger::license::{self, Held, HeldState, LicenseFilter};
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::{Ledger, LedgerError};
 use crate::operation::ledger::change::{self, Change};
+use crate::operation::ledger::named::license_id;
 use crate::operation::ledger::{Stamp, show};
 use crate::time::Timestamp;
 
@@ -177,10 +178,7 @@ pub(super) fn list(_: &App, call: &Call) -> Result<Reply, Problem> {
 /// `GET /keys/{id}`: the bytes of `ledger show --json`.
 pub(super) fn show_one(_: &App, call: &Call) -> Result<Reply, Problem> {
     let ledger = call.ledger()?;
-    let id = match LicenseKey::parse(&call.id) {
-        Ok(key) => by_key(ledger, &key)?.license.license_id,
-        Err(_) => call.id.clone(),
-    };
+    let id = license_id(ledger, &call.id)?;
     let mut out = Writer::default();
     show::show(ledger, &id)?.write(&mut out);
     Ok(Reply::json(out.finish()))

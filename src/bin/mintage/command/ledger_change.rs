@@ -5,16 +5,15 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::operation::ledger::change::{self, Change};
 
-use crate::book::{Book, stamp};
+use crate::book::{Book, License, stamp};
 use crate::clock;
 use crate::render::{Terminal, spelled};
 
 /// Stop a license from being used, until it is reinstated
 #[derive(Args, Debug)]
 pub(crate) struct Suspend {
-    /// The license
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    license: License,
     /// Why, for people
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -25,9 +24,8 @@ pub(crate) struct Suspend {
 /// Let a suspended license be used again
 #[derive(Args, Debug)]
 pub(crate) struct Reinstate {
-    /// The license
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    license: License,
     #[command(flatten)]
     book: Book,
 }
@@ -37,9 +35,8 @@ pub(crate) struct Reinstate {
 /// `mint revocations --ledger` signs the list that tells verifiers.
 #[derive(Args, Debug)]
 pub(crate) struct Revoke {
-    /// The license
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    license: License,
     /// Why, for people; it stands in the list of revocations
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
@@ -53,26 +50,28 @@ pub(crate) struct Revoke {
 
 impl Suspend {
     pub(crate) fn run(&self, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-        run(&self.book, &self.id, &Change::Suspend { reason: self.reason.clone() }, terminal)
+        run(&self.book, &self.license, &Change::Suspend { reason: self.reason.clone() }, terminal)
     }
 }
 
 impl Reinstate {
     pub(crate) fn run(&self, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-        run(&self.book, &self.id, &Change::Reinstate, terminal)
+        run(&self.book, &self.license, &Change::Reinstate, terminal)
     }
 }
 
 impl Revoke {
     pub(crate) fn run(&self, terminal: &Terminal) -> anyhow::Result<ExitCode> {
         let change = Change::Revoke { reason: self.reason.clone(), grace_hours: self.grace_hours };
-        run(&self.book, &self.id, &change, terminal)
+        run(&self.book, &self.license, &change, terminal)
     }
 }
 
-fn run(book: &Book, id: &str, change: &Change, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+fn run(book: &Book, license: &License, change: &Change, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
-    let changed = change::change(&book.open(now)?, &stamp(now), id, change)?;
+    let ledger = book.open(now)?;
+    let id = license.id(&ledger)?;
+    let changed = change::change(&ledger, &stamp(now), &id, change)?;
     if changed.unchanged {
         terminal.note(&format!("license {id} is {} already", changed.held.state));
     } else {

@@ -11,7 +11,7 @@ use mintage::operation::mint;
 use mintage::time::Timestamp;
 use mintage::token::{Body, Token};
 
-use crate::book::{Book, stamp};
+use crate::book::{Book, License as Named, stamp};
 use crate::claims::{limit, unique};
 use crate::command::mint::secret;
 use crate::failure::Failure;
@@ -25,9 +25,8 @@ use crate::{clock, random};
 /// Shows what differs before it signs. The license keeps its id, its machines and every claim that is not named here.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The license
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    license: Named,
     /// The last second of validity
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
@@ -69,11 +68,12 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
     let ledger = arguments.book.open(now)?;
-    let before = renew::find(&ledger, &arguments.id)?;
+    let id = arguments.license.id(&ledger)?;
+    let before = renew::find(&ledger, &id)?;
     let is_sealed = Token::parse(&before.token).is_ok_and(|token| matches!(token.unverified_body(), Body::Sealed(_)));
     let secret = arguments.seal.as_deref().map(secret).transpose()?;
     if is_sealed && secret.is_none() {
-        let message = format!("the claims of license {} are sealed", arguments.id);
+        let message = format!("the claims of license {id} are sealed");
         return Err(Failure::new(Code::Usage, message).hint("name the secret with --seal").into());
     }
     let mut license = arguments.renewed(&before.license, now)?;
@@ -98,7 +98,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     };
     let held = renew::renew(&ledger, &stamp(now), &before, license, token.to_string(), key.public().id())?;
     arguments.output.hand_out(format!("{token}\n"), || spelled(|out| held.write(out)), terminal)?;
-    terminal.note(&format!("renewed license {}, signed by key {}", arguments.id, key.public().id().kid()));
+    terminal.note(&format!("renewed license {id}, signed by key {}", key.public().id().kid()));
     Ok(ExitCode::SUCCESS)
 }
 

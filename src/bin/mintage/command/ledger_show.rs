@@ -7,16 +7,15 @@ use mintage::json::Writer;
 use mintage::ledger::audit::Chained;
 use mintage::operation::ledger::show::{self, Shown};
 
-use crate::book::Book;
+use crate::book::{Book, License};
 use crate::clock;
 use crate::render::Terminal;
 
 /// Show a license: what was signed, its machines and its history
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
-    /// The license
-    #[arg(value_name = "ID")]
-    id: String,
+    #[command(flatten)]
+    license: License,
     /// Print its token alone, as it was handed out
     #[arg(long, conflicts_with = "json")]
     token: bool,
@@ -26,7 +25,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let ledger = arguments.book.open_swept(clock::now()?, terminal)?;
-    let shown = show::show(&ledger, &arguments.id)?;
+    let shown = show::show(&ledger, &arguments.license.id(&ledger)?)?;
     if terminal.json {
         let mut out = Writer::default();
         shown.write(&mut out);
