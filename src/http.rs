@@ -18,6 +18,7 @@ mod limit;
 mod metrics;
 mod openapi;
 mod problem;
+mod proxies;
 mod request_ids;
 mod route;
 mod routes;
@@ -41,6 +42,7 @@ pub use jobs::REFRESH_MINUTES;
 pub use limit::Allowance;
 pub use openapi::describe;
 pub use problem::Problem;
+pub use proxies::Proxies;
 pub use routes::SESSIONS;
 
 use dispatch::Way;

@@ -16,6 +16,7 @@ use super::jobs::Jobs;
 use super::limit::{Allowance, Guesses};
 use super::metrics::Metrics;
 use super::problem::Problem;
+use super::proxies::Proxies;
 use super::request_ids::RequestIds;
 use super::routes::Looked;
 use crate::code::Code;
@@ -84,6 +85,8 @@ pub struct Roles {
     pub wrong_keys: Allowance,
     /// Which names the server answers to.
     pub hosts: Hosts,
+    /// Which servers in front of this one are believed.
+    pub proxies: Proxies,
 }
 
 /// How signing keys follow each other.

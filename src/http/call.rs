@@ -29,7 +29,7 @@ pub(super) struct Call {
     pub(super) body: Bytes,
 }
 
-/// The address that a request came from.
+/// The address that a connection came from.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub IpAddr);
 

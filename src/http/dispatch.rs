@@ -61,6 +61,7 @@ pub(super) async fn answer(app: Arc<App>, way: Way, tally: Arc<Tally>, request: 
     let (mut parts, body) = request.into_parts();
     let id = request_id(&app, &parts.headers);
     let roles = app.roles();
+    let peer = roles.proxies.caller(peer, &parts.headers);
     let given = match roles.hosts.check(parts.version, &parts.uri, &parts.headers) {
         Ok(()) => run_way(&app, roles, way, &mut parts, body, peer).await,
         Err(problem) => Err(problem),

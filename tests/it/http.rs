@@ -98,7 +98,7 @@ impl Server {
     }
 
     fn send_in(&self, mut request: Request<Body>, runtime: &mut tokio::runtime::Builder) -> Answer {
-        request.extensions_mut().insert(Peer(IpAddr::from([192, 0, 2, 1])));
+        request.extensions_mut().get_or_insert(Peer(IpAddr::from([192, 0, 2, 1])));
         runtime.enable_time().build().unwrap().block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let (parts, body) = response.into_parts();

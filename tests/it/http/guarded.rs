@@ -11,7 +11,7 @@ use insta::assert_snapshot;
 
 use super::{ADMIN, Server, request, roles};
 use crate::harness::Bench;
-use mintage::http::{Allowance, Roles, Secrets};
+use mintage::http::{Allowance, Peer, Proxies, Roles, Secrets};
 
 const MINT: &str = "/api/v1/mint";
 
@@ -74,6 +74,25 @@ fn who_serves_many_behind_one_address_may_allow_more_guesses() {
     // One more is forgiven each second that this takes.
     assert!(statuses.iter().take(60).all(|status| *status == 401), "{statuses:?}");
     assert!(statuses.contains(&429), "{statuses:?}");
+}
+
+#[test]
+fn who_guesses_behind_a_proxy_waits_alone() {
+    let proxies = Proxies::parse(&["192.0.2.0/24".to_owned()]).unwrap();
+    let server = Server::new(Roles { proxies, ..roles() });
+    let ask = |peer: &str, caller: &str, key: &str| {
+        let headers = [("x-admin-api-key", key), ("x-forwarded-for", caller), ("content-type", "application/json")];
+        let mut request = request("POST", MINT, &headers).body(Body::from("{}")).unwrap();
+        request.extensions_mut().insert(Peer(peer.parse().unwrap()));
+        server.send(request).status
+    };
+    let guesses: Vec<u16> = (0..11).map(|_| ask("192.0.2.1", "203.0.113.1", "guess-0123456789")).collect();
+    assert_eq!((guesses[9], guesses[10]), (401, 429));
+    assert_eq!(ask("192.0.2.1", "203.0.113.2", ADMIN), 400);
+    // Who is no proxy speaks for nobody else.
+    let spread: Vec<u16> =
+        (0..11).map(|at| ask("198.51.100.1", &format!("203.0.113.{at}"), "guess-0123456789")).collect();
+    assert_eq!((spread[9], spread[10]), (401, 429));
 }
 
 #[test]

@@ -45,6 +45,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     # tls-client-ca is not set
     # tls-key is not set
     trust = ["a.pub"]
+    # trusted-proxy is not set
     wrong-keys-per-minute = 10
     [exit status: 0]
     "#);
@@ -68,17 +69,20 @@ fn what_only_the_environment_says_is_printed_too_and_no_secret() {
     ledger = "postgres:///db?user=u&passw%6Frd=***"
     # license is the text in MINTAGE_LICENSE
     trust = ["vendor.pub", "ci.pub"]
+    # trusted-proxy is not set
     "#);
     assert_snapshot!(told(variables, &["--config", "serve.toml"]), @r#"
     ledger = "postgres:///db?user=u&passw%6Frd=***"
     license = "acme.lic" # not this one, but the text in MINTAGE_LICENSE
     trust = ["vendor.pub", "ci.pub"]
+    # trusted-proxy is not set
     "#);
     let empty = [("MINTAGE_TRUST", ""), ("MINTAGE_LICENSE", ""), ("MINTAGE_LEDGER", "sqlite:book.db")];
     assert_snapshot!(told(empty, &["--config", "serve.toml"]), @r#"
     ledger = "sqlite:book.db"
     license = "acme.lic"
     trust = ["file.pub"]
+    # trusted-proxy is not set
     "#);
     let flag = told(variables, &["--trust", "flag.pub"]);
     assert!(flag.contains("trust = [\"flag.pub\"]"), "{flag}");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use mintage::code::Code;
 use mintage::http::server::Tls;
-use mintage::http::{Allowance, Given, Hosts, Roles, Rotation, Secrets, tls};
+use mintage::http::{Allowance, Given, Hosts, Proxies, Roles, Rotation, Secrets, tls};
 use mintage::key::SecretKey;
 use mintage::key::file::KeyFile;
 use mintage::keyring::Keyring;
@@ -74,6 +74,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         session_log: settings.session_log,
         wrong_keys: wrong_keys(settings)?,
         hosts: hosts(settings)?,
+        proxies: proxies(settings)?,
         keyring,
     })
 }
@@ -172,6 +173,13 @@ pub(super) fn connections(settings: &Settings) -> anyhow::Result<usize> {
     let message = format!("max-connections is {count}, and must be 1 to 1000000");
     let hint = "without one nobody is answered; leave it out for 1024";
     Ok(allowed.ok_or_else(|| Failure::new(Code::Usage, message).hint(hint))?)
+}
+
+fn proxies(settings: &Settings) -> anyhow::Result<Proxies> {
+    let unfit =
+        |text| Failure::new(Code::Usage, format_args!("the proxy `{text}` is neither an address nor a network"));
+    let parsed = Proxies::parse(&settings.trusted_proxy);
+    Ok(parsed.map_err(|text| unfit(text).hint("write 10.0.0.7 or 10.0.0.0/8"))?)
 }
 
 fn hosts(settings: &Settings) -> anyhow::Result<Hosts> {

@@ -98,8 +98,12 @@ pub(super) struct Settings {
     /// The most connections at once [default: 1024]
     #[arg(long, value_name = "N", env = "MINTAGE_MAX_CONNECTIONS", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) max_connections: Option<u64>,
+    /// Address or network of a proxy in front of the server, which is believed when its X-Forwarded-For names the caller;
+    /// repeatable
+    #[arg(long, value_name = "NETWORK", env = "MINTAGE_TRUSTED_PROXY", value_delimiter = ',')]
+    pub(super) trusted_proxy: Vec<String>,
     /// The most wrong keys that one address may give in a minute before it has to wait; more where many customers come
-    /// through one address [default: 10]
+    /// through one address that is no --trusted-proxy [default: 10]
     #[arg(long, value_name = "N", env = "MINTAGE_WRONG_KEYS_PER_MINUTE", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) wrong_keys_per_minute: Option<u64>,
     /// How the log is written: text, or json for one object a line [default: text]
@@ -137,7 +141,7 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 29] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 30] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
@@ -167,6 +171,7 @@ impl Settings {
             ("tls-client-ca", &mut self.tls_client_ca),
             ("tls-key", &mut self.tls_key),
             ("trust", &mut self.trust),
+            ("trusted-proxy", &mut self.trusted_proxy),
             ("wrong-keys-per-minute", &mut self.wrong_keys_per_minute),
         ]
     }
