@@ -11,6 +11,7 @@ mod instances;
 #[cfg(feature = "serve")]
 mod jobs;
 mod life;
+mod named;
 mod older;
 mod proofs;
 mod races;

@@ -1,8 +1,9 @@
 //! The issuer's server, as activation asks it: the one place where this program opens a connection by itself.
 
 mod agent;
+mod tls;
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use clap::Args;
@@ -10,6 +11,7 @@ use mintage::code::Code;
 use mintage::json::{self, Members, Value};
 
 use self::agent::Way;
+use self::tls::Tls;
 use crate::clock;
 use crate::failure::Failure;
 use crate::render::Terminal;
@@ -31,9 +33,8 @@ pub(crate) struct Online {
     /// Activate, beat or deactivate at the server under URL, through the proxy that `HTTPS_PROXY` names
     #[arg(long, value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// Trust the authorities in FILE (PEM) beside those of this system
-    #[arg(long, value_name = "FILE", requires = "server")]
-    ca: Option<PathBuf>,
+    #[command(flatten)]
+    tls: Tls,
     /// Speak without TLS to a server on another machine: whoever listens reads the license key
     #[arg(long, requires = "server")]
     insecure_http: bool,
@@ -44,6 +45,9 @@ pub(crate) struct Online {
 
 /// What helps where somebody else seems to have answered.
 const STRANGER: &str = "is the address right? a proxy or a portal in between may have answered in the server's place";
+
+/// What helps where a server broke off.
+const NO_CERTIFICATE: &str = "if the server demands a certificate of its clients, show one with --client-cert";
 
 /// A server that can be asked.
 pub(crate) struct Server {
@@ -65,7 +69,7 @@ impl Online {
     pub(crate) fn open(&self) -> anyhow::Result<Server> {
         let unnamed = || Failure::new(Code::Usage, "no server was named").hint("name one with --server");
         let url = self.server.as_deref().ok_or_else(unnamed)?;
-        Ok(Server { way: agent::agent(url, self.ca.as_deref(), self.insecure_http)?, retries: self.retries })
+        Ok(Server { way: agent::agent(url, &self.tls, self.insecure_http)?, retries: self.retries })
     }
 }
 
@@ -143,11 +147,21 @@ impl Trouble {
         };
         let why = way.proxy.as_ref().map_or(why.clone(), |proxy| format!("through the proxy {proxy}: {why}"));
         let hopeless = match error {
-            ureq::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+            ureq::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::BodyExceedsLimit(_) => true,
             _ => false,
         };
-        Self { again: (!hopeless).then_some(Duration::ZERO), ..Self::final_(why) }
+        // What breaks off there says so in one of these ways, as the two sides meet.
+        let breaks_off = match error {
+            ureq::Error::Io(error) => {
+                let kind = error.kind();
+                matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
+                    || kind == ErrorKind::InvalidData && why.contains("CertificateRequired")
+            }
+            _ => false,
+        };
+        let hint = (breaks_off && way.shows_none).then_some(NO_CERTIFICATE);
+        Self { again: (!hopeless).then_some(Duration::ZERO), hint, ..Self::final_(why) }
     }
 }
 

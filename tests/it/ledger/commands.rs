@@ -9,10 +9,10 @@ use crate::harness::{Bench, Outcome, example, feed};
 /// Times that the tests give; every other is the moment of the run.
 const GIVEN: [&str; 3] = ["2026-01-01T00:00:00Z", "2099-12-31T23:59:59Z", "2100-12-31T23:59:59Z"];
 
-struct Vendor(Bench);
+pub(super) struct Vendor(pub(super) Bench);
 
 impl Vendor {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let vendor = Self(Bench::new());
         for (id, tenant) in [("lic-1", "acme"), ("lic-2", "globex")] {
             let minted = vendor.mint(&["--id", id, "--tenant", tenant]);
@@ -22,7 +22,7 @@ impl Vendor {
     }
 
     /// Runs with the ledger in the environment.
-    fn run(&self, arguments: &[&str]) -> Outcome {
+    pub(super) fn run(&self, arguments: &[&str]) -> Outcome {
         self.0.run_in([("MINTAGE_LEDGER", "sqlite:book.db"), ("USER", "ann")], arguments)
     }
 
@@ -31,7 +31,7 @@ impl Vendor {
         self.run(&[command, &["--allow-readable-key", "--key", &key], arguments].concat())
     }
 
-    fn mint(&self, arguments: &[&str]) -> Outcome {
+    pub(super) fn mint(&self, arguments: &[&str]) -> Outcome {
         let fixed = ["--issued-at", GIVEN[0], "--expires", "2099-12-31", "--max-activations", "2"];
         self.signed(&["mint"], &[&fixed, arguments].concat())
     }
@@ -98,46 +98,6 @@ fn a_license_is_in_the_book_before_it_is_handed_out() {
     vendor.0.write("lic-1.lic", token.stdout());
     let verified = vendor.run(&["verify", "lic-1.lic", "--trust", &example("vendor.pub"), "-q"]);
     assert_eq!(verified.status, Some(0), "{verified}");
-}
-
-#[test]
-fn a_license_key_is_shown_once_and_stored_hashed() {
-    let vendor = Vendor::new();
-    let minted = vendor.mint(&["--id", "lic-3", "--tenant", "acme", "--license-key", "--json"]);
-    let shown = minted.stdout().split("\"licenseKey\":\"").nth(1).unwrap().split('"').next().unwrap().to_owned();
-    assert!(shown.starts_with("MTG-") && shown.len() == 33, "{shown}");
-    let book = std::fs::read(vendor.0.path("book.db")).unwrap();
-    let digits = shown.replace('-', "");
-    for part in [&shown[4..], &digits[3..]] {
-        assert!(!book.windows(part.len()).any(|window| window == part.as_bytes()));
-    }
-    // Whoever has it may name the license by it, as it was typed.
-    let typed = shown.replace('-', " ").to_lowercase();
-    let named = vendor.run(&["ledger", "show", "-q", &typed]);
-    assert!(named.stdout().starts_with("license   lic-3\n"), "{named}");
-    vendor.0.write("key.txt", format!("{shown}\n"));
-    let stopped = vendor.run(&["ledger", "suspend", "@key.txt"]);
-    assert!(stopped.stderr().contains("license lic-3 is suspended now"), "{stopped}");
-    assert_snapshot!(vendor.run(&["ledger", "show", "MTG-00000-00000-00000-00000-00000"]), @r"
-    ------- stderr -------
-    mintage: error[unknown-license]: the ledger knows no such license key
-    mintage: hint: look it up with `mintage ledger list`
-    [exit status: 1]
-    ");
-    assert_snapshot!(vendor.run(&["ledger", "revoke", "MTG-00000-00000-00000-00000-00001"]), @r"
-    ------- stderr -------
-    mintage: error[malformed]: the license key was mistyped: its check symbol does not fit
-    mintage: hint: ask the issuer for a fresh copy
-    [exit status: 1]
-    ");
-    let outcome = vendor.0.run(["mint", "--license-key", "--tenant", "a", "--expires", "never"]);
-    assert_snapshot!(outcome, @"
-    ------- stderr -------
-    mintage: never expires
-    mintage: error[usage]: a license key is of no use without a ledger
-    mintage: hint: name one with --ledger or MINTAGE_LEDGER
-    [exit status: 2]
-    ");
 }
 
 #[test]

@@ -1,25 +1,18 @@
-//! How a server is spoken to: which addresses are taken, through which proxy, and whose certificates are believed.
+//! How a server is spoken to: which addresses are taken, and through which proxy.
 
 use std::net::IpAddr;
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use mintage::code::Code;
-use rustls::crypto::ring;
 use ureq::http::Uri;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 use ureq::{Agent, Proxy};
 
+use super::tls::Tls;
 use crate::failure::Failure;
-use crate::files;
 
 /// How long a connection may take, and a request with its answer.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 const CALL_TIME: Duration = Duration::from_secs(60);
-
-/// The largest file of authorities, in bytes.
-const MAX_PEM_BYTES: usize = 1 << 20;
 
 /// Variables that name a proxy; the first that is set counts.
 const PROXIES: [&str; 6] = ["ALL_PROXY", "all_proxy", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy"];
@@ -31,10 +24,12 @@ pub(super) struct Way {
     /// The proxy that is asked first, without its password.
     pub(super) proxy: Option<String>,
     pub(super) agent: Agent,
+    /// Whether a server may break off because it is shown no certificate.
+    pub(super) shows_none: bool,
 }
 
 /// Finds the way to an address.
-pub(super) fn agent(url: &str, authorities: Option<&Path>, insecure: bool) -> anyhow::Result<Way> {
+pub(super) fn agent(url: &str, tls: &Tls, insecure: bool) -> anyhow::Result<Way> {
     let (is_plain, is_here) = checked(url)?;
     if is_plain && !is_here && !insecure {
         let message = format!("`{url}` would be spoken to without TLS, and whoever listens would read the license key");
@@ -57,9 +52,10 @@ pub(super) fn agent(url: &str, authorities: Option<&Path>, insecure: bool) -> an
         .user_agent(concat!("mintage/", env!("CARGO_PKG_VERSION")))
         .proxy(proxy);
     if !is_plain {
-        config = config.tls_config(tls(authorities)?);
+        config = config.tls_config(tls.config()?);
     }
-    Ok(Way { base: url.trim_end_matches('/').to_owned(), proxy: shown, agent: config.build().new_agent() })
+    let base = url.trim_end_matches('/').to_owned();
+    Ok(Way { base, proxy: shown, agent: config.build().new_agent(), shows_none: !is_plain && tls.shows_none() })
 }
 
 /// Whether an address is without TLS, and whether it is on this machine.
@@ -100,37 +96,6 @@ fn proxy() -> Result<Option<Proxy>, Failure> {
             Err(Failure::new(Code::Usage, message).hint("write http://NAME:PORT, or exempt the server with NO_PROXY"))
         }
     }
-}
-
-fn tls(authorities: Option<&Path>) -> anyhow::Result<TlsConfig> {
-    // Some that cannot be read are no reason to give up: the server's may be among the others.
-    let system = rustls_native_certs::load_native_certs().certs;
-    let mut roots: Vec<Certificate<'static>> =
-        system.iter().map(|certificate| Certificate::from_der(certificate).to_owned()).collect();
-    if let Some(path) = authorities {
-        let pem = files::read_setting(path, MAX_PEM_BYTES)?;
-        let before = roots.len();
-        for item in parse_pem(&pem) {
-            match item {
-                Ok(PemItem::Certificate(certificate)) => roots.push(certificate),
-                Ok(_) => {}
-                Err(error) => return Err(unreadable(path, &error.to_string()).into()),
-            }
-        }
-        if roots.len() == before {
-            return Err(unreadable(path, "there is no certificate in it").into());
-        }
-    }
-    Ok(TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .build())
-}
-
-fn unreadable(path: &Path, why: &str) -> Failure {
-    let message = format!("the authorities in `{}` cannot be used: {why}", path.display());
-    Failure::new(Code::FileUnreadable, message).hint("give certificates as PEM")
 }
 
 #[cfg(test)]

@@ -8,6 +8,11 @@ use super::{Bench, Between, Scene, example};
 
 /// A server behind a certificate of its own authority.
 fn secured() -> Scene {
+    secured_with(false)
+}
+
+/// A server behind a certificate of its own authority, which may demand one of its clients too.
+fn secured_with(demands: bool) -> Scene {
     let certificate = Bench::new();
     let make = |name: &str, more: &[&str]| {
         let mut openssl = Command::new("openssl");
@@ -19,9 +24,18 @@ fn secured() -> Scene {
     make("authority", &["-addext", "keyUsage=keyCertSign"]);
     let of_authority = ["-CA", "authority.pem", "-CAkey", "authority.key", "-addext", "basicConstraints=CA:FALSE"];
     make("server", &[&of_authority[..], &["-addext", "subjectAltName=IP:127.0.0.1"]].concat());
+    make("client", &of_authority);
     let path = |name: &str| certificate.path(name).to_str().unwrap().to_owned();
-    let scene = Scene::with(&["--tls-cert", &path("server.pem"), "--tls-key", &path("server.key")]);
+    let (chain, key, authority) = (path("server.pem"), path("server.key"), path("authority.pem"));
+    let mut tls = vec!["--tls-cert", &chain, "--tls-key", &key];
+    if demands {
+        tls.extend(["--tls-client-ca", &authority]);
+    }
+    let scene = Scene::with(&tls);
     scene.bench.write("ca.pem", certificate.read("authority.pem"));
+    for name in ["client.pem", "client.key", "server.key"] {
+        scene.bench.write(name, certificate.read(name));
+    }
     scene
 }
 
@@ -40,6 +54,31 @@ fn only_a_server_that_a_known_authority_vouches_for_is_spoken_to() {
     scene.bench.write("empty.pem", "nothing");
     let empty = scene.activate_at(&url, &["--ca", "empty.pem", "--force"]);
     assert!(empty.stderr().contains("error[file-unreadable]") && empty.status == Some(3), "{empty}");
+}
+
+#[test]
+fn a_server_that_demands_a_certificate_is_shown_one() {
+    let scene = secured_with(true);
+    let url = format!("https://{}/", scene.server.address);
+    let activate = |more: &[&str]| scene.activate_at(&url, &[&["-q", "--ca", "ca.pem", "--force"], more].concat());
+    // In which words the connection ends depends on who is faster.
+    let refused = activate(&["--retries", "0"]);
+    assert_eq!(refused.status, Some(3), "{refused}");
+    let hint = "mintage: hint: if the server demands a certificate of its clients, show one with --client-cert\n";
+    assert!(refused.stderr().contains("error[server-unreachable]") && refused.stderr().ends_with(hint), "{refused}");
+    let outcome = activate(&["--client-cert", "client.pem", "--client-key", "client.key"]);
+    assert_eq!(outcome.status, Some(0), "{outcome}");
+    assert_snapshot!(scene.shown(&activate(&["--client-cert", "client.pem", "--client-key", "server.key"])), @r"
+    ------- stderr -------
+    mintage: error[file-unreadable]: the private key in `server.key` cannot be used: keys may not be consistent: KeyMismatch
+    mintage: hint: give PEM, and a key that belongs to its certificate
+    [exit status: 3]
+    ");
+    assert_eq!(activate(&["--client-cert", "client.pem"]).status, Some(2));
+    for unusable in [["client.key", "client.key"], ["client.pem", "client.pem"]] {
+        let outcome = activate(&["--client-cert", unusable[0], "--client-key", unusable[1]]);
+        assert!(outcome.stderr().contains("error[file-unreadable]") && outcome.status == Some(3), "{outcome}");
+    }
 }
 
 #[test]
