@@ -94,8 +94,9 @@ fn what_only_the_environment_says_is_printed_too_and_no_secret() {
 fn a_file_of_settings_holds_nothing_else() {
     let bench = Bench::new();
     for (text, expected) in [
-        ("lissten = \"x\"", "there is no setting `lissten`"),
-        ("listen = 7", "`listen` holds a value of another type"),
+        ("log = \"text\"\n  lissten = \"x\"", "`serve.toml`: line 2, column 3: there is no setting `lissten`"),
+        ("[a]\n", "line 1, column 2: there is no setting `a`"),
+        ("\nlisten = 7", "line 2, column 1: `listen` holds a value of another type"),
         ("max-connections = -1", "`max-connections` holds a value of another type"),
         ("wrong-keys-per-minute = \"10\"", "`wrong-keys-per-minute` holds a value of another type"),
         ("listen = ", "`serve.toml`: line 1, column 10: "),

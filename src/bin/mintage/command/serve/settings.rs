@@ -8,6 +8,7 @@ use mintage::code::Code;
 use mintage::http::REFRESH_MINUTES;
 use mintage::key::{KeyError, PublicKey};
 use mintage::ledger::LedgerUrl;
+use toml::de::DeTable;
 use toml::{Table, Value};
 
 use crate::failure::Failure;
@@ -118,12 +119,20 @@ pub(super) struct Settings {
 }
 
 /// Says what is wrong with the TOML, and where.
-fn place(text: &str, error: &toml::de::Error) -> String {
+fn unreadable(text: &str, error: &toml::de::Error) -> String {
     let what = error.message().replace('\n', ", ");
-    let Some(before) = error.span().and_then(|span| text.get(..span.start)) else { return what };
+    match error.span() {
+        Some(span) => format!("{}: {what}", place(text, span.start)),
+        None => what,
+    }
+}
+
+/// Names a place by its line and column, from 1.
+fn place(text: &str, at: usize) -> String {
+    let before = text.get(..at).unwrap_or_default();
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    format!("line {line}, column {column}: {what}")
+    format!("line {line}, column {column}")
 }
 
 /// Returns the license of this installation, where the environment holds it whole.
@@ -189,13 +198,16 @@ impl Settings {
             |message: String| Failure::new(Code::Usage, format_args!("`{}`: {message}", path.display())).hint(HINT);
         let text = String::from_utf8(files::read_setting(path, MAX_BYTES)?);
         let text = text.map_err(|_| fault("it is not UTF-8".to_owned()))?;
-        let table: Table = text.parse().map_err(|error: toml::de::Error| fault(place(&text, &error)))?;
+        let table: Table = text.parse().map_err(|error| fault(unreadable(&text, &error)))?;
+        let spans = DeTable::parse(&text).map_err(|error| fault(unreadable(&text, &error)))?;
         for (name, value) in table {
+            let key = spans.get_ref().keys().find(|key| *key.get_ref() == name);
+            let place = place(&text, key.map_or(0, |key| key.span().start));
             let mut all = self.all();
             let setting = all.iter_mut().find(|(known, _)| *known == name);
-            let (_, setting) = setting.ok_or_else(|| fault(format!("there is no setting `{name}`")))?;
+            let (_, setting) = setting.ok_or_else(|| fault(format!("{place}: there is no setting `{name}`")))?;
             if !setting.fill(value) {
-                return Err(fault(format!("`{name}` holds a value of another type")).into());
+                return Err(fault(format!("{place}: `{name}` holds a value of another type")).into());
             }
         }
         Ok(())
