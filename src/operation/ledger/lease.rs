@@ -78,13 +78,12 @@ pub enum Right {
 /// `Refused` with `proof-required` when the license counts machines and this one holds no activation; else as
 /// [`seat::claim`].
 pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Result<Seated, LedgerError> {
-    let Draft { proof, knows_activations } = draft;
-    let (stamp, terms, license_id) = (stamp.clone(), terms.clone(), proof.license_id.clone());
-    let (machine, lease_id) = (activate::machine_id(&proof.fingerprint), proof.proof_id.clone());
+    let (stamp, terms) = (stamp.clone(), terms.clone());
+    let (machine, lease_id) = (Machine::of(&draft), draft.proof.proof_id.clone());
     let claimed = ledger.write(move |transaction| {
         let claim = Claim {
-            holder: if knows_activations { holder(transaction, &license_id, &machine)? } else { machine.clone() },
-            license_id: license_id.clone(),
+            holder: machine.holder(transaction)?,
+            license_id: machine.license_id.clone(),
             username: terms.username.clone(),
             lease_id: lease_id.clone(),
             seconds: terms.seconds,
@@ -96,7 +95,7 @@ pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Res
         seat::claim(transaction, &claim)
     })?;
     Ok(match claimed {
-        Claimed::Granted(lease) => Seated::Held(Box::new(Leased::of(proof, lease))),
+        Claimed::Granted(lease) => Seated::Held(Box::new(Leased::of(draft.proof, lease))),
         Claimed::Waiting(position) => Seated::Waiting(position),
     })
 }
@@ -130,15 +129,13 @@ pub fn lend(
 /// # Errors
 /// As [`claim`] and [`seat::renew`].
 pub fn renew(ledger: &Ledger, stamp: &Stamp, draft: Draft, seconds: i64) -> Result<Leased, LedgerError> {
-    let Draft { proof, knows_activations } = draft;
-    let (stamp, license_id) = (stamp.clone(), proof.license_id.clone());
-    let machine = activate::machine_id(&proof.fingerprint);
+    let (stamp, machine) = (stamp.clone(), Machine::of(&draft));
     let lease = ledger.write(move |transaction| {
-        let holder = if knows_activations { holder(transaction, &license_id, &machine)? } else { machine.clone() };
-        let lease = seat::of_holder(transaction, &license_id, &holder)?;
+        let holder = machine.holder(transaction)?;
+        let lease = seat::of_holder(transaction, &machine.license_id, &holder)?;
         seat::renew(transaction, &lease.lease_id, seconds, stamp.now, &stamp.actor)
     })?;
-    Ok(Leased::of(proof, lease))
+    Ok(Leased::of(draft.proof, lease))
 }
 
 /// Gives a seat back, or takes it; returns its lease's id, and whether it was held until now. Without an id it is the one
@@ -176,16 +173,38 @@ pub fn release(
     })
 }
 
-/// Names who holds the seat of a machine.
-fn holder(transaction: &mut Transaction<'_>, license_id: &str, machine: &str) -> Result<String, LedgerError> {
-    let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
-    match activation::of_machine(transaction, license_id, machine)? {
-        Some(proof_id) => Ok(proof_id),
-        None if held.license.max_activations.is_some() => {
-            let message = format!("license {license_id} counts machines, and this one holds no activation");
-            Err(LedgerError::refused(Code::ProofRequired, message))
+/// The machine that a lease is for.
+struct Machine {
+    license_id: String,
+    machine: String,
+    /// Whether the ledger knows which machines are activated.
+    knows_activations: bool,
+}
+
+impl Machine {
+    fn of(draft: &Draft) -> Self {
+        Self {
+            license_id: draft.proof.license_id.clone(),
+            machine: activate::machine_id(&draft.proof.fingerprint),
+            knows_activations: draft.knows_activations,
         }
-        None => Ok(machine.to_owned()),
+    }
+
+    /// Names who holds the seat: the activation of the machine, else the machine.
+    fn holder(&self, transaction: &mut Transaction<'_>) -> Result<String, LedgerError> {
+        let Self { license_id, machine, knows_activations } = self;
+        if !knows_activations {
+            return Ok(machine.clone());
+        }
+        let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
+        match activation::of_machine(transaction, license_id, machine)? {
+            Some(proof_id) => Ok(proof_id),
+            None if held.license.max_activations.is_some() => {
+                let message = format!("license {license_id} counts machines, and this one holds no activation");
+                Err(LedgerError::refused(Code::ProofRequired, message))
+            }
+            None => Ok(machine.clone()),
+        }
     }
 }
 
