@@ -115,12 +115,26 @@ impl Timestamp {
             let then = now.0.checked_add(seconds).and_then(|then| Self::from_seconds(then).ok());
             return then.ok_or_else(|| TimeError::OutOfRange(text.to_owned()));
         }
-        if text.len() == 10 {
-            let date = parse_date(text).map_err(|fault| fault.into_error(text))?;
-            let end = seconds_of(date.to_datetime(Time::constant(23, 59, 59, 0)));
-            return Self::from_seconds(end).map_err(|_| TimeError::OutOfRange(text.to_owned()));
+        match parse_day(text)? {
+            Some(day) => Self::from_seconds(day + DAY - 1).map_err(|_| TimeError::OutOfRange(text.to_owned())),
+            None => Self::parse_rfc3339(text),
         }
-        Self::parse_rfc3339(text)
+    }
+
+    /// Reads what people type for the first second of a period: RFC 3339, a date alone (the beginning of that UTC day), or
+    /// `90d`, `12h`, `2w` before `now`.
+    ///
+    /// # Errors
+    /// As [`Timestamp::parse_rfc3339`].
+    pub fn parse_since(text: &str, now: Self) -> Result<Self, TimeError> {
+        if let Some(seconds) = parse_span(text) {
+            let then = now.0.checked_sub(seconds).and_then(|then| Self::from_seconds(then).ok());
+            return then.ok_or_else(|| TimeError::OutOfRange(text.to_owned()));
+        }
+        match parse_day(text)? {
+            Some(day) => Self::from_seconds(day).map_err(|_| TimeError::OutOfRange(text.to_owned())),
+            None => Self::parse_rfc3339(text),
+        }
     }
 }
 
@@ -203,6 +217,15 @@ fn parse_offset(text: &str) -> Result<i64, Fault> {
     }
     let seconds = i64::from(hours) * 3_600 + i64::from(minutes) * 60;
     Ok(if bytes[0] == b'-' { -seconds } else { seconds })
+}
+
+/// Reads a date alone: the first second of that UTC day.
+fn parse_day(text: &str) -> Result<Option<i64>, TimeError> {
+    if text.len() != 10 {
+        return Ok(None);
+    }
+    let date = parse_date(text).map_err(|fault| fault.into_error(text))?;
+    Ok(Some(seconds_of(date.to_datetime(Time::midnight()))))
 }
 
 /// Reads a span such as `90d`, in seconds; `None` when the text has another form.
@@ -298,6 +321,18 @@ mod tests {
         let end = Timestamp::parse_when("2026-04-26", Timestamp::EPOCH).unwrap();
         assert_eq!(end.to_string(), "2026-04-26T23:59:59Z");
         assert_eq!(Timestamp::parse_when("9999-12-31", Timestamp::EPOCH), Ok(Timestamp::NEVER));
+    }
+
+    #[test]
+    fn a_period_begins_with_its_day_or_a_span_back() {
+        let now = Timestamp::from_seconds(100 * DAY + 7).unwrap();
+        let since = |text: &str| Timestamp::parse_since(text, now).map(|time| time.to_string());
+        assert_eq!(since("2026-04-26").as_deref(), Ok("2026-04-26T00:00:00Z"));
+        assert_eq!(since("2026-04-26T12:00:00+02:00").as_deref(), Ok("2026-04-26T10:00:00Z"));
+        assert_eq!(since("90d").as_deref(), Ok("1970-01-11T00:00:07Z"));
+        for text in ["never", "101d", "2026-02-29", ""] {
+            assert!(since(text).is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -42,7 +42,8 @@ pub struct Reported {
 ///
 /// # Errors
 /// `Refused` with `unknown-license` for an activation that the ledger does not hold, `license-mismatch` for one of another
-/// license, `rolled-back` for a report older than the newest of its activation, `forked` for another of the same moment;
+/// license, `rolled-back` for a report older than the newest of its activation and period, `forked` for another of the same
+/// moment;
 /// `Unavailable`.
 pub fn take_in(transaction: &mut Transaction<'_>, reported: &Reported) -> Result<bool, LedgerError> {
     let held = activation::find(transaction, &reported.proof_id)?.license_id;
@@ -55,14 +56,19 @@ pub fn take_in(transaction: &mut Transaction<'_>, reported: &Reported) -> Result
     if transaction.find(sql::FIND_REPORTED, &values![&reported.report_id])?.is_some() {
         return Ok(false);
     }
-    let newest = transaction.find(sql::NEWEST_REPORTED, &values![proof_id])?.map(read).transpose()?;
+    // Reports of other periods say nothing about this one, in whatever order they come.
+    let period = values![proof_id, reported.from, reported.to];
+    let newest = transaction.find(sql::NEWEST_REPORTED, &period)?.map(read).transpose()?;
     if let Some(newest) = newest.filter(|newest| newest.as_of >= as_of) {
         let (code, message) = if newest.as_of == as_of {
-            (Code::Forked, format!("activation {proof_id} has reported something else as of {as_of}"))
+            (Code::Forked, format!("activation {proof_id} has reported something else of this period as of {as_of}"))
         } else {
             (
                 Code::RolledBack,
-                format!("activation {proof_id} has reported as of {}, and this is of {as_of}", newest.as_of),
+                format!(
+                    "activation {proof_id} has reported this period as of {}, and this is of {as_of}",
+                    newest.as_of
+                ),
             )
         };
         return Err(LedgerError::refused(code, message));

@@ -227,12 +227,18 @@ pub fn held(transaction: &mut Transaction<'_>, now: Timestamp, most: u64) -> Res
     transaction.query(sql::LEASES_HELD, &values![now, most])?.into_iter().map(read).collect()
 }
 
-/// Reads when each seat was taken and given back; nothing for those that are held.
+/// Reads when each seat, or each of a license, was taken and given back; nothing for those that are held.
 ///
 /// # Errors
 /// `Unavailable`.
-pub fn spans(transaction: &mut Transaction<'_>) -> Result<Vec<(Timestamp, Option<Timestamp>)>, LedgerError> {
-    let rows = transaction.query(sql::LEASE_SPANS, &[])?;
+pub fn spans(
+    transaction: &mut Transaction<'_>,
+    license_id: Option<&str>,
+) -> Result<Vec<(Timestamp, Option<Timestamp>)>, LedgerError> {
+    let rows = match license_id {
+        None => transaction.query(sql::LEASE_SPANS, &[])?,
+        Some(id) => transaction.query(sql::LEASE_SPANS_OF, &values![id])?,
+    };
     rows.into_iter().map(|mut row| Ok((row.time()?, row.maybe_time()?))).collect()
 }
 

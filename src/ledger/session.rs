@@ -136,12 +136,21 @@ pub struct Use<'a> {
     pub ended_at: Option<Timestamp>,
 }
 
-/// Hands on every session, in any order, none of them kept.
+/// Hands on every session, in any order, none of them kept; or every one of a license, and those of none, whose programs did
+/// not say.
 ///
 /// # Errors
 /// `Unavailable`.
-pub fn uses(transaction: &mut Transaction<'_>, mut each: impl FnMut(Use<'_>)) -> Result<(), LedgerError> {
-    transaction.each(sql::USES, &[], &mut |cells| {
+pub fn uses(
+    transaction: &mut Transaction<'_>,
+    license_id: Option<&str>,
+    mut each: impl FnMut(Use<'_>),
+) -> Result<(), LedgerError> {
+    let (sql, given) = match license_id {
+        None => (sql::USES, Vec::new()),
+        Some(id) => (sql::USES_OF, values![id].to_vec()),
+    };
+    transaction.each(sql, &given, &mut |cells| {
         let [machine_id, username, client_username, client_hostname, is_ci, version, started_at, ended_at] = *cells
         else {
             return Err(LedgerError::corrupted("a session has fewer columns than it should"));

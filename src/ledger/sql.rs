@@ -191,6 +191,8 @@ pub(crate) const OVERDUE_LEASES: &str =
 pub(crate) const LICENSES_WITH_OVERDUE: &str =
     "SELECT DISTINCT license_id FROM lease WHERE ended_at IS NULL AND expires_at < ?1 ORDER BY license_id";
 pub(crate) const LEASE_SPANS: &str = "SELECT claimed_at, ended_at FROM lease ORDER BY claimed_at";
+pub(crate) const LEASE_SPANS_OF: &str =
+    "SELECT claimed_at, ended_at FROM lease WHERE license_id = ?1 ORDER BY claimed_at";
 pub(crate) const COUNT_LEASES: &str = "SELECT COUNT(*) FROM lease WHERE license_id = ?1 AND ended_at IS NULL";
 pub(crate) const EXTEND_LEASE: &str =
     "UPDATE lease SET renewed_at = ?2, expires_at = ?3, borrowed = ?4 WHERE lease_id = ?1";
@@ -234,6 +236,8 @@ pub(crate) const FIND_SESSION: &str = "SELECT session_id, license_id, machine_id
      started_at, ended_at FROM session WHERE session_id = ?1";
 pub(crate) const USES: &str =
     "SELECT machine_id, username, client_username, client_hostname, is_ci, version, started_at, ended_at FROM session";
+pub(crate) const USES_OF: &str = "SELECT machine_id, username, client_username, client_hostname, is_ci, version, started_at, ended_at FROM session \
+     WHERE license_id IN (?1, '')";
 pub(crate) const SESSION_PAGE: &str = "SELECT session_id, license_id, machine_id, username, client_username, client_hostname, is_ci, version, \
      started_at, ended_at FROM session WHERE (started_at > ?1 OR (started_at = ?1 AND session_id > ?2)) AND started_at <= ?3 \
      ORDER BY started_at, session_id LIMIT ?4";
@@ -280,7 +284,8 @@ macro_rules! reported {
 }
 
 pub(crate) const FIND_REPORTED: &str = reported!("WHERE report_id = ?1");
-pub(crate) const NEWEST_REPORTED: &str = reported!("WHERE proof_id = ?1 ORDER BY as_of DESC LIMIT 1");
+pub(crate) const NEWEST_REPORTED: &str =
+    reported!("WHERE proof_id = ?1 AND period_from = ?2 AND period_to = ?3 ORDER BY as_of DESC LIMIT 1");
 pub(crate) const REPORTED_OF: &str = reported!("WHERE license_id = ?1 ORDER BY as_of, report_id");
 
 /// Locks licenses, always in the same order.

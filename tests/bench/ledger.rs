@@ -236,7 +236,7 @@ fn reports(path: &std::path::Path) {
         assert!(bytes > 0);
     };
     let request = Request { primary_key: PrimaryKey::MachineId, from: None, to: None, as_of: at(40_000_000) };
-    let ours = || assert_eq!(report::usage(&ledger, request).unwrap().session_count(), SESSIONS);
+    let ours = || assert_eq!(report::usage(&ledger, request, None).unwrap().session_count(), SESSIONS);
     let best = |run: &dyn Fn()| {
         let took = (0..5).map(|_| {
             let began = Instant::now();

@@ -26,8 +26,12 @@ const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
 
 pub(super) static QUERY: [Member; 4] = [
     must("format", Holds::OneOf(&FORMATS), "The form of the report"),
-    may("from", Holds::When, "The first second of the period; that of the first session if left out"),
-    may("to", Holds::When, "The last second of the period; now if left out"),
+    may(
+        "from",
+        Holds::When,
+        "The first second of the period, or a day from its beginning; that of the first session if left out",
+    ),
+    may("to", Holds::When, "The last second of the period, or a day to its end; now if left out"),
     may("primary_key", Holds::OneOf(&PRIMARY_KEYS), "What tells users apart; machine_id if left out"),
 ];
 
@@ -38,9 +42,10 @@ pub(super) fn usage(_: &App, call: &Call) -> Result<Reply, Problem> {
         return Err(Problem::new(Code::Malformed, message).hint("ask as ?format=xlsx"));
     };
     let when = |name| call.asked(name).and_then(|text| Timestamp::parse_when(text, call.now).ok());
+    let since = |name| call.asked(name).and_then(|text| Timestamp::parse_since(text, call.now).ok());
     let primary_key = call.asked("primary_key").and_then(PrimaryKey::parse).unwrap_or_default();
-    let request = Request { primary_key, from: when("from"), to: when("to"), as_of: call.now };
-    let report = report::usage(ledger, request).map_err(|error| match error.code() {
+    let request = Request { primary_key, from: since("from"), to: when("to"), as_of: call.now };
+    let report = report::usage(ledger, request, None).map_err(|error| match error.code() {
         Code::Usage => Problem::new(Code::Malformed, error).hint("exchange `from` and `to`"),
         _ => error.into(),
     })?;

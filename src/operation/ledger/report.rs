@@ -14,11 +14,11 @@ const PAGE: u64 = 500;
 /// What expires within so many days expires soon.
 const SOON: i64 = 30;
 
-/// Reports the use of everything in the ledger, all from one state of it.
+/// Reports the use of everything in the ledger, or of one license and of sessions that name none, all from one state of it.
 ///
 /// # Errors
 /// `Refused` with `usage` for a period that ends before it begins; `Unavailable`.
-pub fn usage(ledger: &Ledger, request: Request) -> Result<Report, LedgerError> {
+pub fn usage(ledger: &Ledger, request: Request, license_id: Option<&str>) -> Result<Report, LedgerError> {
     let to = request.to.unwrap_or(request.as_of);
     if let Some(from) = request.from.filter(|from| *from > to) {
         let message = format!("the period would begin at {from} and end before that, at {to}");
@@ -29,7 +29,7 @@ pub fn usage(ledger: &Ledger, request: Request) -> Result<Report, LedgerError> {
         let mut general = General::default();
         // Of versions that began to report in one second the largest counts, so that no order of reading shows.
         let mut newest = (Timestamp::EPOCH, None::<String>);
-        session::uses(transaction, |used| {
+        session::uses(transaction, license_id, |used| {
             let last = used.ended_at.unwrap_or(used.started_at);
             general.last_operator_event = general.last_operator_event.max(Some(last));
             if used.version.is_some() && (used.started_at, used.version) > (newest.0, newest.1.as_deref()) {
@@ -46,10 +46,10 @@ pub fn usage(ledger: &Ledger, request: Request) -> Result<Report, LedgerError> {
             });
         })?;
         general.operator_version = newest.1;
-        for (from, until) in seat::spans(transaction)? {
+        for (from, until) in seat::spans(transaction, license_id)? {
             tally.seat(from, until);
         }
-        let expiring = licenses(transaction, &request, &mut tally, &mut general)?;
+        let expiring = licenses(transaction, &request, license_id, &mut tally, &mut general)?;
         Ok(tally.finish(general, expiring))
     })
 }
@@ -58,6 +58,7 @@ pub fn usage(ledger: &Ledger, request: Request) -> Result<Report, LedgerError> {
 fn licenses(
     transaction: &mut Transaction<'_>,
     request: &Request,
+    license_id: Option<&str>,
     tally: &mut Tally,
     general: &mut General,
 ) -> Result<Vec<Expiring>, LedgerError> {
@@ -73,6 +74,9 @@ fn licenses(
         }
         for held in page {
             let license = held.license;
+            if license_id.is_some_and(|id| *id != license.license_id) {
+                continue;
+            }
             if held.created_at <= until && request.from.is_none_or(|from| held.created_at >= from) {
                 general.total_licenses += 1;
             }

@@ -248,11 +248,17 @@ fn sessioning(ledger: &Ledger) {
 fn reporting(ledger: &Ledger) {
     let primary_key = PrimaryKey::MachineId;
     let request = Request { primary_key, from: Some(at(0)), to: Some(at(2_499)), as_of: at(3_000) };
-    let made = report::usage(ledger, request).unwrap();
+    let made = report::usage(ledger, request, None).unwrap();
     let users: Vec<_> = made.users.iter().map(|user| (user.key.as_deref().unwrap(), user.session_count)).collect();
     assert_eq!(users, [("m-0", 1_667), ("m-1", 1_667), ("m-2", 1_666)]);
     assert_eq!((made.all_time.session_count, made.general.total_licenses), (5_000, 4));
     assert_eq!(made.steps[0].seats, 2);
+    // Of one license, nothing of the others is told.
+    let of = |id: &str| {
+        let made = report::usage(ledger, request, Some(id)).unwrap();
+        (made.all_time.session_count, made.general.total_licenses, made.users.len(), made.steps[0].seats)
+    };
+    assert_eq!((of("lic-3"), of("lic-1")), ((5_000, 1, 3, 2), (0, 1, 0, 0)));
 }
 
 fn capping(ledger: &Ledger) {

@@ -91,7 +91,7 @@ fn a_signed_report_is_mailed_verified_and_taken_in_once() {
     let period = ["--from", "2026-02-01T00:00:00Z", "--to", "2026-02-28T23:59:59Z", "--armor", "-o", "usage.mail"];
     assert_snapshot!(masked(&bench.signs("node-1.proof", &period)), @r"
     ------- stderr -------
-    mintage: 2 sessions of 2 users
+    mintage: 2 sessions of 2 users of license lic-1
     mintage: signed for activation p-1 by
     ");
     assert!(bench.read("usage.mail").starts_with("-----BEGIN MINTAGE USAGE-----"), "{}", bench.read("usage.mail"));
@@ -134,23 +134,27 @@ fn every_engine_takes_reports_in_alike() {
         let machine = SecretKey::from_seed(&[5; 32]);
         let instance_key = Some(STANDARD.encode(machine.public().as_bytes()));
         ledger.activate(Activate { instance_key, ..activate("lic-1", "m1", 1) }).unwrap();
-        let sign = |second: i64| {
-            let request = Request { primary_key: PrimaryKey::MachineId, from: None, to: None, as_of: at(second) };
-            let report = report::usage(&ledger, request).unwrap();
+        let sign = |to: i64, second: i64| {
+            let primary_key = PrimaryKey::MachineId;
+            let request = Request { primary_key, from: Some(at(0)), to: Some(at(to)), as_of: at(second) };
+            let report = report::usage(&ledger, request, None).unwrap();
             let signed = Signed { proof_id: "proof-lic-1-m1-1".to_owned(), license_id: "lic-1".to_owned(), report };
             Envelope::sign(Kind::Usage, json::payload(&signed).into_bytes(), &[&machine])
         };
-        let import = |second: i64, now: i64| {
-            true_up::import(&ledger, &by_ann(now), &sign(second))
+        let import_of = |to: i64, second: i64, now: i64| {
+            true_up::import(&ledger, &by_ann(now), &sign(to, second))
                 .map(|(_, is_new)| is_new)
                 .map_err(|error| error.code())
         };
+        let import = |second: i64, now: i64| import_of(9, second, now);
         assert_eq!((import(10, 11), import(10, 12), import(20, 21)), (Ok(true), Ok(false), Ok(true)));
         assert_eq!((import(15, 22), import(900, 22)), (Err(Code::RolledBack), Err(Code::ClockBehind)));
+        // Another period is another report, however late it comes.
+        assert_eq!((import_of(5, 15, 23), import_of(5, 12, 24)), (Ok(true), Err(Code::RolledBack)));
         let usage = show::show(&ledger, "lic-1").unwrap().usage;
         assert_eq!(
             usage.iter().map(|one| (one.as_of, one.imported_at)).collect::<Vec<_>>(),
-            [(at(10), at(11)), (at(20), at(21))]
+            [(at(10), at(11)), (at(15), at(23)), (at(20), at(21))]
         );
         let book = exported(&ledger);
         transfer::import(&place.open("true_up_copy"), book.as_bytes()).unwrap();

@@ -14,7 +14,7 @@ use mintage::proof::Proof;
 use mintage::report::{Format, PrimaryKey, Request, Signed, csv, json};
 use mintage::time::Timestamp;
 
-use crate::book::Book;
+use crate::book::{self, Book};
 use crate::clock;
 use crate::command::verify_proof::read_proof;
 use crate::failure::Failure;
@@ -31,12 +31,16 @@ pub(crate) struct Arguments {
     /// What to report
     #[arg(value_name = "WHAT", value_parser = ["usage"])]
     what: String,
-    /// The first second of the period; that of the first session if left out
+    /// The first second of the period: a time, a day from its beginning, or a span back from now; that of the first session if
+    /// left out
     #[arg(long, value_name = "WHEN")]
     from: Option<String>,
-    /// The last second of the period; now if left out
+    /// The last second of the period, or a day to its end; now if left out
     #[arg(long, value_name = "WHEN")]
     to: Option<String>,
+    /// Report this license alone: its id or its license key, or @FILE with one of them. With --sign it is the one that --proof is of
+    #[arg(long, value_name = "LICENSE", conflicts_with = "sign")]
+    license: Option<String>,
     /// What tells users apart
     #[arg(long, value_name = "COLUMN", default_value = "machine_id")]
     #[arg(value_parser = ["machine_id", "username", "client_username", "client_hostname"])]
@@ -66,14 +70,18 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let when = |text: &Option<String>| text.as_deref().map(|at| Timestamp::parse_when(at, now)).transpose();
     let request = Request {
         primary_key: PrimaryKey::parse(&arguments.primary_key).unwrap_or_default(),
-        from: when(&arguments.from)?,
+        from: arguments.from.as_deref().map(|at| Timestamp::parse_since(at, now)).transpose()?,
         to: when(&arguments.to)?,
         as_of: now,
     };
     let activated = arguments.proof.as_deref().map(|path| signer(path, &arguments.instance)).transpose()?;
     let ledger = arguments.book.open_swept(now, terminal)?;
-    let report = report::usage(&ledger, request).map_err(backwards)?;
-    terminal.note(&format!("{} sessions of {} users", report.session_count(), report.active_users()));
+    let named = arguments.license.as_deref().map(|name| book::license_id(&ledger, name)).transpose()?;
+    // An issuer is told of its own license, whatever else is used here.
+    let license_id = activated.as_ref().map(|(proof, _)| &proof.license_id).or(named.as_ref());
+    let report = report::usage(&ledger, request, license_id.map(String::as_str)).map_err(backwards)?;
+    let of = license_id.map_or_else(String::new, |id| format!(" of license {id}"));
+    terminal.note(&format!("{} sessions of {} users{of}", report.session_count(), report.active_users()));
     if let Some((proof, key)) = activated {
         let signed = Signed { proof_id: proof.proof_id, license_id: proof.license_id, report };
         let json = Envelope::sign(Kind::Usage, json::payload(&signed).into_bytes(), &[&key]).to_json();
