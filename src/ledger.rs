@@ -71,6 +71,20 @@ impl Ledger {
     /// # Errors
     /// `Unavailable` names what stands in the way.
     pub fn open(url: &LedgerUrl, birth: &Birth) -> Result<Self, LedgerError> {
+        Self::open_at(url, Some(birth))
+    }
+
+    /// As [`Ledger::open`], and makes nothing: who asks what stands in a book, or takes something out of it, has misspelled
+    /// its name where there is none.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_existing(url: &LedgerUrl) -> Result<Self, LedgerError> {
+        url.engine()?.find()?;
+        Self::open_at(url, None)
+    }
+
+    fn open_at(url: &LedgerUrl, birth: Option<&Birth>) -> Result<Self, LedgerError> {
         let engine = url.engine()?;
         let mut connection = engine.connect()?;
         migration::run(connection.as_mut(), birth)?;

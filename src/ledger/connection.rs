@@ -14,7 +14,11 @@ pub(crate) enum Mode {
 
 /// Makes connections to one ledger.
 pub(crate) trait Engine: Send + Sync {
+    /// Connects; a file that is not there is made.
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError>;
+
+    /// Says what is wrong where there is nothing that could hold a ledger, and makes nothing.
+    fn find(&self) -> Result<(), LedgerError>;
 }
 
 /// Takes a row, column by column in the order of the statement.

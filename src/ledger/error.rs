@@ -23,6 +23,8 @@ pub enum LedgerError {
 pub enum Cause {
     /// What is there is not, or no longer, a ledger.
     Corrupted,
+    /// Its disk has no room left.
+    Full,
     /// Another process holds it.
     Locked,
     /// A newer mintage made its schema.
@@ -68,10 +70,11 @@ impl LedgerError {
             }
             Self::Refused(refusal) => refusal.code.hint(),
             Self::Unavailable(Cause::Corrupted, _) => "restore it from a backup, or name another with --ledger",
+            Self::Unavailable(Cause::Full, _) => "make room on the disk that it lies on; nothing was changed",
             Self::Unavailable(Cause::Newer, _) => "use the mintage that wrote it, or a newer one",
             Self::Unavailable(Cause::ReadOnly, _) => "check who may write to its file, its folder or its tables",
             Self::Unavailable(Cause::Unreachable, _) => {
-                "check the address, the rights and that its file or server is there"
+                "check the address, the rights, the room on its disk and that its file or server is there"
             }
         }
     }
@@ -82,6 +85,7 @@ impl Cause {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Corrupted => "corrupted",
+            Self::Full => "full",
             Self::Locked => "locked",
             Self::Newer => "newer",
             Self::ReadOnly => "read-only",

@@ -17,8 +17,8 @@ pub(crate) const STEPS: [&str; 9] = [
     include_str!("migration/9-grace.sql"),
 ];
 
-/// Brings the schema up to date, unless a newer program has been here.
-pub(crate) fn run(connection: &mut dyn Connection, birth: &Birth) -> Result<(), LedgerError> {
+/// Brings the schema up to date, unless a newer program has been here. Without a `birth` no book is made where there is none.
+pub(crate) fn run(connection: &mut dyn Connection, birth: Option<&Birth>) -> Result<(), LedgerError> {
     if version(connection)? == STEPS.len() {
         return Ok(());
     }
@@ -34,15 +34,18 @@ pub(crate) fn run(connection: &mut dyn Connection, birth: &Birth) -> Result<(), 
     }
 }
 
-fn step(connection: &mut dyn Connection, birth: &Birth) -> Result<(), LedgerError> {
+fn step(connection: &mut dyn Connection, birth: Option<&Birth>) -> Result<(), LedgerError> {
     connection.lock_schema()?;
     // Another process may have been first.
     let from = version(connection)?;
+    if from == 0 && birth.is_none() {
+        return Err(LedgerError::unreachable("there is no ledger in it"));
+    }
     for (step, version) in STEPS.iter().zip(1_i64..).skip(from) {
         connection.script(step)?;
         connection.execute(sql::SET_VERSION, &values![version])?;
     }
-    if from == 0 {
+    if let Some(birth) = birth.filter(|_| from == 0) {
         connection.execute(sql::INSERT_BOOK, &values![&birth.book_id, birth.now])?;
     }
     Ok(())

@@ -33,8 +33,9 @@ use super::{Cause, LedgerError, Row, Value};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Who writes looks up single rows. Planned while a table is small, a statement would go on reading the whole of it when it
-/// has grown.
-const POINT_LOOKUPS: &str = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off";
+/// has grown. That somebody holds rows is told of after a while, as of a file, unless the address says after which.
+const POINT_LOOKUPS: &str = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
+     SELECT set_config('lock_timeout', '5s', false) WHERE current_setting('lock_timeout') = '0'";
 
 /// The lock that migrations take: `mintage` in ASCII.
 const SCHEMA_LOCK: &str = "SELECT pg_advisory_xact_lock(30795979474823013)";
@@ -116,6 +117,10 @@ fn split_authorities(url: &str) -> (String, Option<PathBuf>) {
 }
 
 impl Engine for Postgres {
+    fn find(&self) -> Result<(), LedgerError> {
+        Ok(())
+    }
+
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(LedgerError::unreachable)?;
@@ -355,6 +360,7 @@ fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError {
         }
         SqlState::LOCK_NOT_AVAILABLE => Cause::Locked,
         SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::INSUFFICIENT_PRIVILEGE => Cause::ReadOnly,
+        SqlState::DISK_FULL => Cause::Full,
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => Cause::Corrupted,
         // A class of their own: rows or tables that are not as the schema says.
         _ if ["23", "42"].iter().any(|class| state.code().starts_with(class)) => Cause::Corrupted,

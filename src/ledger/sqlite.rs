@@ -69,6 +69,16 @@ impl Sqlite {
 }
 
 impl Engine for Sqlite {
+    fn find(&self) -> Result<(), LedgerError> {
+        let what = match fs::metadata(&self.path) {
+            // What a full disk or a slip has left is no book that nothing stands in.
+            Ok(file) if file.is_file() && file.len() == 0 => "the file is empty".to_owned(),
+            Ok(_) => return Ok(()),
+            Err(error) => error.to_string(),
+        };
+        Err(LedgerError::unreachable(format_args!("{}: {what}", self.shown)))
+    }
+
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
         let shown = &self.shown;
         let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
@@ -241,7 +251,15 @@ fn explain(shown: &str, error: &rusqlite::Error) -> LedgerError {
     let cause = match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Cause::Locked,
         Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Cause::ReadOnly,
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::ConstraintViolation) => Cause::Corrupted,
+        // The unknown are of statements: a table or a column that is not as the schema says.
+        Some(
+            ErrorCode::DatabaseCorrupt
+            | ErrorCode::NotADatabase
+            | ErrorCode::ConstraintViolation
+            | ErrorCode::SchemaChanged
+            | ErrorCode::Unknown,
+        ) => Cause::Corrupted,
+        Some(ErrorCode::DiskFull) => Cause::Full,
         _ => Cause::Unreachable,
     };
     LedgerError::Unavailable(cause, format!("{shown}: {error}"))
@@ -259,7 +277,7 @@ mod tests {
         let url = LedgerUrl::parse(&format!("sqlite:{}", folder.path().join("book").display())).unwrap();
         let mut connection = url.engine().unwrap().connect().unwrap();
         let birth = Birth { book_id: "book".to_owned(), now: Timestamp::from_seconds(0).unwrap() };
-        migration::run(connection.as_mut(), &birth).unwrap();
+        migration::run(connection.as_mut(), Some(&birth)).unwrap();
         for statement in [sql::ANY_APPROVAL, sql::APPROVAL_OF, sql::APPROVALS_OF] {
             let given = vec![Cell::from("x"); statement.matches('?').count()];
             let mut rows = connection.query(&format!("EXPLAIN QUERY PLAN {statement}"), &given).unwrap();

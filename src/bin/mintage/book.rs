@@ -15,7 +15,7 @@ use crate::render::Terminal;
 /// Names a ledger.
 #[derive(Args, Debug)]
 pub(crate) struct Book {
-    /// The ledger: sqlite:PATH, made on first use, or postgres://USER@HOST/DATABASE
+    /// The ledger: sqlite:PATH or postgres://USER@HOST/DATABASE; made by the first command that records in it
     #[arg(long, value_name = "URL", env = "MINTAGE_LEDGER", hide_env_values = true)]
     pub(crate) ledger: Option<String>,
 }
@@ -31,29 +31,46 @@ pub(crate) struct License {
 impl License {
     /// Returns its id.
     pub(crate) fn id(&self, ledger: &Ledger) -> anyhow::Result<String> {
-        Ok(named::license_id(ledger, &Zeroizing::new(machine::text(&self.license)?))?)
+        license_id(ledger, &self.license)
     }
 }
 
+/// Returns the id of a license that is named by its id or its license key, or by @FILE with one of them.
+pub(crate) fn license_id(ledger: &Ledger, name: &str) -> anyhow::Result<String> {
+    Ok(named::license_id(ledger, &Zeroizing::new(machine::text(name)?))?)
+}
+
 impl Book {
-    /// Opens the ledger, which must have been named.
-    pub(crate) fn open(&self, now: Timestamp) -> anyhow::Result<Ledger> {
-        let unnamed =
-            || Failure::new(Code::Usage, "no ledger was named").hint("name one with --ledger or MINTAGE_LEDGER");
-        Ok(self.open_if_named(now)?.ok_or_else(unnamed)?)
+    /// Opens the ledger, which must have been named and be there.
+    pub(crate) fn open(&self) -> anyhow::Result<Ledger> {
+        Ok(self.open_if_named()?.ok_or_else(unnamed)?)
     }
 
-    /// Opens the ledger, if one was named.
-    pub(crate) fn open_if_named(&self, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
-        let Some(text) = self.ledger.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
-        let url =
-            LedgerUrl::parse(text).map_err(|error| Failure::new(Code::Usage, error).hint("see --ledger in --help"))?;
+    /// Opens the ledger, if one was named, which must be there.
+    pub(crate) fn open_if_named(&self) -> anyhow::Result<Option<Ledger>> {
+        Ok(self.url()?.map(|url| Ledger::open_existing(&url)).transpose()?)
+    }
+
+    /// Opens the ledger, which must have been named, or makes it: for what is the first thing to stand in it.
+    pub(crate) fn make(&self, now: Timestamp) -> anyhow::Result<Ledger> {
+        Ok(self.make_if_named(now)?.ok_or_else(unnamed)?)
+    }
+
+    /// As [`Book::make`], if one was named.
+    pub(crate) fn make_if_named(&self, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
+        let Some(url) = self.url()? else { return Ok(None) };
         Ok(Some(Ledger::open(&url, &Birth { book_id: random::license_id()?, now })?))
+    }
+
+    fn url(&self) -> anyhow::Result<Option<LedgerUrl>> {
+        let Some(text) = self.ledger.as_deref().filter(|text| !text.is_empty()) else { return Ok(None) };
+        let url = LedgerUrl::parse(text);
+        Ok(Some(url.map_err(|error| Failure::new(Code::Usage, error).hint("see --ledger in --help"))?))
     }
 
     /// Opens the ledger, and marks first what has expired.
     pub(crate) fn open_swept(&self, now: Timestamp, terminal: &Terminal) -> anyhow::Result<Ledger> {
-        let ledger = self.open(now)?;
+        let ledger = self.open()?;
         let by = stamp(now);
         let swept = match change::sweep(&ledger, &by).and_then(|swept| seats::sweep(&ledger, &by).map(|_| swept)) {
             // Who may only read sees the states as they were swept last.
@@ -65,6 +82,10 @@ impl Book {
         }
         Ok(ledger)
     }
+}
+
+fn unnamed() -> Failure {
+    Failure::new(Code::Usage, "no ledger was named").hint("name one with --ledger or MINTAGE_LEDGER")
 }
 
 /// Who the audit says did it: the user that the system names.

@@ -337,10 +337,24 @@ fn a_ledger_that_cannot_be_used_is_named() {
     mintage: hint: see --ledger in --help
     [exit status: 2]
     ");
+    // Who misspells the name of a book is not told that all is well with an empty one, nor hands out a list that withdraws
+    // nothing.
+    bench.write("empty.db", "");
+    let key = example("vendor.key");
+    let list = ["mint", "revocations", "--allow-readable-key", "--key", &key, "--next-update", "30d", "-o", "rev.json"];
+    for (name, what) in [("typo.db", "No such file or directory (os error 2)"), ("empty.db", "the file is empty")] {
+        let url = format!("sqlite:{name}");
+        for command in [&["ledger", "list"][..], &["ledger", "audit", "--verify"], &list] {
+            let outcome = bench.run([command, &["--ledger", &url]].concat());
+            let told = format!("error[ledger-unavailable]: the ledger is unreachable: {url}: {what}\n");
+            assert!(outcome.stderr().contains(&told) && outcome.status == Some(3), "{outcome}");
+        }
+    }
+    assert!(!bench.path("typo.db").exists() && !bench.path("rev.json").exists());
     assert_snapshot!(bench.run(["ledger", "list", "--ledger", "sqlite:none/book.db"]), @"
     ------- stderr -------
     mintage: error[ledger-unavailable]: the ledger is unreachable: sqlite:none/book.db: No such file or directory (os error 2)
-    mintage: hint: check the address, the rights and that its file or server is there
+    mintage: hint: check the address, the rights, the room on its disk and that its file or server is there
     [exit status: 3]
     ");
 }

@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Scope::Global => Vec::new(),
     };
     let parts = approve::parts(&manifest);
-    let ledger = arguments.book.open(now)?;
+    let ledger = arguments.book.make(now)?;
     let count = approve::approve(&ledger, &stamp(now), &parts, &licenses, manifest.source.kind())?;
     let scope = if licenses.is_empty() { "every license".to_owned() } else { licenses.join(", ") };
     let (product, version) = (&manifest.product, &manifest.version);

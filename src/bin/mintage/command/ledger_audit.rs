@@ -31,7 +31,7 @@ pub(crate) struct Arguments {
     /// Those of this action, such as `activated`
     #[arg(long, value_name = "ACTION")]
     action: Option<String>,
-    /// Those from this time on
+    /// Those from this time on: a time, a day from its beginning, or a span back from now
     #[arg(long, value_name = "WHEN")]
     from: Option<String>,
     /// Those until this time
@@ -56,7 +56,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
-    let ledger = arguments.book.open(now)?;
+    let ledger = arguments.book.open()?;
     match (&arguments.checkpoint, arguments.verify) {
         (checkpoint, true) => verify(&ledger, checkpoint.as_deref(), &arguments.trust, terminal),
         (Some(path), false) => sign(&ledger, path, arguments, now, terminal),
@@ -65,14 +65,12 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 }
 
 fn show(ledger: &Ledger, arguments: &Arguments, now: Timestamp, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let when =
-        |text: &Option<String>, default| text.as_deref().map_or(Ok(default), |at| Timestamp::parse_when(at, now));
     let filter = AuditFilter {
         after: 0,
         license_id: arguments.license.clone(),
         action: arguments.action.clone(),
-        from: when(&arguments.from, Timestamp::EPOCH)?,
-        to: when(&arguments.to, Timestamp::NEVER)?,
+        from: arguments.from.as_deref().map_or(Ok(Timestamp::EPOCH), |at| Timestamp::parse_since(at, now))?,
+        to: arguments.to.as_deref().map_or(Ok(Timestamp::NEVER), |at| Timestamp::parse_when(at, now))?,
     };
     let mut out = Writer::default();
     let mut rows = Vec::new();

@@ -69,7 +69,7 @@ impl Revoke {
 
 fn run(book: &Book, license: &License, change: &Change, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
-    let ledger = book.open(now)?;
+    let ledger = book.open()?;
     let id = license.id(&ledger)?;
     let changed = change::change(&ledger, &stamp(now), &id, change)?;
     if changed.unchanged {

@@ -37,7 +37,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
-    let ledger = arguments.book.open(now)?;
+    let ledger = arguments.book.open()?;
     let by = stamp(now);
     let (id, reason, document) = match &arguments.document {
         None => (arguments.id.clone().unwrap_or_default(), arguments.reason.clone(), None),

@@ -67,7 +67,7 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
-    let ledger = arguments.book.open(now)?;
+    let ledger = arguments.book.open()?;
     let id = arguments.license.id(&ledger)?;
     let before = renew::find(&ledger, &id)?;
     let is_sealed = Token::parse(&before.token).is_ok_and(|token| matches!(token.unverified_body(), Body::Sealed(_)));

@@ -41,7 +41,7 @@ pub(crate) struct Import {
 }
 
 pub(crate) fn export(arguments: &Export, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let ledger = arguments.book.open(clock::now()?)?;
+    let ledger = arguments.book.open()?;
     let Some(path) = arguments.output.file() else {
         transfer::export::<anyhow::Error>(&ledger, |line| Ok(terminal.data(line.as_bytes())?))?;
         return Ok(ExitCode::SUCCESS);
@@ -57,7 +57,7 @@ pub(crate) fn export(arguments: &Export, terminal: &Terminal) -> anyhow::Result<
 pub(crate) fn import(arguments: &Import, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let text = files::read(&arguments.file, MAX_BYTES)?;
     let now = clock::now()?;
-    let ledger = arguments.book.open(now)?;
+    let ledger = arguments.book.make(now)?;
     if let Some(report) = report(&text) {
         let (reported, is_new) = true_up::import(&ledger, &stamp(now), &report)
             .map_err(|error| Failure::new(error.code(), format_args!("`{}`: {error}", arguments.file.display())))?;

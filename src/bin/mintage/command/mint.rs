@@ -148,7 +148,7 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         return dry_run(&license, terminal);
     }
     arguments.output.check()?;
-    let ledger = arguments.book.open_if_named(minting.now)?;
+    let ledger = arguments.book.make_if_named(minting.now)?;
     if arguments.license_key && ledger.is_none() {
         let failure = Failure::new(Code::Usage, "a license key is of no use without a ledger");
         return Err(failure.hint("name one with --ledger or MINTAGE_LEDGER").into());

@@ -105,7 +105,7 @@ fn sign(
     journal: Option<(Journal, Start)>,
     terminal: &Terminal,
 ) -> anyhow::Result<ExitCode> {
-    let ledger = arguments.book.open_if_named(minting.now)?;
+    let ledger = arguments.book.make_if_named(minting.now)?;
     let key = arguments.signer.open()?;
     batch::confirm(done, &key.public()).map_err(|fault| {
         let message = format!("row {} of what is there already: {}", fault.row, fault.message);

@@ -93,7 +93,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     arguments.output.check()?;
     let clock = clock::now()?;
     let now = arguments.issued_at.as_deref().map_or(Ok(clock), |at| Timestamp::parse_when(at, clock))?;
-    let ledger = arguments.book.open_if_named(clock)?;
+    let ledger = arguments.book.open_if_named()?;
     let when = |text: &Option<String>| text.as_deref().map(|when| Timestamp::parse_when(when, now)).transpose();
     let borrow_until = when(&arguments.borrow_until)?;
     let expires_at = borrow_until.or(when(&arguments.expires)?);

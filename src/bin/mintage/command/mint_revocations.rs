@@ -64,7 +64,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let trusted =
         if arguments.trust.trust.is_empty() { Keyring::from(key.public()) } else { arguments.trust.keyring()? };
     let previous = arguments.previous.as_deref().map(|path| read(path, &trusted)).transpose()?;
-    let list = match arguments.book.open_if_named(clock)? {
+    let list = match arguments.book.open_if_named()? {
         None => next(previous.as_ref(), &withdrawals, arguments.grace_hours.unwrap_or(0), now, next_update),
         Some(ledger) => {
             let by = stamp(clock);

@@ -54,7 +54,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         ledger: match before {
             // A book is opened once.
             Some(before) => before.ledger.clone(),
-            None => Book { ledger: settings.ledger.clone() }.open_if_named(now)?.map(Arc::new),
+            None => Book { ledger: settings.ledger.clone() }.make_if_named(now)?.map(Arc::new),
         },
         signer,
         plans: settings.plans.as_deref().map(mint::plans).transpose()?,
