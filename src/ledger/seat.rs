@@ -1,5 +1,7 @@
 //! Concurrent uses: a seat is held by a lease, which ends unless it is renewed.
 
+mod line;
+
 use super::audit::Entry;
 use super::value::{Cell, values};
 use super::{LedgerError, Row, Transaction, license, sql};
@@ -83,14 +85,15 @@ pub fn claim(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<Claimed
         return extend(transaction, lease, until, borrow, claim.now).map(Claimed::Granted);
     }
     let taken = count(transaction, sql::COUNT_LEASES, &claim.license_id)?;
-    let ahead = line(transaction, claim)?;
+    let ahead = line::ahead(transaction, claim)?;
     if held.license.seats.is_some_and(|seats| taken.saturating_add(ahead) >= seats) {
         if !claim.wait {
             let seats = held.license.seats.unwrap_or_default();
-            let message = format!("{taken} of {seats} seats of license {} are taken", claim.license_id);
+            let line = if ahead > 0 { format!(", and {ahead} stand in line") } else { String::new() };
+            let message = format!("{taken} of {seats} seats of license {} are taken{line}", claim.license_id);
             return Err(LedgerError::refused(Code::SeatsExhausted, message));
         }
-        stand_in_line(transaction, claim)?;
+        line::stand(transaction, claim)?;
         return Ok(Claimed::Waiting(ahead + 1));
     }
     let lease = Lease {
@@ -264,6 +267,20 @@ pub fn of_holder(transaction: &mut Transaction<'_>, license_id: &str, holder: &s
     })
 }
 
+/// Finds the seat that a holder has now, or else the one that it had last.
+///
+/// # Errors
+/// `Refused` with `lease-ended` when it never had one; `Unavailable`.
+pub fn last_of_holder(transaction: &mut Transaction<'_>, license_id: &str, holder: &str) -> Result<Lease, LedgerError> {
+    match of_holder(transaction, license_id, holder) {
+        Err(LedgerError::Refused(refusal)) => {
+            let row = transaction.find(sql::LAST_LEASE_OF, &values![license_id, holder])?;
+            row.map(read).transpose()?.ok_or(LedgerError::Refused(refusal))
+        }
+        found => found,
+    }
+}
+
 fn extend(
     transaction: &mut Transaction<'_>,
     mut lease: Lease,
@@ -301,34 +318,6 @@ fn end(
         out.name("holder").string(&lease.holder);
         out.name("reason").string(reason.as_str());
     }));
-    Ok(())
-}
-
-/// Counts who stands in line before a holder; whoever has not asked again for the length of a lease has left.
-fn line(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<u64, LedgerError> {
-    let gone = claim.now.saturating_add(-claim.seconds.max(0));
-    if count(transaction, sql::COUNT_WAITING, &claim.license_id)? == 0 {
-        return Ok(0);
-    }
-    transaction.execute(sql::TIDY_LINE, &values![&claim.license_id, gone])?;
-    let own = transaction.find(sql::FIND_PLACE, &values![&claim.license_id, &claim.holder])?;
-    match own {
-        Some(mut row) => {
-            let (since, ticket) = (row.time()?, row.text()?);
-            let parameters = values![&claim.license_id, since, &ticket];
-            transaction.find(sql::COUNT_AHEAD, &parameters)?.map_or(Ok(0), |mut row| row.count())
-        }
-        None => count(transaction, sql::COUNT_WAITING, &claim.license_id),
-    }
-}
-
-fn stand_in_line(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<(), LedgerError> {
-    let seen = values![&claim.license_id, &claim.holder, claim.now];
-    if transaction.execute(sql::SEEN_IN_LINE, &seen)? == 0 {
-        // Of two that came in the same second the order of their tickets decides; it only has to be the same every time.
-        let row = values![&claim.lease_id, &claim.license_id, &claim.holder, claim.now, claim.now];
-        transaction.insert(sql::WAITING, &row)?;
-    }
     Ok(())
 }
 

@@ -193,6 +193,8 @@ pub(crate) const LICENSES_WITH_OVERDUE: &str =
 pub(crate) const LEASE_SPANS: &str = "SELECT claimed_at, ended_at FROM lease ORDER BY claimed_at";
 pub(crate) const LEASE_SPANS_OF: &str =
     "SELECT claimed_at, ended_at FROM lease WHERE license_id = ?1 ORDER BY claimed_at";
+pub(crate) const LAST_LEASE_OF: &str =
+    leases!("WHERE license_id = ?1 AND holder = ?2 ORDER BY claimed_at DESC, lease_id DESC LIMIT 1");
 pub(crate) const COUNT_LEASES: &str = "SELECT COUNT(*) FROM lease WHERE license_id = ?1 AND ended_at IS NULL";
 pub(crate) const EXTEND_LEASE: &str =
     "UPDATE lease SET renewed_at = ?2, expires_at = ?3, borrowed = ?4 WHERE lease_id = ?1";
@@ -200,6 +202,7 @@ pub(crate) const END_LEASE: &str = "UPDATE lease SET ended_at = ?2, end_reason =
 
 pub(crate) const WAITING: Columns = Columns { table: "waiting", columns: "ticket, license_id, holder, since, seen_at" };
 pub(crate) const COUNT_WAITING: &str = "SELECT COUNT(*) FROM waiting WHERE license_id = ?1";
+pub(crate) const LAST_TICKET: &str = "SELECT MAX(ticket) FROM waiting WHERE license_id = ?1 AND ticket LIKE '0%'";
 pub(crate) const FIND_PLACE: &str = "SELECT since, ticket FROM waiting WHERE license_id = ?1 AND holder = ?2";
 pub(crate) const COUNT_AHEAD: &str =
     "SELECT COUNT(*) FROM waiting WHERE license_id = ?1 AND (since < ?2 OR (since = ?2 AND ticket < ?3))";

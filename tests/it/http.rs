@@ -80,7 +80,10 @@ impl Server {
     }
 
     fn of(world: World, roles: Roles) -> Self {
-        Self { router: router(Arc::new(App::new(world, roles))) }
+        let app = Arc::new(App::new(world, roles));
+        // As a server does before it listens.
+        app.adopt().unwrap();
+        Self { router: router(app) }
     }
 
     pub(crate) fn vendor() -> Self {

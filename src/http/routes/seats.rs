@@ -14,12 +14,13 @@ use crate::http::gate::by_server;
 use crate::http::problem::Problem;
 use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{self, Members, Value, Writer};
+use crate::ledger::LedgerError;
 use crate::ledger::license_key::LicenseKey;
 use crate::operation::ledger::activate::ActivateError;
 use crate::operation::ledger::lease::{self, Draft, Drafting, Leased, Right, Seated, Seats, Shown, Terms};
 use crate::operation::proof::Fresh;
 use crate::proof::Proof;
-use crate::request::{Nonce, Request};
+use crate::request::{LicenseReference, Nonce, Request};
 use crate::time::{DAY, Timestamp};
 
 /// How long a lease lasts where nobody says, in seconds.
@@ -53,7 +54,11 @@ pub(super) static CLAIM: Schema = Schema {
             "Take the seat along until then: at most 30 days, and only from a server with `--key`",
         ),
         may("username", Holds::Text, "A name for people"),
-        may("wait", Holds::Bool, "Whether to stand in line when every seat is taken; asking again keeps the place"),
+        may(
+            "wait",
+            Holds::Bool,
+            "Whether to stand in line when every seat is taken; asking again within ten minutes keeps the place",
+        ),
     ],
     open: false,
 };
@@ -167,7 +172,6 @@ pub(super) fn release(app: &App, call: &Call) -> Result<Reply, Problem> {
         ["proof", "request", "heartbeatNonce", "licenseKey"].map(|name| take(&mut members, name));
     let named = text(&mut members, "leaseId");
     let own = |value: Value<'_>| value.into_string("").map(std::borrow::Cow::into_owned).unwrap_or_default();
-    app.may_guess(call.peer)?;
     let mut by = call.stamp_of_machine();
     let right = match (proof, request, nonce, key) {
         (Some(proof), None, None, None) => {
@@ -177,12 +181,18 @@ pub(super) fn release(app: &App, call: &Call) -> Result<Reply, Problem> {
             Right::Proof(Box::new(proof))
         }
         (None, Some(request), None, None) => {
-            let (installed, request) = (installed(app, call)?, read(request)?);
+            let request = read(request)?;
+            may_look_up(app, call, &request)?;
+            let installed = installed(app, call)?;
             Right::of_request(ledger, &call.roles.keyring, seats(installed.as_ref()), &request)
                 .map_err(|error| of_shown(app, call, error, true))?
         }
-        (None, None, Some(nonce), None) if named.is_some() => Right::Nonce(own(nonce)),
+        (None, None, Some(nonce), None) if named.is_some() => {
+            app.may_guess(call.peer)?;
+            Right::Nonce(own(nonce))
+        }
         (None, None, None, Some(key)) if named.is_some() => {
+            app.may_guess(call.peer)?;
             let key = LicenseKey::parse(&own(key)).map_err(|error| Problem::new(Code::Unauthorized, error));
             Right::LicenseKey(key.inspect_err(|_| app.guessed_wrong(call.peer))?)
         }
@@ -216,11 +226,14 @@ pub(super) fn release(app: &App, call: &Call) -> Result<Reply, Problem> {
 /// Drafts the lease from what the machine shows; a license key that is wrong was a guess.
 fn draft(app: &App, call: &Call, members: &mut Members<'_>, until: Option<Timestamp>) -> Result<Draft, Problem> {
     let ledger = call.ledger()?;
-    app.may_guess(call.peer)?;
     let (proof, request) = (take(members, "proof"), take(members, "request"));
     let (envelope, request) = match (proof, request) {
         (Some(proof), None) => (Some(envelope(proof)?), None),
-        (None, Some(request)) => (None, Some(read(request)?)),
+        (None, Some(request)) => {
+            let request = read(request)?;
+            may_look_up(app, call, &request)?;
+            (None, Some(request))
+        }
         _ => {
             let message = "the body must hold one of `proof` and `request`";
             return Err(Problem::new(Code::Malformed, message).hint(BODIES));
@@ -249,11 +262,11 @@ fn installed(app: &App, call: &Call) -> Result<Option<String>, Problem> {
     }
     let entered =
         lease::installed::enter(call.ledger()?, &by_server(call.now), &call.roles.judge(), app.refused().as_ref());
-    entered.map(Some).map_err(|error| match error.code() {
-        Code::NoLicense => {
-            refused_by_ledger(error).hint("have the operator install the license, at /api/v1/admin/license")
-        }
-        _ => refused_by_ledger(error),
+    // What is wrong with it is not the caller's fault, whatever status it has as a caller's.
+    let hint = "have the operator install a license that holds, at /api/v1/admin/license";
+    entered.map(Some).map_err(|error| match error {
+        LedgerError::Refused(_) => refused_by_ledger(error).with_status(403).hint(hint),
+        error => error.into(),
     })
 }
 
@@ -267,6 +280,7 @@ fn of_shown(app: &App, call: &Call, error: ActivateError, is_request: bool) -> P
         ActivateError::Ledger(error) => error.into(),
         ActivateError::Refused(refusals) => match refusals.first().map(|refusal| refusal.code) {
             Some(Code::UnknownLicense) if is_request => unknown_key(app, call),
+            Some(Code::Unsupported) => refused(&refusals).hint("send a request that carries the license, or the proof"),
             Some(Code::Unauthorized) => {
                 refused(&refusals).hint("send a request that carries the license or its key, or the proof")
             }
@@ -322,6 +336,14 @@ fn borrow_until(members: &mut Members<'_>, now: Timestamp) -> Result<Option<Time
 /// Takes an envelope that stands in a body as itself or as its text.
 fn envelope(value: Value<'_>) -> Result<Envelope, Problem> {
     Envelope::parse(document(value).as_bytes()).map_err(|error| Problem::new(error.code(), error))
+}
+
+/// Lets a caller try a license key, where a request names its license by one.
+fn may_look_up(app: &App, call: &Call, request: &Request) -> Result<(), Problem> {
+    match request.license {
+        LicenseReference::Key(_) => app.may_guess(call.peer),
+        LicenseReference::Id(_) | LicenseReference::Token(_) => Ok(()),
+    }
 }
 
 fn read(request: Value<'_>) -> Result<Request, Problem> {

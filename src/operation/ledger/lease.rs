@@ -246,7 +246,8 @@ impl Right {
             }
         };
         let activated = activation::of_machine(transaction, license_id, &machine)?;
-        seat::of_holder(transaction, license_id, &activated.unwrap_or(machine))
+        // Also one that has ended, so that who lost the answer can ask again.
+        seat::last_of_holder(transaction, license_id, &activated.unwrap_or(machine))
     }
 
     fn reaches(&self, transaction: &mut Transaction<'_>, lease: &Lease) -> Result<bool, LedgerError> {

@@ -8,7 +8,7 @@ use crate::keyring::Keyring;
 use crate::ledger::tenant::{self, Installed, Used};
 use crate::ledger::{Ledger, LedgerError};
 use crate::operation::verify::{self, Against, Verification};
-use crate::policy::{Context, RevocationsContext};
+use crate::policy::{Context, MachineContext, RevocationsContext};
 use crate::time::Timestamp;
 use crate::verdict::{EffectiveLimit, State, Verdict};
 
@@ -69,6 +69,18 @@ impl Judge {
         }
     }
 
+    /// Judges a license for the machines that it is for, each of which shows its own proof where the license demands one: a
+    /// server that counts their seats is none of them.
+    pub(super) fn for_machines(&self, text: Option<&[u8]>, now: Timestamp) -> Verdict {
+        let Some(text) = text else { return self.verdict(None, now) };
+        let mut context = context(self.tenant.as_ref(), &self.defaults, &self.revocations, now);
+        context.machine = MachineContext::Any;
+        let against = Against { keyring: &self.keyring, context: &context, secret: None };
+        let mut verdict = verify::license_bytes(text, against).verdict;
+        verdict.refusals.retain(|refusal| refusal.code != Code::ProofRequired);
+        verdict
+    }
+
     /// Judges what is installed, or what was refused in place of it.
     pub(super) fn standing(
         &self,
@@ -76,7 +88,7 @@ impl Judge {
         installed: Option<Installed>,
         now: Timestamp,
     ) -> (Option<Installed>, Verdict) {
-        if let Some(refused) = refused.filter(|refused| refused.before == installed.as_ref().map(Installation::of)) {
+        if let Some(refused) = refused.filter(|refused| refused.stands_for(installed.as_ref())) {
             return (None, self.verdict(Some(&refused.text), now));
         }
         let verdict = self.verdict(installed.as_ref().map(|installed| installed.token.as_bytes()), now);
@@ -160,6 +172,13 @@ pub struct Refused {
     pub text: Vec<u8>,
     /// What the ledger held then.
     pub before: Option<Installation>,
+}
+
+impl Refused {
+    /// Whether it counts in the place of what the ledger holds.
+    pub(super) fn stands_for(&self, installed: Option<&Installed>) -> bool {
+        self.before == installed.map(Installation::of)
+    }
 }
 
 /// One act of installing: what tells it from the next one, whatever validations find in between.

@@ -9,6 +9,7 @@ use mintage::code::Code;
 use mintage::keyring::Keyring;
 use mintage::ledger::activation::Activate;
 use mintage::ledger::audit::AuditFilter;
+use mintage::ledger::seat::{Claim, Claimed, EndReason};
 use mintage::ledger::{Ledger, LedgerError};
 use mintage::operation::ledger::activate::machine_id;
 use mintage::operation::ledger::install::{self, Origin};
@@ -109,6 +110,48 @@ fn ten_seats_are_ten_whoever_asks() {
         }
         // Each of 20 leases began, and the 10 of the first round ended.
         assert_eq!(audit::verify(&ledger, None).unwrap().sequence, 1 + 20 + 10);
+    }
+}
+
+#[test]
+fn whoever_stands_in_line_first_is_first() {
+    for mut place in Place::all() {
+        let ledger = place.open("line");
+        let mut one = license("lic-1");
+        one.seats = Some(1);
+        issue::record(&ledger, &by_ann(0), vec![mint(one)]).unwrap();
+        let ask = |holder: &str, second: i64, lasts: i64| {
+            let claim = Claim {
+                license_id: "lic-1".to_owned(),
+                holder: holder.to_owned(),
+                username: None,
+                // Later ones have ids that come first.
+                lease_id: format!("{}-{holder}-{second}", 9 - second),
+                seconds: lasts,
+                borrow_until: None,
+                wait: true,
+                now: at(second),
+                actor: "ann".to_owned(),
+            };
+            match seats::claim(&ledger, claim).unwrap() {
+                Claimed::Waiting(place) => Err(place),
+                Claimed::Granted(lease) => Ok(lease.lease_id),
+                other => panic!("{other:?}"),
+            }
+        };
+        let held = ask("a", 1, 1_000).unwrap();
+        // All in one second, and asked again.
+        let names = ["z", "y", "x", "w", "v"];
+        for _ in 0..2 {
+            assert_eq!(names.map(|name| ask(name, 2, 600)), [Err(1), Err(2), Err(3), Err(4), Err(5)]);
+        }
+        seats::release(&ledger, &by_ann(3), &held, EndReason::Released).unwrap();
+        // Who asks for a short lease does not shorten the time that others have.
+        assert_eq!((ask("b", 100, 60), ask("y", 100, 60)), (Err(6), Err(2)));
+        assert!(ask("z", 601, 60).is_ok());
+        // Who has not asked again for ten minutes has left.
+        assert_eq!(ask("y", 603, 600), Err(1));
+        assert_eq!(ask("b", 603, 600), Err(2));
     }
 }
 

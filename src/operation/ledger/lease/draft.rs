@@ -6,7 +6,7 @@ use crate::id::KeyId;
 use crate::keyring::Keyring;
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::{Ledger, LedgerError, activation, license, seat};
-use crate::license::License;
+use crate::license::{Activation, License};
 use crate::operation::ledger::activate::{self, ActivateError};
 use crate::operation::proof::{self, Answer, Build, Fresh, SignedLicense};
 use crate::policy::RevocationsContext;
@@ -63,14 +63,15 @@ pub struct Draft {
 /// # Errors
 /// `Refused` with what is wrong with the documents, with `released` or `lease-ended` for a proof that counts no more, with
 /// `unauthorized` for a request that names its license by id alone, with `license-mismatch` for another license than the
-/// one that is installed, with `proof-required` where that counts machines; `Ledger`.
+/// one that is installed, with `proof-required` where that is for activated machines; `Ledger`.
 pub fn draft(ledger: &Ledger, shown: &Shown<'_>, with: Drafting<'_>) -> Result<Draft, ActivateError> {
     let Drafting { seats, keyring, revocations, until, fresh } = with;
     let (request, bound, held) = match shown {
         Shown::Request(request) => {
             let held = of_reference(ledger, keyring, seats, &request.license)?;
-            if let Seats::OfInstalled(_) = seats {
-                counts_no_machines(&held.license)?;
+            if let Seats::OfInstalled(installed) = seats {
+                is_installed(&held.license.license_id, installed)?;
+                is_for_any_machine(&held.license)?;
             }
             let named = LicenseReference::Id(held.license.license_id.clone());
             (Request { license: named, ..(*request).clone() }, None, held)
@@ -164,21 +165,23 @@ pub(super) fn of_reference(
     seats: Seats<'_>,
     reference: &LicenseReference,
 ) -> Result<license::Held, ActivateError> {
-    match reference {
-        LicenseReference::Key(key) => match LicenseKey::parse(key) {
+    match (reference, seats) {
+        // A book that was not its issuer's knows no license key, so none can be guessed in it either.
+        (LicenseReference::Key(_), Seats::OfInstalled(_)) => {
+            let message = "the request names its license by a license key, which only its issuer can look up";
+            Err(LedgerError::refused(Code::Unsupported, message).into())
+        }
+        (LicenseReference::Key(key), Seats::OfIssuer) => match LicenseKey::parse(key) {
             Ok(key) => Ok(activate::by_license_key(ledger, &key)?),
             Err(error) => Err(LedgerError::refused(Code::UnknownLicense, error).into()),
         },
-        LicenseReference::Token(text) => {
+        (LicenseReference::Token(text), _) => {
             let (_, token) =
                 proof::license(text, keyring, None).map_err(|refusal| ActivateError::Refused(vec![refusal]))?;
             let id = token.license().map_or_else(String::new, |license| license.license_id.clone());
-            if let Seats::OfInstalled(installed) = seats {
-                is_installed(&id, installed)?;
-            }
             Ok(activate::by_id(ledger, &id)?)
         }
-        LicenseReference::Id(_) => {
+        (LicenseReference::Id(_), _) => {
             let message = "the request names its license by id, which does not show that its sender may use it";
             Err(LedgerError::refused(Code::Unauthorized, message).into())
         }
@@ -194,11 +197,11 @@ fn is_installed(id: &str, installed: &str) -> Result<(), LedgerError> {
     Err(LedgerError::refused(Code::LicenseMismatch, message))
 }
 
-/// Of a license that counts machines, only the issuer can say which those are.
-fn counts_no_machines(license: &License) -> Result<(), LedgerError> {
-    if license.max_activations.is_none() {
+/// Of a license that is for activated machines, only the issuer can say which those are.
+fn is_for_any_machine(license: &License) -> Result<(), LedgerError> {
+    if license.max_activations.is_none() && license.activation == Activation::None {
         return Ok(());
     }
-    let message = format!("license {} counts machines, and no proof of this one was shown", license.license_id);
+    let message = format!("license {} is for activated machines, and no proof was shown", license.license_id);
     Err(LedgerError::refused(Code::ProofRequired, message))
 }

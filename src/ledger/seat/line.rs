@@ -1,0 +1,41 @@
+//! The line of those who wait for a seat.
+
+use super::{Claim, count};
+use crate::ledger::value::values;
+use crate::ledger::{LedgerError, Transaction, sql};
+
+/// How long a place in line is kept for who does not ask again, in seconds.
+const PLACE_KEPT: i64 = 600;
+
+/// Counts who stands in line before a holder; whoever has not asked again in time has left.
+pub(super) fn ahead(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<u64, LedgerError> {
+    let gone = claim.now.saturating_add(-PLACE_KEPT);
+    if count(transaction, sql::COUNT_WAITING, &claim.license_id)? == 0 {
+        return Ok(0);
+    }
+    transaction.execute(sql::TIDY_LINE, &values![&claim.license_id, gone])?;
+    let own = transaction.find(sql::FIND_PLACE, &values![&claim.license_id, &claim.holder])?;
+    match own {
+        Some(mut row) => {
+            let (since, ticket) = (row.time()?, row.text()?);
+            let parameters = values![&claim.license_id, since, &ticket];
+            transaction.find(sql::COUNT_AHEAD, &parameters)?.map_or(Ok(0), |mut row| row.count())
+        }
+        None => count(transaction, sql::COUNT_WAITING, &claim.license_id),
+    }
+}
+
+/// Puts a holder at the end of the line, or keeps its place.
+pub(super) fn stand(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<(), LedgerError> {
+    let seen = values![&claim.license_id, &claim.holder, claim.now];
+    if transaction.execute(sql::SEEN_IN_LINE, &seen)? == 0 {
+        // Of two that came in the same second the order of their tickets decides.
+        let last = transaction.find(sql::LAST_TICKET, &values![&claim.license_id])?;
+        let last = last.map_or(Ok(None), |mut row| row.maybe_text())?;
+        let number = last.and_then(|ticket| ticket.split('-').next()?.parse::<u64>().ok()).unwrap_or(0);
+        let ticket = format!("{:019}-{}", number.saturating_add(1), claim.lease_id);
+        let row = values![&ticket, &claim.license_id, &claim.holder, claim.now, claim.now];
+        transaction.insert(sql::WAITING, &row)?;
+    }
+    Ok(())
+}
