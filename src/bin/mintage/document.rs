@@ -30,15 +30,14 @@ impl Found {
 }
 
 /// Finds the license where it is looked for; the first place that holds one is the one judged, whatever comes of it.
-pub(crate) fn find_license(document: Option<&str>, terminal: &Terminal) -> Result<Option<Found>, FileError> {
-    match document {
-        Some("-") => return read(Path::new("-")).map(Some),
+pub(crate) fn find_license(document: Option<&Path>, terminal: &Terminal) -> Result<Option<Found>, FileError> {
+    if let Some(path) = document {
         // A token begins like no file name that anyone would choose: `{"` in base64.
-        Some(text) if text.starts_with("eyJ") && text.contains('.') && !Path::new(text).exists() => {
-            return Ok(Some(Found::Text(text.as_bytes().to_owned())));
-        }
-        Some(path) => return read(Path::new(path)).map(Some),
-        None => {}
+        let is_token = |text: &&str| text.starts_with("eyJ") && text.contains('.') && !path.exists();
+        return match path.to_str().filter(is_token) {
+            Some(token) => Ok(Some(Found::Text(token.as_bytes().to_owned()))),
+            None => read(path).map(Some),
+        };
     }
     if let Some(text) = std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty()) {
         terminal.note("the license is the text of MINTAGE_LICENSE");

@@ -1,6 +1,6 @@
 //! The keys that a command is given: private ones from files, trusted ones from files, folders, texts or the environment.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,7 @@ pub(crate) struct Signer {
 pub(crate) struct Trust {
     /// Trusted public key: a file, a folder of `.pub` files, a keyring, or the key's text; repeatable [env: MINTAGE_TRUST]
     #[arg(long, visible_alias = "public-key", value_name = "KEY", allow_hyphen_values = true)]
-    pub(crate) trust: Vec<String>,
+    pub(crate) trust: Vec<OsString>,
 }
 
 impl Signer {
@@ -84,14 +84,12 @@ impl Trust {
     }
 
     /// Returns what the environment names as trusted.
-    pub(crate) fn of_environment() -> Vec<String> {
+    pub(crate) fn of_environment() -> Vec<OsString> {
         let value = std::env::var_os("MINTAGE_TRUST").unwrap_or_default();
-        let text = value.to_string_lossy();
         // Neither a path nor a key: a list of paths, as PATH is one. No form of a key holds a colon but JWK.
-        let is_list = !Path::new(&*text).exists() && matches!(PublicKey::parse(&text), Err(KeyError::Form(_)));
-        let parts = if is_list { std::env::split_paths(&value).collect() } else { vec![PathBuf::from(&value)] };
-        let parts = parts.into_iter().filter(|part| !part.as_os_str().is_empty());
-        parts.map(|part| part.to_string_lossy().into_owned()).collect()
+        let is_list = !Path::new(&value).exists() && matches!(key_of(&value), Err(KeyError::Form(_)));
+        let parts = if is_list { std::env::split_paths(&value).collect() } else { vec![PathBuf::from(value)] };
+        parts.into_iter().map(PathBuf::into_os_string).filter(|part| !part.is_empty()).collect()
     }
 
     /// Gathers the trusted keys, for a command that remembers nothing.
@@ -139,7 +137,7 @@ impl Trust {
 
 impl Named {
     /// Adds what a file, a folder or a text holds; false when it is none of these.
-    fn add(&mut self, trust: &str) -> anyhow::Result<bool> {
+    fn add(&mut self, trust: &OsStr) -> anyhow::Result<bool> {
         let path = Path::new(trust);
         let found = path.metadata();
         if found.as_ref().is_ok_and(Metadata::is_dir) {
@@ -152,7 +150,7 @@ impl Named {
             self.add_file(path)?;
             return Ok(true);
         }
-        match PublicKey::parse(trust) {
+        match key_of(trust) {
             Ok(key) => self.bare.push(key),
             // A path that is missing does not name itself a key.
             Err(KeyError::Form(_)) => return Ok(false),
@@ -197,7 +195,12 @@ fn too_large_for_a_key(error: FileError) -> anyhow::Error {
     if error.is_too_large() { Failure::new(Code::BadKey, error).into() } else { error.into() }
 }
 
-fn unreadable(trust: &str) -> anyhow::Error {
-    let message = format!("`{trust}` is neither a file that exists nor the text of a public key");
+/// Reads the text of a public key; what is not UTF-8 can only be a path.
+fn key_of(text: &OsStr) -> Result<PublicKey, KeyError> {
+    PublicKey::parse(text.to_str().unwrap_or_default())
+}
+
+fn unreadable(trust: &OsStr) -> anyhow::Error {
+    let message = format!("`{}` is neither a file that exists nor the text of a public key", trust.display());
     Failure::new(Code::BadKey, message).into()
 }

@@ -131,8 +131,8 @@ fn signer(settings: &Settings, before: Option<&Roles>) -> anyhow::Result<Option<
 /// Trusts what is named, and the server's own key.
 fn keyring(settings: &Settings, signer: Option<&SecretKey>) -> anyhow::Result<Keyring> {
     let mut trust = Trust { trust: settings.trust.clone() };
-    trust.trust.extend(settings.keyring.iter().map(|path| path.display().to_string()));
-    trust.trust.extend(signer.iter().map(|signer| signer.public().to_spki_base64()));
+    trust.trust.extend(settings.keyring.iter().map(|path| path.as_os_str().to_owned()));
+    trust.trust.extend(signer.iter().map(|signer| signer.public().to_spki_base64().into()));
     if trust.trust.is_empty() { Ok(Keyring::default()) } else { trust.keyring() }
 }
 

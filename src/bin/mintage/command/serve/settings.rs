@@ -47,7 +47,7 @@ pub(super) struct Settings {
     pub(super) allow_readable_key: bool,
     /// Trusted public key: a file, a folder of `.pub` files, a keyring, or the key's text; repeatable [env: MINTAGE_TRUST]
     #[arg(long, visible_alias = "public-key", value_name = "KEY", allow_hyphen_values = true)]
-    pub(super) trust: Vec<String>,
+    pub(super) trust: Vec<OsString>,
     /// Signed keyring to trust and to hand out
     #[arg(long, value_name = "FILE", env = "MINTAGE_KEYRING")]
     pub(super) keyring: Option<PathBuf>,
@@ -258,8 +258,9 @@ impl Settings {
             .map(|text| LedgerUrl::parse(text).map_or("***".to_owned(), |url| url.to_string()));
         settings.ledger = masked;
         // As is a private key that was given for a public one; the server refuses it when it starts.
-        let is_private = |trust: &str| matches!(PublicKey::parse(trust), Err(KeyError::OtherType(_)));
-        settings.trust.iter_mut().filter(|trust| is_private(trust)).for_each(|trust| "***".clone_into(trust));
+        let is_private = |text: &str| matches!(PublicKey::parse(text), Err(KeyError::OtherType(_)));
+        let private = settings.trust.iter_mut().filter(|trust| trust.to_str().is_some_and(is_private));
+        private.for_each(|trust| *trust = "***".into());
         let by_variable = license_text().is_some();
         let line = |(name, setting): (&str, &mut dyn Setting)| match setting.shown() {
             // What it grants is nobody's business who reads settings.
@@ -341,6 +342,21 @@ impl Setting for Vec<String> {
 
     fn shown(&self) -> Option<Value> {
         (!self.is_empty()).then(|| Value::Array(self.iter().cloned().map(Value::String).collect()))
+    }
+}
+
+impl Setting for Vec<OsString> {
+    fn fill(&mut self, value: Value) -> bool {
+        let mut texts = Vec::<String>::new();
+        let is_filled = texts.fill(value);
+        if self.is_empty() {
+            self.extend(texts.into_iter().map(OsString::from));
+        }
+        is_filled
+    }
+
+    fn shown(&self) -> Option<Value> {
+        self.iter().map(|text| text.display().to_string()).collect::<Vec<_>>().shown()
     }
 }
 
