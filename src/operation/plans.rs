@@ -1,8 +1,11 @@
 //! [`Plans`]: what a vendor sells, read from TOML. Once plans are given, only names that they define exist.
 
+mod nearest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use nearest::{listed, nearest};
 use toml::{Table, Value};
 
 use super::draft::{Draft, When};
@@ -30,8 +33,10 @@ pub enum PlanError {
         what: &'static str,
         /// The name given.
         name: String,
-        /// The nearest that exists.
+        /// The one that exists and was meant, if any is near enough.
         nearest: Option<String>,
+        /// Those that exist, in alphabetical order; `*`, which is all of them, is never suggested.
+        known: Vec<String>,
     },
 }
 
@@ -73,12 +78,12 @@ impl Plans {
     /// Lays a draft over the plan it names, and checks every name in it.
     ///
     /// # Errors
-    /// `Unknown` with the nearest name that exists.
+    /// `Unknown` with the nearest name that exists. `*` is a name like any other: it is granted where the plans define it.
     pub fn apply(&self, draft: Draft) -> Result<Draft, PlanError> {
         for limit in draft.limits.keys() {
             known("limit", limit, &self.limits)?;
         }
-        for feature in draft.features.iter().flatten().filter(|feature| *feature != "*") {
+        for feature in draft.features.iter().flatten() {
             known("feature", feature, &self.features)?;
         }
         if let Some(tier) = &draft.tier {
@@ -105,9 +110,9 @@ fn known(what: &'static str, name: &str, names: &BTreeSet<String>) -> Result<(),
 }
 
 fn unknown<'a>(what: &'static str, name: &str, names: impl Iterator<Item = &'a str>) -> PlanError {
-    let distance = |other: &&str| strsim::damerau_levenshtein(name, other);
-    let nearest = names.min_by_key(distance).map(str::to_owned);
-    PlanError::Unknown { what, name: name.to_owned(), nearest }
+    let known: Vec<String> = names.filter(|name| *name != "*").map(str::to_owned).collect();
+    let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
+    PlanError::Unknown { what, name: name.to_owned(), nearest, known }
 }
 
 fn plan(name: &str, value: Value) -> Result<Draft, PlanError> {
@@ -155,9 +160,11 @@ fn plan(name: &str, value: Value) -> Result<Draft, PlanError> {
                     "activation",
                     "limits",
                 ];
-                let nearest = members.iter().min_by_key(|name| strsim::damerau_levenshtein(other, name));
-                let hint = nearest.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-                return Err(PlanError::File(format!("`{place}` is not a member of a plan{hint}")));
+                let hint = match nearest(other, members.into_iter()) {
+                    Some(name) => format!("did you mean `{name}`?"),
+                    None => format!("its members are {}", members.join(", ")),
+                };
+                return Err(PlanError::File(format!("`{place}` is not a member of a plan; {hint}")));
             }
         }
     }
@@ -197,11 +204,13 @@ impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(reason) => f.write_str(reason.trim_end()),
-            Self::Unknown { what, name, nearest: Some(nearest) } => {
-                write!(f, "the plans define no {what} `{name}`; did you mean `{nearest}`?")
-            }
-            Self::Unknown { what, name, nearest: None } => {
-                write!(f, "the plans define no {what} `{name}`, and none at all")
+            Self::Unknown { what, name, nearest, known } => {
+                write!(f, "the plans define no {what} `{name}`")?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean `{nearest}`?"),
+                    None if known.is_empty() => f.write_str(", and no other"),
+                    None => write!(f, "; they define {}", listed(known)),
+                }
             }
         }
     }
@@ -247,12 +256,39 @@ mod tests {
         assert_eq!(refused(limit), "the plans define no limit `max_aps`; did you mean `max_apps`?");
         let feature = Draft { features: Some(vec!["adit".to_owned()]), ..Draft::default() };
         assert_eq!(refused(feature), "the plans define no feature `adit`; did you mean `audit`?");
+        let tier = Draft { tier: Some("Free".to_owned()), ..Draft::default() };
+        assert_eq!(refused(tier), "the plans define no tier `Free`; they define `Licensed`");
+    }
+
+    #[test]
+    fn all_features_are_granted_only_where_the_plans_say_so() {
+        let with = |features: &str| {
+            let plans = Plans::parse(&format!("features = {features}\n[plans.a]\n")).unwrap();
+            move |feature: &str| {
+                let draft = Draft { features: Some(vec![feature.to_owned()]), ..Draft::default() };
+                plans.apply(draft).map(|_| ()).map_err(|error| error.to_string())
+            }
+        };
+        let (without, everything) = (with("['reports']"), with("['*', 'reports']"));
+        assert_eq!(without("*").unwrap_err(), "the plans define no feature `*`; they define `reports`");
+        assert_eq!(everything("*"), Ok(()));
+        assert_eq!(everything("s").unwrap_err(), "the plans define no feature `s`; they define `reports`");
+        assert_eq!(
+            everything("REPORTS").unwrap_err(),
+            "the plans define no feature `REPORTS`; did you mean `reports`?"
+        );
+        assert_eq!(with("['*']")("s").unwrap_err(), "the plans define no feature `s`, and no other");
     }
 
     #[test]
     fn a_file_at_fault_is_named_by_its_place() {
         for (text, reason) in [
             ("[plans.a]\nteir = 'x'", "`plans.a.teir` is not a member of a plan; did you mean `tier`?"),
+            (
+                "[plans.a]\nlabel = 'x'",
+                "`plans.a.label` is not a member of a plan; its members are tier, product, validity, maintenance, \
+                 grace_days, max_activations, seats, features, activation, limits",
+            ),
             ("[plans.a]\nseats = -1", "`plans.a.seats` is not an integer of at least 0"),
             ("[plans.a]\nfeatures = 'x'", "`plans.a.features` is a string, not an array of strings"),
             ("plan = 1", "`plan` is not `plans`, `limits` or `features`"),

@@ -69,7 +69,21 @@ fn a_name_that_is_nearly_right_is_not_minted() {
     mintage: hint: use a name that the plans file defines
     [exit status: 2]
     ");
+    // What grants everything is never suggested, and not granted unless the plans define it.
+    assert_snapshot!(mint(&["--plan", "pro", "--feature", "*"]), @"
+    ------- stderr -------
+    mintage: error[unknown-name]: the plans define no feature `*`; they define `audit`, `reports`, `sso`
+    mintage: hint: use a name that the plans file defines
+    [exit status: 2]
+    ");
+    bench.write("plans.toml", format!("{PLANS}\n[plans.all]\nvalidity = '52w'\nfeatures = ['*']\n"));
     assert_eq!(mint(&["--plan", "pro", "--feature", "*"]).status, Some(0));
+    assert_snapshot!(mint(&["--plan", "pro", "--feature", "x"]), @"
+    ------- stderr -------
+    mintage: error[unknown-name]: the plans define no feature `x`; they define `audit`, `reports`, `sso`
+    mintage: hint: use a name that the plans file defines
+    [exit status: 2]
+    ");
 }
 
 #[test]
