@@ -1,5 +1,6 @@
 //! The rows of `mint --batch`: CSV or JSONL becomes drafts, columns named as the claims.
 
+mod quotes;
 mod split;
 
 use std::borrow::Cow;
@@ -41,7 +42,7 @@ pub struct Row {
 pub enum RowError {
     /// A column that no claim is named as.
     Column(String),
-    /// The record is not CSV, or has another number of fields than the head.
+    /// The record is not CSV as RFC 4180 has it, or has another number of fields than the head.
     Csv(String),
     /// A file that the row names cannot be read; says which and why.
     File(String),
@@ -56,6 +57,9 @@ pub enum RowError {
 }
 
 const TIMES: [&str; 6] = ["exp", "expiresAt", "iat", "issuedAt", "maintenanceUntil", "nbf"];
+/// What spreadsheets put between columns where they do not put a comma.
+const SEPARATORS: [char; 3] = [';', '\t', '|'];
+
 const COUNTS: [&str; 3] = ["gracePeriodDays", "maxActivations", "seats"];
 
 /// Reads the text of a file that a row names as `@FILE`.
@@ -241,11 +245,15 @@ impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Column(name) => {
-                write!(
-                    f,
-                    "`{}` is not a claim; columns are named as the claims, such as tenantId, exp, limits.max_apps",
-                    name.escape_debug()
-                )
+                write!(f, "`{}` is not a claim; ", name.escape_debug())?;
+                match name.chars().find(|char| SEPARATORS.contains(char)) {
+                    Some(separator) => write!(
+                        f,
+                        "it seems that `{}` separates the columns: save the file with commas",
+                        separator.escape_debug()
+                    ),
+                    None => f.write_str("columns are named as the claims, such as tenantId, exp, limits.max_apps"),
+                }
             }
             Self::Csv(reason) | Self::File(reason) => f.write_str(reason),
             Self::Fingerprint(error) => error.fmt(f),
@@ -284,6 +292,34 @@ mod tests {
         let faults: Vec<_> = read.iter().map(Result::is_err).collect();
         assert_eq!(faults, [false, true, true, true, false]);
         assert_eq!(read[2], Err(RowError::Number("seats".to_owned(), "many".to_owned())));
+    }
+
+    #[test]
+    fn broken_quotation_marks_are_refused_by_their_line_and_end_the_rows() {
+        let fault = |text: &str| {
+            let mut read = rows(text.as_bytes(), RowFormat::Csv);
+            let Some(Err(RowError::Csv(reason))) = read.pop() else { panic!("{text}: {read:?}") };
+            assert!(read.iter().all(Result::is_ok), "{text}");
+            (read.len(), reason)
+        };
+        let (whole, reason) = fault("tenantId,label\r\na,\"x\r\ny\"\r\n\"acme\"x,b\r\nc,d\r\n");
+        assert_eq!((whole, reason.starts_with("line 4: there is text behind the closing")), (1, true), "{reason}");
+        // The rest would be read as rows that nobody wrote.
+        let (whole, reason) = fault("tenantId,label\na, \"x\nevil,y\nb,\"\n");
+        assert_eq!((whole, reason.starts_with("line 2: a quotation mark stands in a field")), (0, true), "{reason}");
+        let (whole, reason) = fault("tenantId,label\na,b\nc,\"d\n");
+        assert_eq!((whole, reason.starts_with("line 3: a field is opened")), (1, true), "{reason}");
+        let (whole, reason) = fault("tenantId,\"label\na,b\n");
+        assert_eq!((whole, reason.starts_with("line 1: a field is opened")), (0, true), "{reason}");
+    }
+
+    #[test]
+    fn a_separator_that_is_no_comma_is_named() {
+        let read = rows(b"tenantId;exp;label\na;90d;b\n", RowFormat::Csv).remove(0).unwrap_err().to_string();
+        assert_eq!(
+            read,
+            "`tenantId;exp;label` is not a claim; it seems that `;` separates the columns: save the file with commas"
+        );
     }
 
     #[test]

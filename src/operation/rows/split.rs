@@ -1,10 +1,10 @@
 //! Tells the rows of a text apart, many at a time, for threads that read them.
 
-use std::iter;
+use std::{iter, mem};
 
 use csv::StringRecord;
 
-use super::{ReadFile, Row, RowError, RowFormat, draft, set, typed};
+use super::{ReadFile, Row, RowError, RowFormat, draft, quotes, set, typed};
 use crate::json::JsonError;
 use crate::operation::draft::Draft;
 
@@ -51,20 +51,44 @@ pub(crate) fn split(text: &[u8], format: RowFormat) -> Rows<'_> {
 fn split_csv(text: &[u8]) -> Rows<'_> {
     let fault = |error: csv::Error| RowError::Csv(error.to_string());
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text);
-    let head = reader.headers().cloned().map_err(fault).and_then(|head| {
+    let is_quoted = text.contains(&b'"');
+    // What is left of the text behind a record whose quotation marks are broken is not told apart: any end of it may be wrong.
+    let broken = move |from: usize, to: usize| {
+        let (at, what) = quotes::fault(text.get(from..to).filter(|_| is_quoted)?)?;
+        let line = text[..from + at].split(|byte| *byte == b'\n').count();
+        Some(RowError::Csv(format!(
+            "line {line}: {what}; no row from there on is read; a field with a quotation mark stands between two, and \
+             has it doubled"
+        )))
+    };
+    let head = reader.headers().cloned().map_err(fault);
+    let mut end = at(&reader);
+    let head = broken(0, end).map_or(head, Err).and_then(|head| {
         let twice = (1..head.len()).find(|at| head.iter().take(*at).any(|other| other == &head[*at]));
         twice.map_or(Ok(()), |at| Err(JsonError::Duplicate(head[at].to_owned()).into())).map(|()| head)
     });
     match head {
         Ok(head) => {
             let mut record = StringRecord::new();
-            let next = move |fields: &mut StringRecord| match reader.read_record(&mut record) {
-                Err(error) => Some(RawRow::Fault(fault(error))),
-                Ok(false) => None,
-                Ok(true) => {
-                    let first = fields.len();
-                    fields.extend(&record);
-                    Some(RawRow::Record(first))
+            let mut is_over = false;
+            let next = move |fields: &mut StringRecord| {
+                if is_over {
+                    return None;
+                }
+                let read = reader.read_record(&mut record);
+                let start = mem::replace(&mut end, at(&reader));
+                if let Some(error) = broken(start, end) {
+                    is_over = true;
+                    return Some(RawRow::Fault(error));
+                }
+                match read {
+                    Err(error) => Some(RawRow::Fault(fault(error))),
+                    Ok(false) => None,
+                    Ok(true) => {
+                        let first = fields.len();
+                        fields.extend(&record);
+                        Some(RawRow::Record(first))
+                    }
                 }
             };
             Rows { head, chunks: chunks(next) }
@@ -74,6 +98,11 @@ fn split_csv(text: &[u8]) -> Rows<'_> {
             Rows { head: StringRecord::new(), chunks: chunks(move |_| fault.take()) }
         }
     }
+}
+
+/// Returns how many bytes of the text a reader has read as records.
+fn at(reader: &csv::Reader<&[u8]>) -> usize {
+    usize::try_from(reader.position().byte()).unwrap_or(usize::MAX)
 }
 
 /// Gathers rows that `next` tells apart; it puts the fields of a record behind those that are there.
