@@ -275,6 +275,12 @@ fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
     fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect()
 }
 
+/// Waits until no other run changes several files of this file's folder as one, and keeps others waiting until it is
+/// dropped. Where folders or locks are unknown, there is none.
+pub(crate) fn lock_folder(path: &Path) -> Option<File> {
+    File::open(folder_of(path)).ok().filter(|folder| folder.lock().is_ok())
+}
+
 /// A rename is durable once its folder is synced.
 pub(crate) fn sync_folder(path: &Path) -> Result<(), FileError> {
     #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! `mintage keygen`.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -84,8 +85,24 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             ("public key file", &public_file),
         ])?;
     }
-    pair.into_iter().for_each(Placed::keep);
+    pair.keep();
     Ok(ExitCode::SUCCESS)
+}
+
+/// Both files of a key, in place. Another run puts its own there only when these are kept or taken back: two keys must not
+/// end up with one half each.
+#[must_use = "keep it, or it is taken back"]
+#[derive(Debug)]
+pub(super) struct Pair {
+    files: [Placed; 2],
+    /// Dropped last.
+    _lock: Option<File>,
+}
+
+impl Pair {
+    pub(super) fn keep(self) {
+        self.files.into_iter().for_each(Placed::keep);
+    }
 }
 
 /// Writes both files or neither; until they are kept, a failure takes them back.
@@ -95,12 +112,44 @@ pub(super) fn write_pair(
     public_file: &Path,
     public: &[u8],
     overwrite: Overwrite,
-) -> Result<[Placed; 2], FileError> {
+) -> Result<Pair, FileError> {
     let mut first = files::Unfinished::create(private_file, Mode::Private, overwrite)?;
     first.append(private)?;
     let mut second = files::Unfinished::create(public_file, Mode::Public, overwrite)?;
     second.append(public)?;
+    let lock = files::lock_folder(private_file);
     // The private key goes first: a public key without it would be trusted for nothing.
     let first = first.place()?;
-    Ok([first, second.place()?])
+    Ok(Pair { files: [first, second.place()?], _lock: lock })
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs::TryLockError;
+
+    use super::*;
+
+    #[test]
+    fn two_pairs_of_one_name_are_never_mixed() {
+        let place = tempfile::TempDir::with_prefix("mintage-pair-").unwrap();
+        let write = |text: &[u8]| {
+            let [private, public] = ["a.key", "a.pub"].map(|name| place.path().join(name));
+            write_pair(&private, text, &public, text, Overwrite::Replace).unwrap()
+        };
+        let read = || ["a.key", "a.pub"].map(|name| std::fs::read(place.path().join(name)).unwrap());
+        let first = write(b"first");
+        let folder = File::open(place.path()).unwrap();
+        assert!(matches!(folder.try_lock(), Err(TryLockError::WouldBlock)));
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| write(b"second").keep());
+            assert_eq!(read(), [b"first"; 2]);
+            first.keep();
+            second.join().unwrap();
+        });
+        assert_eq!(read(), [b"second"; 2]);
+        // One that is taken back leaves the pair that was there.
+        drop(write(b"third"));
+        assert_eq!(read(), [b"second"; 2]);
+        folder.try_lock().unwrap();
+    }
 }

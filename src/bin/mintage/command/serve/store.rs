@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::settings::Settings;
 use crate::command::keygen;
 use crate::failure::Failure;
-use crate::files::{self, Overwrite, Placed};
+use crate::files::{self, Overwrite};
 use crate::keys::Signer;
 use crate::{prompt, random};
 
@@ -89,7 +89,7 @@ impl Folder {
         let public = key.public().to_pem();
         let pair =
             keygen::write_pair(&private_file, private.as_bytes(), &public_file, public.as_bytes(), Overwrite::Forbid)?;
-        pair.into_iter().for_each(Placed::keep);
+        pair.keep();
         Ok(key)
     }
 
