@@ -15,6 +15,9 @@ use zeroize::Zeroizing;
 
 use super::PublicKey;
 
+/// The longest passphrase that locks a new key, in bytes; OpenSSL reads no more than 1,023.
+const MAX_PASSPHRASE_BYTES: usize = 1_000;
+
 /// An Ed25519 private key. It cannot be cloned, compared, printed or serialised by accident, and is wiped when dropped.
 pub struct SecretKey {
     signing: SigningKey,
@@ -93,7 +96,7 @@ impl Passphrase {
         &self.0
     }
 
-    /// Says what makes the passphrase easy to guess; `None` when nothing plain does.
+    /// Says what makes the passphrase easy to guess, or a key that it locks closed to OpenSSL; `None` when nothing plain does.
     pub fn weakness(&self) -> Option<&'static str> {
         const COMMON: [&str; 8] =
             ["password", "passphrase", "qwertyuiop", "letmein", "1234567890", "0123456789", "changeme", "mintage"];
@@ -106,6 +109,10 @@ impl Passphrase {
         match text.chars().count() {
             0 => Some("the passphrase is empty"),
             1..10 => Some("the passphrase has fewer than 10 characters"),
+            _ if text.len() > MAX_PASSPHRASE_BYTES => {
+                Some("the passphrase is longer than the 1,000 bytes that OpenSSL opens a key with")
+            }
+            _ if text.contains('\0') => Some("the passphrase holds a NUL, which OpenSSL opens no key with"),
             _ if distinct.len() < 5 => Some("the passphrase has fewer than 5 different characters"),
             _ if COMMON.contains(&bare) || COMMON.contains(&text) => {
                 Some("the passphrase is among the first that anyone would try")
@@ -131,6 +138,10 @@ mod tests {
         for text in ["", "short", "aaaaaaaaaaaaaa", "Password123!", "1234567890"] {
             assert!(weakness(text).is_some(), "{text}");
         }
+        let long = "tulip-anchor-9".repeat(80);
+        assert_eq!(weakness(&long[..1_000]), None);
+        assert!(weakness(&long[..1_001]).unwrap().contains("longer than the 1,000 bytes"));
+        assert!(weakness("tulip-anchor\0-9").unwrap().contains("NUL"));
         for text in ["correct horse battery staple", "tulip-anchor-9", "пароль-длинный"] {
             assert_eq!(weakness(text), None, "{text}");
         }

@@ -1,5 +1,8 @@
 //! `mintage keygen`: what it writes, what it refuses, and what it never shows.
 
+#[cfg(unix)]
+mod unix;
+
 use insta::assert_snapshot;
 use serde_json::Value;
 
@@ -110,6 +113,8 @@ fn weak_passphrases_are_refused_and_nothing_is_written() {
         ("short\n", "fewer than 10 characters"),
         ("aaaaaaaaaaaaaaaa\n", "fewer than 5 different"),
         ("Password1234\n", "anyone would try"),
+        ("tulip-anchor\0-9\n", "holds a NUL"),
+        (&"tulip-anchor-9".repeat(100), "longer than the 1,000 bytes"),
     ] {
         let outcome = refused(phrase.as_bytes());
         assert!(outcome.stderr().contains("error[weak-passphrase]") && outcome.stderr().contains(reason), "{outcome}");
@@ -192,200 +197,4 @@ pub(crate) fn listing(bench: &Bench) -> Vec<String> {
     let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
-}
-
-#[cfg(unix)]
-mod unix {
-    use std::fs;
-    use std::os::unix::fs::{PermissionsExt, symlink};
-    use std::process::Command;
-
-    use rexpect::process::WaitStatus;
-    use rexpect::session::{PtySession, spawn_command};
-
-    use super::*;
-    use crate::harness::feed;
-
-    /// How long a prompt may take to appear: a bound for a test that hangs, not a wait.
-    const PATIENCE_MS: u64 = 60_000;
-
-    #[test]
-    fn a_symbolic_link_is_never_followed() {
-        for link in ["vendor.key", "vendor.pub"] {
-            for target in ["elsewhere", "absent"] {
-                let bench = Bench::new();
-                bench.write("elsewhere", "mine");
-                symlink(target, bench.path(link)).unwrap();
-                for force in [None, Some("--force")] {
-                    let outcome = bench.run(["keygen", "vendor", "--no-passphrase"].into_iter().chain(force));
-                    assert_eq!(outcome.status, Some(3), "{outcome}");
-                    let message = format!("`./{link}` could not be written: it is a symbolic link");
-                    assert!(outcome.stderr().contains(&message), "{outcome}");
-                }
-                assert_eq!(bench.read("elsewhere"), "mine");
-                assert_eq!(listing(&bench), ["elsewhere", link]);
-            }
-        }
-    }
-
-    #[test]
-    fn what_is_no_regular_file_is_not_replaced() {
-        let bench = Bench::new();
-        fs::create_dir(bench.path("vendor.pub")).unwrap();
-        let outcome = bench.run(["keygen", "vendor", "--no-passphrase", "--force"]);
-        assert!(outcome.stderr().contains("it is not a regular file"), "{outcome}");
-        assert_eq!((outcome.status, listing(&bench)), (Some(3), vec!["vendor.pub".to_owned()]));
-    }
-
-    #[test]
-    fn modes_do_not_depend_on_what_the_umask_allows() {
-        for (umask, public) in [("000", 0o644), ("022", 0o644), ("077", 0o600)] {
-            for force in [None, Some("--force")] {
-                let bench = Bench::new();
-                if force.is_some() {
-                    let open = fs::Permissions::from_mode(0o666);
-                    fs::set_permissions(bench.write("mintage.key", "old"), open.clone()).unwrap();
-                    fs::set_permissions(bench.write("mintage.pub", "old"), open).unwrap();
-                }
-                let program = bench.command();
-                let mut shell = bench.command_of("sh");
-                shell.args(["-c", &format!("umask {umask}; exec \"$@\""), "sh"]).arg(program.get_program());
-                shell.args(["-q", "keygen", "--no-passphrase"]).args(force);
-                let outcome = feed(shell, b"");
-                assert_eq!(outcome.status, Some(0), "{outcome}");
-                let mode = |name: &str| fs::metadata(bench.path(name)).unwrap().permissions().mode() & 0o7777;
-                assert_eq!((mode("mintage.key"), mode("mintage.pub")), (0o600, public), "umask {umask} {force:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn without_a_terminal_or_a_file_there_is_no_passphrase() {
-        let bench = Bench::new();
-        let program = bench.command();
-        // A session of its own has no terminal to ask at.
-        let mut session = bench.command_of("setsid");
-        session.arg("--wait").arg(program.get_program()).args(["keygen"]);
-        assert_snapshot!(feed(session, b""), @r"
-        ------- stderr -------
-        mintage: error[bad-passphrase]: a passphrase is needed, and none was typed at a terminal: No such device or address (os error 6)
-        mintage: hint: name a file with --passphrase-file
-        [exit status: 3]
-        ");
-        assert!(listing(&bench).is_empty());
-    }
-
-    #[test]
-    fn a_terminal_is_asked_twice_for_a_new_passphrase_and_once_for_an_old_one() {
-        let bench = Bench::new();
-        let mut session = at_terminal(&bench, &["keygen"]);
-        let mut seen = answer(&mut session, "new passphrase: ", PASSPHRASE);
-        seen += &answer(&mut session, "the same again: ", PASSPHRASE);
-        let (rest, status) = end(session);
-        seen += &rest;
-        assert_eq!(status, 0, "{seen}");
-        assert!(rest.contains("key id") && !seen.contains(PASSPHRASE), "nothing is echoed: {seen}");
-
-        let mint = ["mint", "--key", "mintage.key", "--tenant", "acme", "--expires", "never"];
-        let mut session = at_terminal(&bench, &mint);
-        let mut seen = answer(&mut session, "passphrase of `mintage.key`: ", PASSPHRASE);
-        let (rest, status) = end(session);
-        seen += &rest;
-        assert_eq!(status, 0, "{seen}");
-        assert!(rest.contains("eyJ") && !seen.contains("the same again") && !seen.contains(PASSPHRASE), "{seen}");
-
-        let mut session = at_terminal(&bench, &mint);
-        answer(&mut session, "passphrase of `mintage.key`: ", "ember-quarry-violin-74");
-        let (rest, status) = end(session);
-        assert_eq!(status, 3, "{rest}");
-        assert!(rest.contains("error[bad-passphrase]: key file `mintage.key`: the passphrase does not open"), "{rest}");
-    }
-
-    #[test]
-    fn an_interrupted_prompt_leaves_the_terminal_as_it_was() {
-        let bench = Bench::new();
-        let mut shell = bench.command_of("sh");
-        let script = "trap : INT; stty -a >before; \"$@\"; echo status $?; stty -a >after";
-        shell.args(["-c", script, "sh"]).arg(bench.command().get_program()).arg("keygen");
-        let mut session = spawn_command(shell, Some(PATIENCE_MS)).unwrap();
-        session.exp_string("new passphrase: ").unwrap();
-        session.send("half\u{3}").unwrap();
-        session.flush().unwrap();
-        let (rest, _) = end(session);
-        assert!(rest.contains("status 130"), "{rest}");
-        assert_eq!(bench.read("before"), bench.read("after"));
-        assert_eq!(listing(&bench), ["after", "before"]);
-    }
-
-    #[test]
-    fn an_end_of_input_is_no_passphrase() {
-        let bench = Bench::new();
-        let mut session = at_terminal(&bench, &["keygen"]);
-        session.exp_string("new passphrase: ").unwrap();
-        session.send("\u{4}").unwrap();
-        session.flush().unwrap();
-        let (rest, status) = end(session);
-        assert_eq!((status, listing(&bench).len()), (3, 0), "{rest}");
-        assert!(rest.contains("error[bad-passphrase]") && rest.contains("unexpected end of file"), "{rest}");
-    }
-
-    #[test]
-    fn two_passphrases_that_differ_are_refused() {
-        let bench = Bench::new();
-        let mut session = at_terminal(&bench, &["keygen"]);
-        answer(&mut session, "new passphrase: ", PASSPHRASE);
-        answer(&mut session, "the same again: ", "ember-quarry-violin-74");
-        let (rest, status) = end(session);
-        assert_eq!((status, listing(&bench).len()), (3, 0), "{rest}");
-        assert!(rest.contains("error[bad-passphrase]: the two passphrases differ"), "{rest}");
-        assert!(rest.contains("hint: try again"), "{rest}");
-    }
-
-    #[test]
-    fn a_weak_passphrase_is_refused_before_it_is_asked_again() {
-        for weak in ["", "short", "Password1234"] {
-            let bench = Bench::new();
-            let mut session = at_terminal(&bench, &["keygen"]);
-            answer(&mut session, "new passphrase: ", weak);
-            let (rest, status) = end(session);
-            assert_eq!((status, listing(&bench).len()), (3, 0), "{rest}");
-            assert!(rest.contains("error[weak-passphrase]") && !rest.contains("the same again"), "{rest}");
-        }
-    }
-
-    /// Starts the program with a terminal of its own.
-    fn at_terminal(bench: &Bench, arguments: &[&str]) -> PtySession {
-        let mut command = bench.command();
-        command.args(arguments).env("NO_COLOR", "1");
-        spawn_command(command, Some(PATIENCE_MS)).unwrap()
-    }
-
-    /// Types a line once it is asked for; returns what stood on the terminal until then.
-    fn answer(session: &mut PtySession, question: &str, line: &str) -> String {
-        let before = session.exp_string(question).unwrap();
-        session.send_line(line).unwrap();
-        before
-    }
-
-    /// Returns the rest of the output and the exit status.
-    fn end(mut session: PtySession) -> (String, i32) {
-        let rest = session.exp_eof().unwrap();
-        match session.process_mut().wait().unwrap() {
-            WaitStatus::Exited(_, status) => (rest, status),
-            other => panic!("{other:?}: {rest}"),
-        }
-    }
-
-    impl Bench {
-        /// Another program, in the same folder and with the same environment as the program itself.
-        pub(crate) fn command_of(&self, program: &str) -> Command {
-            let like = self.command();
-            let mut command = Command::new(program);
-            command.current_dir(like.get_current_dir().unwrap()).env_clear();
-            for (name, value) in like.get_envs() {
-                command.env(name, value.unwrap_or_default());
-            }
-            command
-        }
-    }
 }

@@ -82,7 +82,14 @@ fn terminal() -> anyhow::Result<Terminal> {
 }
 
 fn ask(terminal: &mut Terminal, question: &str) -> anyhow::Result<Passphrase> {
-    terminal.ask(question).map(Passphrase::new).map_err(|error| no_answer(&error))
+    let answer = Passphrase::new(terminal.ask(question).map_err(|error| no_answer(&error))?);
+    // What stands in for typed bytes that are not UTF-8 would be part of a passphrase that nobody can type again.
+    if answer.reveal().contains(char::REPLACEMENT_CHARACTER) {
+        return Err(Failure::new(Code::BadPassphrase, "what was typed is not UTF-8")
+            .hint("set the terminal to UTF-8, or type ASCII")
+            .into());
+    }
+    Ok(answer)
 }
 
 fn no_answer(error: &std::io::Error) -> anyhow::Error {
