@@ -135,7 +135,10 @@ fn from_pem(text: &str) -> Result<SecretDocument, KeyError> {
     let is_private =
         |label: &str| [PrivateKeyInfoRef::PEM_LABEL, EncryptedPrivateKeyInfoRef::PEM_LABEL].contains(&label);
     let Some(block) = blocks().find(|block| is_private(&label_of(block))) else {
-        return Err(other_pem(&blocks().next().map(label_of).unwrap_or_default()));
+        // OpenSSL puts the parameters of a curve before its key.
+        let label =
+            blocks().map(label_of).find(|label| label.ends_with("KEY")).or_else(|| blocks().next().map(label_of));
+        return Err(other_pem(&label.unwrap_or_default()));
     };
     let damaged = || form("the PEM text is damaged");
     let label = label_of(block);

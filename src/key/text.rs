@@ -22,6 +22,11 @@ impl PublicKey {
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let text = text.trim_start_matches('\u{feff}').trim_ascii();
         if let Some(body) = text.strip_prefix(PEM_BEGIN) {
+            if body.contains("-----BEGIN ") {
+                return Err(form(
+                    "it holds more than one PEM text; give each key a file of its own, and name them all",
+                ));
+            }
             let body = body.strip_suffix(PEM_END).ok_or_else(|| form("the PEM text does not end with its END line"))?;
             let body: String = body.split_ascii_whitespace().collect();
             let der = STANDARD.decode(body).map_err(|_| form("the PEM text is not base64"))?;
@@ -173,6 +178,12 @@ mod tests {
         }
         let der = STANDARD.decode(key.to_spki_base64()).unwrap();
         assert_eq!(PublicKey::from_file_bytes(&der), Ok(key));
+    }
+
+    #[test]
+    fn two_keys_in_one_text_are_not_damage() {
+        let error = PublicKey::parse(&[key().to_pem(), key().to_pem()].concat()).unwrap_err();
+        assert!(matches!(&error, KeyError::Form(reason) if reason.contains("more than one PEM text")), "{error:?}");
     }
 
     #[test]

@@ -238,6 +238,10 @@ fn a_dsa_key_and_other_pem_texts_are_named() {
         assert_eq!(outcome.status, Some(3), "{label}");
         assert!(outcome.stderr().contains(&format!("this is {name}")), "{label}: {outcome}");
     }
+    // As `openssl ecparam -genkey` writes it.
+    write_private(&bench, "other.key", pem("EC PARAMETERS", &[0; 8]) + &pem("EC PRIVATE KEY", &[0; 48]));
+    let outcome = mint(&bench, "other.key", None);
+    assert!(outcome.stderr().contains("this is an elliptic-curve (EC) key"), "{outcome}");
     bench.write("ours.key", pem("PRIVATE KEY", &version_1()));
     let outcome = verify(&bench, "ours.key", "eyJ9.AAAA");
     assert!(outcome.stderr().contains("a private key where a public one belongs"), "{outcome}");
