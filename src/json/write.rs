@@ -201,11 +201,11 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Whether a character could move the cursor, reorder what is shown or hide: controls (C0, C1), bidi controls, zero-width
-/// and other format characters. Such characters never reach a terminal and are refused when a license is minted.
+/// and other format characters, fillers of Hangul that show nothing. Such characters never reach a terminal and are refused when a license is minted.
 pub fn steers(char: char) -> bool {
     matches!(char,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+        '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}'
         | '\u{e0000}'..='\u{e007f}')
 }
 

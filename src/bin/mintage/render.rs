@@ -213,7 +213,8 @@ mod tests {
 
     #[test]
     fn nothing_that_steers_a_terminal_is_shown() {
-        let hostile = "a\u{1b}]52;c;eA==\u{7}b\u{9b}2Jc\u{202e}d\u{200b}e\nf\rg\u{e0041}";
+        let hostile =
+            "a\u{1b}]52;c;eA==\u{7}b\u{9b}2Jc\u{202e}d\u{200b}e\nf\rg\u{e0041}\u{3164}\u{115f}\u{1160}\u{ffa0}";
         let shown = shown(hostile);
         assert!(!shown.chars().any(steers), "{shown}");
         assert!(shown.starts_with("a\\u{1b}]52;c;eA==\\u{7}b\\u{9b}2Jc\\u{202e}d"));
