@@ -9,7 +9,10 @@ use crate::time::CLOCK_TOLERANCE;
 
 pub(super) fn judge(license: &License, context: &Context, findings: &mut Findings) {
     match (&context.proof, license.activation) {
-        (ProofContext::None, Activation::None) => findings.skip("activation", "no proof is demanded"),
+        (ProofContext::None, Activation::None) => {
+            findings.skip("activation", "no proof is demanded");
+            covered::skip(context, findings);
+        }
         (ProofContext::None, Activation::Proof) => {
             findings.fail("activation", Code::ProofRequired, "the license is valid only with an activation proof");
         }

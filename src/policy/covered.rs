@@ -11,6 +11,16 @@ pub(super) fn judge(proof: &Proof, context: &Context, findings: &mut Findings) {
     judge_manifest(proof, context, findings);
 }
 
+/// Says of what was named that nothing covers it: without a proof it is not looked at.
+pub(super) fn skip(context: &Context, findings: &mut Findings) {
+    let named = [
+        ("environment", context.environment.is_some()),
+        ("version", context.product_version.is_some()),
+        ("build", context.manifest.is_some()),
+    ];
+    named.into_iter().filter(|(_, is_named)| *is_named).for_each(|(name, _)| findings.skip(name, "no proof was given"));
+}
+
 fn judge_environment(proof: &Proof, context: &Context, findings: &mut Findings) {
     match (&proof.environment, &context.environment) {
         (None, _) => findings.skip("environment", "the proof covers every environment"),

@@ -145,6 +145,22 @@ fn a_license_bound_to_a_machine_is_refused_where_the_machine_is_not_known() {
 }
 
 #[test]
+fn what_only_a_proof_can_cover_is_said_not_to_be_looked_at() {
+    let mut context = Context::at(at(NOW));
+    let skipped = |context: &Context| -> Vec<(&str, String)> {
+        let verdict = verdict(license(), context);
+        assert!(verdict.is_valid());
+        let checks = verdict.checks.into_iter().filter(|check| ["environment", "version"].contains(&check.name));
+        checks.map(|check| (check.name, check.detail.into_owned())).collect()
+    };
+    assert_eq!(skipped(&context), []);
+    context.environment = Some("prod".to_owned());
+    context.product_version = Some("1.0".to_owned());
+    let why = || "no proof was given".to_owned();
+    assert_eq!(skipped(&context), [("environment", why()), ("version", why())]);
+}
+
+#[test]
 fn who_asks_for_a_product_gets_only_licenses_that_name_it() {
     let mut context = Context::at(at(NOW));
     context.product = Some("editor".to_owned());
