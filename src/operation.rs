@@ -18,4 +18,5 @@ pub mod proof;
 pub mod revocations;
 pub mod rows;
 pub mod signed;
+mod text;
 pub mod verify;

@@ -38,6 +38,8 @@ pub enum Repair {
     QuotedPrintable,
     /// `> ` was removed from this many lines.
     Quotes(usize),
+    /// This many bytes that are not UTF-8 were read as Windows-1252.
+    Windows1252(usize),
     /// This many characters that nobody sees were removed.
     ZeroWidth(usize),
 }
@@ -64,6 +66,10 @@ impl fmt::Display for Repair {
             Self::Prose => f.write_str("removed text around the token"),
             Self::QuotedPrintable => f.write_str("decoded quoted-printable"),
             Self::Quotes(lines) => counted(f, "removed `> ` quotes from", lines, "line"),
+            Self::Windows1252(count) => {
+                counted(f, "read", count, "byte")?;
+                f.write_str(" as Windows-1252")
+            }
             Self::ZeroWidth(count) => counted(f, "removed", count, "zero-width character"),
         }
     }

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::verify::{NOT_UTF_8, is_bare};
+use super::text::{decode, joined};
+use super::verify::is_bare;
 use crate::armor::{self, Repair};
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
 use crate::json;
 use crate::request::{self, Request};
-use crate::split;
 use crate::verdict::Refusal;
 
 /// The label under which licenses are armored; every other label stands over base64 of JSON.
@@ -55,9 +55,10 @@ pub fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
     if let Some(token) = std::str::from_utf8(bytes).ok().filter(|text| is_bare(text)) {
         return Ok(Opened { document: Document::License(token.to_owned()), repairs: Vec::new() });
     }
-    let bytes = split::whole(bytes).map_err(|error| Refusal::new(error.code(), error))?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Refusal::new(Code::DamagedText, NOT_UTF_8))?;
-    let (text, repairs) = unarmored(text)?;
+    let (text, mended) = decode(bytes)?;
+    let text = joined(&text)?;
+    let (text, mut repairs) = unarmored(&text)?;
+    repairs.splice(..0, mended);
     let start = text.trim_start_matches('\u{feff}').trim();
     let document =
         if start.starts_with('{') { of_json(start.as_bytes())? } else { Document::License(text.into_owned()) };
@@ -207,7 +208,7 @@ mod tests {
         ] {
             assert_eq!(open(text.as_bytes()).unwrap_err().code, code, "{text}");
         }
-        assert_eq!(open(b"\xff").unwrap_err().code, Code::DamagedText);
+        assert_eq!(open(b"\xff\xfe").unwrap_err().code, Code::DamagedText);
         assert!(matches!(open(b"a.b").unwrap().document, Document::License(_)));
         let other = open(release().as_bytes()).unwrap().document.envelope(Kind::Proof).unwrap_err();
         assert_eq!(other.message, "this is a release, and a proof is wanted");

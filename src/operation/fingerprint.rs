@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::document::{Document, open, unarmored};
+use super::text::decode;
 use super::verify::read;
 use crate::armor::Repair;
 use crate::code::Code;
@@ -61,10 +62,14 @@ pub struct Explanation {
 /// # Errors
 /// `Sealed` for a license whose claims cannot be seen, `WrongKind` for another document, and whatever is wrong with the
 /// text.
-pub fn binding(text: &str, secret: Option<&SealSecret>) -> Result<Binding, Refusal> {
-    let (text, repairs) = unarmored(text)?;
+pub fn binding(bytes: &[u8], secret: Option<&SealSecret>) -> Result<Binding, Refusal> {
+    let (text, mended) = decode(bytes)?;
+    let (text, mut repairs) = unarmored(&text)?;
     let start = text.trim_start_matches('\u{feff}').trim();
-    if start.starts_with(['{', '"']) { Ok(Binding { repairs, ..bare(start)? }) } else { of_license(&text, secret) }
+    let mut binding = if start.starts_with(['{', '"']) { bare(start)? } else { of_license(&text, secret)? };
+    repairs.splice(..0, mended);
+    binding.repairs.splice(..0, repairs);
+    Ok(binding)
 }
 
 /// Takes what a proof, request or unlock binds; `None` for anything else.

@@ -11,13 +11,12 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 
 use super::document::unarmored;
-use super::verify::{MAX_TEXT_BYTES, NOT_UTF_8, read};
+use super::text::{decode, joined};
+use super::verify::{MAX_TEXT_BYTES, read};
 use crate::armor::{self, Damage};
-use crate::code::Code;
 use crate::json::{self, Writer};
 use crate::key::{Passphrase, PublicKey};
 use crate::license::License;
-use crate::split;
 use crate::time::Timestamp;
 use crate::token::Body;
 use crate::verdict::Refusal;
@@ -49,26 +48,29 @@ const MAX_SALVAGED_BYTES: usize = 2 << 10;
 
 /// Inspects bytes as read from a file; `now` only serves to say how far away each time is.
 pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) -> Inspection {
-    let bytes = match split::whole(bytes) {
-        Ok(whole) => whole,
-        Err(error) => return Inspection::unreadable("parts", Refusal::new(error.code(), error)),
+    let decoded = decode(bytes);
+    let joined = match &decoded {
+        Ok((text, _)) => joined(text).map_err(|refusal| Inspection::unreadable("parts", refusal)),
+        Err(refusal) => Err(Inspection::unreadable("unknown", refusal.clone())),
     };
-    let bytes = bytes.as_ref();
-    let text = std::str::from_utf8(bytes);
-    // Armor has the frame of PEM, and is no key.
-    if bytes.len() <= MAX_TEXT_BYTES
+    let text = joined.as_deref();
+    // A key need not be text. Armor has the frame of PEM, and is no key.
+    let key = text.map_or(bytes, str::as_bytes);
+    if key.len() <= MAX_TEXT_BYTES
         && !text.is_ok_and(armor::looks_armored)
-        && let Some(inspection) = keys::inspect(bytes, passphrase)
+        && let Some(inspection) = keys::inspect(key, passphrase)
     {
         return inspection;
     }
-    let Ok(text) = text else {
-        return Inspection::unreadable("unknown", Refusal::new(Code::DamagedText, NOT_UTF_8));
+    let text = match joined {
+        Ok(text) => text,
+        Err(inspection) => return inspection,
     };
-    let (text, mended) = match unarmored(text) {
+    let (text, mut mended) = match unarmored(&text) {
         Ok(unarmored) => unarmored,
         Err(refusal) => return Inspection::unreadable("unknown", refusal),
     };
+    mended.splice(..0, decoded.as_ref().ok().and_then(|(_, mended)| *mended));
     let text = text.as_ref();
     let start = text.trim_start_matches('\u{feff}').trim_start();
     if start.starts_with('{') {
@@ -79,6 +81,7 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
     let mut repairs = Vec::new();
     match read(text, &mut repairs) {
         Ok(token) => {
+            repairs.splice(..0, mended);
             let mut inspection = Inspection::new("license");
             let size = text.trim().len();
             let payload = token.unverified_payload();

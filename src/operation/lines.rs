@@ -1,11 +1,10 @@
 //! `verify --batch`: a verdict for every line, in order, on all cores, in constant memory.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
 use super::ordered::in_order;
-use super::verify::{Against, read, refused, settle};
+use super::verify::{Against, read, read_bytes, refused, settle};
 use crate::armor::Repair;
 use crate::code::Code;
 use crate::json::{self, JsonError, Value, Writer};
@@ -124,21 +123,17 @@ fn read_line(line: &[u8], repairs: &mut Vec<Repair>) -> Result<UnverifiedToken, 
         return Err(Refusal::new(Code::Malformed, format_args!("the line is longer than {MAX_LINE_BYTES} bytes")));
     }
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    let text = if line.trim_ascii_start().first() == Some(&b'{') {
+    if line.trim_ascii_start().first() == Some(&b'{') {
         let members =
             json::parse(line).and_then(|value| value.into_object("line")).map_err(|error| malformed(&error))?;
         let token = members.into_iter().find(|(name, _)| name == "token").map(|(_, value)| value);
         match token.ok_or_else(|| malformed(&JsonError::Missing("token")))? {
-            Value::String(text) => text,
-            other => return Err(malformed(&JsonError::value("token", "a string", &other))),
+            Value::String(text) => read(&text, repairs),
+            other => Err(malformed(&JsonError::value("token", "a string", &other))),
         }
     } else {
-        match std::str::from_utf8(line) {
-            Ok(text) => Cow::Borrowed(text),
-            Err(_) => return Err(Refusal::new(Code::DamagedText, "the line is not UTF-8")),
-        }
-    };
-    read(&text, repairs)
+        read_bytes(line, repairs)
+    }
 }
 
 /// Cuts a stream into blocks of whole lines. Of a line that is too long only enough is kept to refuse it.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::verify::{Against, NOT_UTF_8, read, refused, settle};
+use super::verify::{Against, read_bytes, refused, settle};
 use crate::code::Code;
 use crate::dsse::Envelope;
 use crate::fingerprint::Fingerprint;
@@ -93,8 +93,7 @@ pub fn request_salt(license_id: &str) -> [u8; 16] {
 /// # Errors
 /// What is wrong with its text.
 pub fn unverified_license(bytes: &[u8]) -> Result<Unverified, Refusal> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Refusal::new(Code::DamagedText, NOT_UTF_8))?;
-    let token = read(text, &mut Vec::new())?;
+    let token = read_bytes(bytes, &mut Vec::new())?;
     let license = match token.unverified_body() {
         Body::Open(license) => Some(license),
         Body::Sealed(_) => None,
@@ -111,9 +110,13 @@ pub fn unverified_license(bytes: &[u8]) -> Result<Unverified, Refusal> {
 ///
 /// # Errors
 /// What is wrong with its text or signature, `Sealed` without the secret.
-pub fn license(text: &str, keyring: &Keyring, secret: Option<&SealSecret>) -> Result<(Token, VerifiedToken), Refusal> {
+pub fn license(
+    text: impl AsRef<[u8]>,
+    keyring: &Keyring,
+    secret: Option<&SealSecret>,
+) -> Result<(Token, VerifiedToken), Refusal> {
     let of_token = |error: TokenError| Refusal::new(error.code(), error);
-    let unverified = read(text, &mut Vec::new())?;
+    let unverified = read_bytes(text.as_ref(), &mut Vec::new())?;
     let token = unverified.to_token();
     let verified = unverified.verify(keyring).map_err(of_token)?;
     let opened = match secret {

@@ -1,5 +1,6 @@
 //! `verify`: a text becomes a verdict.
 
+use super::text::{decode, joined};
 use crate::armor::{self, Repair};
 use crate::code::Code;
 use crate::fingerprint::Fingerprint;
@@ -7,7 +8,6 @@ use crate::keyring::Keyring;
 use crate::license::MAX_TOKEN_BYTES;
 use crate::policy::{Context, judge, judge_closed};
 use crate::seal::{SealError, SealSecret};
-use crate::split;
 use crate::token::{Body, Token, TokenError, UnverifiedToken, VerifiedToken};
 use crate::verdict::{Refusal, State, Verdict};
 
@@ -24,10 +24,6 @@ pub struct Against<'a> {
     /// Opens a sealed license.
     pub secret: Option<&'a SealSecret>,
 }
-
-/// What is said of bytes that are no text.
-pub(super) const NOT_UTF_8: &str =
-    "the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)";
 
 /// The answer, and what had to be mended before the text could be read.
 #[derive(Debug)]
@@ -47,27 +43,31 @@ impl Verification {
 
 /// Verifies the text of a license as pasted or read from a file.
 pub fn license(text: &str, against: Against<'_>) -> Verification {
+    license_bytes(text.as_bytes(), against)
+}
+
+/// Verifies a license as its file holds it: bytes that need not be text.
+pub fn license_bytes(bytes: &[u8], against: Against<'_>) -> Verification {
     let mut repairs = Vec::new();
-    let verdict = match read(text, &mut repairs) {
+    let verdict = match read_bytes(bytes, &mut repairs) {
         Ok(token) => settle(token.verify(against.keyring), against),
         Err(refusal) => refused(refusal, against),
     };
     Verification { verdict, repairs }
 }
 
-/// Verifies a license as its file holds it: bytes that need not be text.
-pub fn license_bytes(bytes: &[u8], against: Against<'_>) -> Verification {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return license(text, against);
-    }
-    let verdict = refused(Refusal::new(Code::DamagedText, NOT_UTF_8), against);
-    Verification { verdict, repairs: Vec::new() }
-}
-
 /// Judges that there is no license at all.
 pub fn absent(context: &Context) -> Verdict {
     let refusal = Refusal::new(Code::NoLicense, "no license was named, and none is configured");
     Verdict::refused(State::Absent, refusal, context.now, &context.defaults)
+}
+
+/// Reads a token as its file or mail holds it, as [`read`] does.
+pub(super) fn read_bytes(bytes: &[u8], repairs: &mut Vec<Repair>) -> Result<UnverifiedToken, Refusal> {
+    let (text, mended) = decode(bytes)?;
+    let token = read(&text, repairs)?;
+    repairs.splice(..0, mended);
+    Ok(token)
 }
 
 /// Reads a token strictly; a text that is not one is joined and mended first, and `repairs` says how.
@@ -83,12 +83,11 @@ pub(super) fn read(text: &str, repairs: &mut Vec<Repair>) -> Result<UnverifiedTo
         }
         Err(_) => {}
     }
-    let joined = split::whole(text.as_bytes()).map_err(|error| Refusal::new(error.code(), error))?;
-    let text = std::str::from_utf8(&joined).map_err(|_| Refusal::new(Code::DamagedText, NOT_UTF_8))?;
-    if let Some(refusal) = other_kind(text) {
+    let text = joined(text)?;
+    if let Some(refusal) = other_kind(&text) {
         return Err(refusal);
     }
-    let repaired = armor::repair(text).map_err(|damage| Refusal::new(damage.code(), damage))?;
+    let repaired = armor::repair(&text).map_err(|damage| Refusal::new(damage.code(), damage))?;
     *repairs = repaired.repairs;
     Token::parse(&repaired.text).map_err(|error| of_token(&error))
 }
@@ -136,8 +135,8 @@ fn other_kind(text: &str) -> Option<Refusal> {
 }
 
 /// Returns the machine that a license says it is bound to, so that a caller knows what to read before it verifies.
-pub fn unverified_fingerprint(text: &str, secret: Option<&SealSecret>) -> Option<Fingerprint> {
-    let token = read(text, &mut Vec::new()).ok()?;
+pub fn unverified_fingerprint(bytes: &[u8], secret: Option<&SealSecret>) -> Option<Fingerprint> {
+    let token = read_bytes(bytes, &mut Vec::new()).ok()?;
     match (token.unverified_body(), secret) {
         (Body::Open(license), _) => license.fingerprint.clone(),
         (Body::Sealed(sealed), Some(secret)) => sealed.open(secret).ok()?.fingerprint,

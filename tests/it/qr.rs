@@ -174,7 +174,7 @@ fn what_parts_hold_need_not_be_a_license() {
     let parts = mintage::split::split(b"\xff\xfe", 500).unwrap().join("\n");
     assert_snapshot!(bench.judged(&parts).stderr(), @"
     mintage: judged as of 2026-01-01T00:00:00Z, not as of now
-    mintage: error[damaged-text]: the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)
+    mintage: error[damaged-text]: what the parts hold is not UTF-8
     mintage: hint: copy it again, whole, or ask for it as a file or with --armor
     ");
     assert_snapshot!(bench.run_with(["inspect"], &parts[..30]), @"

@@ -191,6 +191,21 @@ mod tests {
     }
 
     #[test]
+    fn what_many_commands_take_stands_under_no_heading_of_one_of_its_parts() {
+        fn walk(command: &clap::Command, count: &mut usize) {
+            let shared = ["batch", "force", "output", "trust"];
+            for argument in command.get_arguments().filter(|argument| shared.contains(&argument.get_id().as_str())) {
+                assert_eq!(argument.get_help_heading(), None, "{} {}", command.get_name(), argument.get_id());
+                *count += 1;
+            }
+            command.get_subcommands().for_each(|below| walk(below, count));
+        }
+        let mut count = 0;
+        walk(&Cli::command(), &mut count);
+        assert!(count > 20, "{count}");
+    }
+
+    #[test]
     fn a_command_alone_reads_what_the_whole_reads() {
         let names: Vec<_> = Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
         let mut known: Vec<_> = COMMANDS.iter().map(|(name, ..)| *name).collect();

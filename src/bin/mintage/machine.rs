@@ -11,7 +11,7 @@ use mintage::json::{self, Value};
 use mintage::policy::MachineContext;
 
 use crate::failure::Failure;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::render::Terminal;
 
 /// The largest file that names a fingerprint or a component, in bytes.
@@ -185,10 +185,17 @@ pub(crate) fn text(value: &str) -> anyhow::Result<String> {
 }
 
 pub(crate) fn text_of_file(path: &Path) -> anyhow::Result<String> {
-    let data = files::read(path, MAX_BYTES)?;
-    let text = String::from_utf8(data)
-        .map_err(|_| Failure::new(Code::Malformed, format_args!("`{}` is not UTF-8", path.display())))?;
-    Ok(text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line)).to_owned())
+    String::from_utf8(bytes_of_file(path)?)
+        .map_err(|_| Failure::new(Code::Malformed, format_args!("`{}` is not UTF-8", path.display())).into())
+}
+
+/// Reads a file without its last line end.
+pub(crate) fn bytes_of_file(path: &Path) -> Result<Vec<u8>, FileError> {
+    let mut data = files::read(path, MAX_BYTES)?;
+    if data.pop_if(|last| *last == b'\n').is_some() {
+        data.pop_if(|last| *last == b'\r');
+    }
+    Ok(data)
 }
 
 /// Reads the fingerprint that a license is to be bound to: an exact text, an `fp1` object, or @FILE with either.

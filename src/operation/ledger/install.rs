@@ -89,7 +89,7 @@ struct Act {
 impl Act {
     fn new(stamp: &Stamp, judge: &Judge, text: &[u8], origin: Origin) -> Self {
         let verdict = judge.verdict(Some(text), stamp.now);
-        let token = std::str::from_utf8(text).ok().and_then(|text| verify::read(text, &mut Vec::new()).ok());
+        let token = verify::read_bytes(text, &mut Vec::new()).ok();
         Self {
             stamp: stamp.clone(),
             tenant_id: judge.tenant_id().to_owned(),

@@ -3,7 +3,7 @@
 use insta::assert_snapshot;
 
 use super::{NOW, bench, is_canonical};
-use crate::harness::Bench;
+use crate::harness::{Bench, feed};
 
 const VERIFY: [&str; 6] = ["verify", "-q", "--trust", "vendor.pub", "--at", NOW];
 
@@ -89,6 +89,45 @@ fn the_first_place_decides_and_none_is_passed_over() {
 
 #[cfg(unix)]
 #[test]
+fn a_name_that_is_not_utf_8_names_its_own_file_alone() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+
+    let bench = bench();
+    let (good, ended) = two(&bench);
+    let name = |name: &'static [u8]| OsStr::from_bytes(name);
+    let (named, key) = (name(b"caf\xe9.lic"), name(b"caf\xe9.pub"));
+    std::fs::write(bench.path(named), &ended).unwrap();
+    std::fs::copy(bench.path("vendor.pub"), bench.path(key)).unwrap();
+    // What a name that was spelled otherwise would lead to.
+    bench.write("license.lic", &good);
+    bench.write("caf\u{fffd}.lic", &good);
+    bench.write("caf\u{fffd}.pub", bench.read("ci.pub"));
+    let verify = |trust: &OsStr, license: &OsStr| {
+        bench.run([
+            OsStr::new("verify"),
+            "--at".as_ref(),
+            NOW.as_ref(),
+            "--trust".as_ref(),
+            trust,
+            "--license".as_ref(),
+            license,
+        ])
+    };
+    let outcome = verify("vendor.pub".as_ref(), named);
+    assert!(outcome.status == Some(1) && outcome.stdout().contains("EXPIRED"), "{outcome}");
+    assert_eq!(verify("vendor.pub".as_ref(), name(b"gone\xe9.lic")).status, Some(3));
+    assert_eq!(verify(key, "license.lic".as_ref()).status, Some(0));
+    for list in [&b"caf\xe9.pub"[..], b"caf\xe9.pub:vendor.pub"] {
+        let mut command = bench.command();
+        command.env("MINTAGE_TRUST", name(list)).args(["verify", "--at", NOW, "license.lic"]);
+        let outcome = feed(command, b"");
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn a_usual_place_that_cannot_be_read_is_not_an_absent_license() {
     let bench = bench();
     std::os::unix::fs::symlink("nowhere", bench.path("license.lic")).unwrap();
@@ -120,6 +159,22 @@ fn what_is_no_license_is_refused_by_its_kind() {
 }
 
 #[test]
+fn a_mail_in_another_encoding_is_read_and_said_so() {
+    let bench = bench();
+    let (good, _) = two(&bench);
+    let armor = mintage::armor::wrap("LICENSE", &good);
+    let mail = |line: &[u8]| [line, b"\r\n\r\n", armor.replace('\n', "\r\n").as_bytes()].concat();
+    bench.write("mail.txt", mail(b"Sehr geehrter Herr M\xfcller, anbei \x93Ihre\x94\xa0Lizenz"));
+    assert_snapshot!(bench.verify(&["mail.txt"]), @"");
+    assert_snapshot!(bench.run(["inspect", "--at", NOW, "mail.txt"]).stdout().lines().nth(3).unwrap(), @"");
+    // JSON has one encoding, and what is signed in it is not guessed.
+    bench.write("proof.json", b"{\"payload\":\"\",\n\"payloadType\":\"M\xfcller\"}");
+    assert_snapshot!(bench.verify(&["-q", "proof.json"]), @"");
+    bench.write("noise", b"\x89PNG\r\n\x1a\n\0\0");
+    assert_snapshot!(bench.verify(&["-q", "noise"]), @"");
+}
+
+#[test]
 fn bytes_that_are_no_text_get_a_verdict() {
     let bench = bench();
     let (good, _) = two(&bench);
@@ -127,9 +182,9 @@ fn bytes_that_are_no_text_get_a_verdict() {
     bench.write("utf16.lic", utf_16);
     let outcome = bench.run(VERIFY.iter().chain(&["--json", "utf16.lic"]));
     assert_snapshot!(outcome, @r#"
-    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"damaged-text","hint":"copy it again, whole, or ask for it as a file or with --armor","message":"the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)"}],"repairs":[],"state":"INVALID","verdict":"refused"}
+    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"damaged-text","hint":"copy it again, whole, or ask for it as a file or with --armor","message":"the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8"}],"repairs":[],"state":"INVALID","verdict":"refused"}
     ------- stderr -------
-    mintage: error[damaged-text]: the text is not UTF-8; if it comes from Windows, save it as UTF-8 and not as Unicode (UTF-16)
+    mintage: error[damaged-text]: the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8
     mintage: hint: copy it again, whole, or ask for it as a file or with --armor
     [exit status: 1]
     "#);

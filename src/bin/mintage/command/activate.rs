@@ -69,17 +69,17 @@ pub(crate) struct Arguments {
     #[arg(long)]
     tenant: Option<String>,
     #[command(flatten)]
+    trust: Trust,
+    #[command(flatten)]
+    output: Output,
+    #[command(flatten)]
     online: online::Exchange,
     #[command(flatten)]
     server: Online,
     #[command(flatten)]
-    trust: Trust,
-    #[command(flatten)]
     activation: Activation,
     #[command(flatten)]
     enrol: Enrol,
-    #[command(flatten)]
-    output: Output,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {

@@ -14,7 +14,7 @@ use mintage::operation::fingerprint::binding;
 
 use crate::enrol::{Enrol, Like};
 use crate::failure::Failure;
-use crate::machine::text_of_file;
+use crate::machine::bytes_of_file;
 use crate::output::Output;
 use crate::render::{Terminal, shown};
 use crate::request;
@@ -50,9 +50,9 @@ pub(crate) struct Arguments {
     #[arg(long, requires = "license", conflicts_with_all = ["against", "explain", "salt_from"])]
     request: bool,
     #[command(flatten)]
-    activation: request::Activation,
-    #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    activation: request::Activation,
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -86,7 +86,7 @@ fn print(fingerprint: &Fingerprint, arguments: &Arguments, terminal: &Terminal) 
 fn fp1(path: &Path) -> anyhow::Result<Fp1> {
     let refused =
         |code, message: String| Failure::new(code, format_args!("--salt-from `{}`: {message}", path.display()));
-    let bound = binding(&text_of_file(path)?, None).map_err(|refusal| refused(refusal.code, refusal.message))?;
+    let bound = binding(&bytes_of_file(path)?, None).map_err(|refusal| refused(refusal.code, refusal.message))?;
     match bound.fingerprint {
         Some(Fingerprint::Fp1(fp1)) => Ok(fp1),
         _ => Err(refused(Code::WrongKind, "it holds no fp1 fingerprint, and so no salt".to_owned()).into()),

@@ -189,13 +189,10 @@ pub(crate) fn read_request(path: &Path, terminal: &Terminal) -> anyhow::Result<R
     }))
 }
 
-fn license_text(request: &Request, arguments: &Arguments) -> anyhow::Result<String> {
+fn license_text(request: &Request, arguments: &Arguments) -> anyhow::Result<Vec<u8>> {
     match (&arguments.license, &request.license) {
-        (Some(path), _) => {
-            let text = String::from_utf8(files::read(path, MAX_TEXT_BYTES)?);
-            Ok(text.map_err(|_| Failure::new(Code::DamagedText, format_args!("`{}` is not UTF-8", path.display())))?)
-        }
-        (None, LicenseReference::Token(text)) => Ok(text.clone()),
+        (Some(path), _) => Ok(files::read(path, MAX_TEXT_BYTES)?),
+        (None, LicenseReference::Token(text)) => Ok(text.clone().into_bytes()),
         (None, LicenseReference::Id(id)) => {
             let message = format!("the request names license `{id}` by its id and does not carry it");
             Err(Failure::new(Code::NoLicense, message).hint("name its file with --license").into())

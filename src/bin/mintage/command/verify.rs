@@ -76,13 +76,13 @@ pub(crate) struct Arguments {
     unlock: Option<PathBuf>,
     #[command(flatten)]
     machine: Machine,
-    #[command(flatten)]
-    activated: Activated,
     /// Verify every line of a JSONL file: a token, or {"token":TEXT}; no line at all is no yes, but exit status 3
     #[arg(long, value_name = "FILE", conflicts_with = "document")]
     batch: Option<PathBuf>,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    activated: Activated,
     #[command(flatten)]
     build: verify_manifest::Build,
 }
@@ -130,8 +130,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         return bench.tree(&trusted?);
     }
     // A license that is named beside nothing is what is to be judged.
-    let beside = arguments.build.license.as_deref().and_then(Path::to_str);
-    let Some(found) = document::find_license(arguments.plain.document.as_deref().or(beside), terminal)? else {
+    let named = arguments.plain.document.as_deref().map(Path::new).or(arguments.build.license.as_deref());
+    let Some(found) = document::find_license(named, terminal)? else {
         return Answer::of(&verify::absent(&bench.context), &[]).give(&arguments.output, terminal);
     };
     let opened = document::open(&found);
@@ -265,8 +265,7 @@ impl<'a> Bench<'a> {
                 return Ok(Verification { verdict: too_large(error, &self.context), repairs: Vec::new() });
             }
         };
-        let bound = std::str::from_utf8(text).ok();
-        let bound = bound.and_then(|text| verify::unverified_fingerprint(text, self.secret.as_ref()));
+        let bound = verify::unverified_fingerprint(text, self.secret.as_ref());
         let bound: Vec<_> = bound.iter().collect();
         self.context.machine = self.arguments.machine.here().context(&bound, self.terminal)?;
         Ok(verify::license_bytes(text, self.against(keyring)))

@@ -106,8 +106,7 @@ fn about_machine(
     let mut context = running.context.clone();
     // What is no proof will be refused as none.
     let Ok(claimed) = Proof::parse(envelope.unverified_payload()) else { return Ok((context, None)) };
-    let license = std::str::from_utf8(license.unwrap_or(claimed.license.as_bytes())).unwrap_or_default();
-    let of_license = unverified_fingerprint(license, running.secret);
+    let of_license = unverified_fingerprint(license.unwrap_or(claimed.license.as_bytes()), running.secret);
     let bound: Vec<_> = of_license.iter().chain([&claimed.fingerprint]).collect();
     context.machine = running.here.context(&bound, running.terminal)?;
     // Whoever asks about the document alone, such as its issuer, may have activated and released machines of his own.

@@ -10,7 +10,7 @@ use mintage::operation::fingerprint::{Diagnosis, binding};
 use super::{Arguments, columns};
 use crate::command::mint::secret;
 use crate::failure::Failure;
-use crate::machine::text_of_file;
+use crate::machine::bytes_of_file;
 use crate::render::{Terminal, shown};
 
 pub(super) fn run(document: &str, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -27,13 +27,13 @@ pub(super) fn run(document: &str, arguments: &Arguments, terminal: &Terminal) ->
 }
 
 /// Takes a token as it is, and anything else as the name of a file.
-fn text(document: &str) -> anyhow::Result<String> {
+fn text(document: &str) -> anyhow::Result<Vec<u8>> {
     let path = Path::new(document);
     // A token begins like no file name that anyone would choose: `{"` in base64.
     if document.starts_with("eyJ") && document.contains('.') && !path.exists() {
-        return Ok(document.to_owned());
+        return Ok(document.as_bytes().to_owned());
     }
-    text_of_file(path)
+    Ok(bytes_of_file(path)?)
 }
 
 /// Answers on standard output, gives reasons on standard error, and says yes or no by the exit status.
