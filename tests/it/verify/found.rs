@@ -165,13 +165,47 @@ fn a_mail_in_another_encoding_is_read_and_said_so() {
     let armor = mintage::armor::wrap("LICENSE", &good);
     let mail = |line: &[u8]| [line, b"\r\n\r\n", armor.replace('\n', "\r\n").as_bytes()].concat();
     bench.write("mail.txt", mail(b"Sehr geehrter Herr M\xfcller, anbei \x93Ihre\x94\xa0Lizenz"));
-    assert_snapshot!(bench.verify(&["mail.txt"]), @"");
-    assert_snapshot!(bench.run(["inspect", "--at", NOW, "mail.txt"]).stdout().lines().nth(3).unwrap(), @"");
+    assert_snapshot!(bench.verify(&["mail.txt"]), @r"
+    pass  signature    by key ec192ae06d2b6cb0
+    pass  clock        issued at 2026-01-01T00:00:00Z
+    pass  window       until 2026-12-31T23:59:59Z, 183 days left
+    skip  tenant       none was named
+    skip  product      none was named
+    skip  machine      the license is bound to none
+    skip  activation   no proof is demanded
+    skip  features     none were asked for
+    skip  maintenance  the license covers every build
+    skip  usage        none was given
+    valid, ACTIVE, as of 2026-07-01T00:00:00Z
+    ------- stderr -------
+    mintage: judged as of 2026-07-01T00:00:00Z, not as of now
+    mintage: mended: read 4 bytes as Windows-1252
+    mintage: mended: changed 9 CRLF or CR line ends
+    mintage: mended: removed 1 no-break space
+    mintage: mended: removed 1 empty line
+    mintage: mended: removed text around the armor
+    [exit status: 0]
+    ");
+    assert_snapshot!(bench.run(["inspect", "--at", NOW, "mail.txt"]).stdout().lines().nth(3).unwrap(), @"mended       read 4 bytes as Windows-1252");
     // JSON has one encoding, and what is signed in it is not guessed.
     bench.write("proof.json", b"{\"payload\":\"\",\n\"payloadType\":\"M\xfcller\"}");
-    assert_snapshot!(bench.verify(&["-q", "proof.json"]), @"");
+    assert_snapshot!(bench.verify(&["-q", "proof.json"]), @r"
+    fail  document     line 2: byte 17, 0xfc, is not UTF-8, and JSON is
+    refused, INVALID, as of 2026-07-01T00:00:00Z
+    ------- stderr -------
+    mintage: error[damaged-text]: line 2: byte 17, 0xfc, is not UTF-8, and JSON is
+    mintage: hint: copy it again, whole, or ask for it as a file or with --armor
+    [exit status: 1]
+    ");
     bench.write("noise", b"\x89PNG\r\n\x1a\n\0\0");
-    assert_snapshot!(bench.verify(&["-q", "noise"]), @"");
+    assert_snapshot!(bench.verify(&["-q", "noise"]), @r"
+    fail  document     line 2: byte 1, 0x1a, does not stand in a text
+    refused, INVALID, as of 2026-07-01T00:00:00Z
+    ------- stderr -------
+    mintage: error[damaged-text]: line 2: byte 1, 0x1a, does not stand in a text
+    mintage: hint: copy it again, whole, or ask for it as a file or with --armor
+    [exit status: 1]
+    ");
 }
 
 #[test]
