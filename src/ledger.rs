@@ -7,6 +7,7 @@
 pub mod activation;
 pub mod approval;
 pub mod audit;
+mod caller;
 mod connection;
 mod error;
 pub mod figures;
@@ -112,7 +113,7 @@ impl Ledger {
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
-        writer::wait(|then| self.writer.write(act, then))
+        self.writer.write(act)
     }
 
     /// As [`Ledger::write`], and waits for nothing: `then` is handed the answer once that is durable, on the one thread that
@@ -122,7 +123,7 @@ impl Ledger {
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
-        self.writer.write(act, Box::new(then));
+        self.writer.write_then(act, Box::new(then));
     }
 
     /// Reads from one consistent state of the ledger.

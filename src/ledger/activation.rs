@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::audit::Entry;
 use super::license::{HeldState, unknown, usable};
-use super::value::{Cell, values};
-use super::{Ledger, LedgerError, Row, Transaction, sql, writer};
+use super::value::{Cell, present, values};
+use super::{Ledger, LedgerError, Row, Transaction, sql};
 use crate::code::Code;
 use crate::json::Writer;
 use crate::time::Timestamp;
@@ -84,7 +84,7 @@ impl Ledger {
     /// # Errors
     /// `Refused` with `unknown-license`, `suspended`, `revoked`, `expired` or `activations-exhausted`; `Unavailable`.
     pub fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
-        writer::wait(|then| self.writer.activate(activate, then))
+        self.writer.activate(activate)
     }
 
     /// As [`Ledger::activate`], and waits for nothing, as [`Ledger::write_then`].
@@ -93,12 +93,32 @@ impl Ledger {
         activate: Activate,
         then: impl FnOnce(Result<Activated, LedgerError>) + Send + 'static,
     ) {
-        self.writer.activate(activate, Box::new(then));
+        self.writer.activate_then(activate, Box::new(then));
+    }
+}
+
+/// How an activation was decided.
+pub(crate) enum Decided {
+    /// As it was asked for.
+    Bound,
+    /// The machine holds one.
+    Holds(Activated),
+}
+
+impl Activate {
+    /// What the machine holds now.
+    pub(crate) fn into_activated(self, decided: Decided) -> Activated {
+        match decided {
+            Decided::Bound => {
+                Activated { proof_id: self.proof_id, nonce: self.nonce, activated_at: self.now, repeated: false }
+            }
+            Decided::Holds(activated) => activated,
+        }
     }
 }
 
 /// A license while activations are counted against it.
-struct Counter<'a> {
+struct Counter {
     state: HeldState,
     reason: Option<String>,
     grace_until: Timestamp,
@@ -107,31 +127,33 @@ struct Counter<'a> {
     added: i64,
     /// The machines that held an activation before, by fingerprint.
     holding: HashMap<String, Activated>,
-    /// The machines that are bound now, by fingerprint.
-    bound: HashMap<&'a str, &'a Activate>,
 }
 
 /// Decides activations in the order in which they came.
 pub(crate) fn decide(
     transaction: &mut Transaction<'_>,
     asked: &[&Activate],
-) -> Result<Vec<Result<Activated, LedgerError>>, LedgerError> {
+) -> Result<Vec<Result<Decided, LedgerError>>, LedgerError> {
     if asked.is_empty() {
         return Ok(Vec::new());
     }
     let mut counters = lock(transaction, asked)?;
     find_held(transaction, asked, &mut counters)?;
     let (mut answers, mut repeats) = (Vec::with_capacity(asked.len()), Vec::new());
+    // The machines that are bound now, by license and fingerprint.
+    let mut bound: HashMap<(&str, &str), &Activate> = HashMap::with_capacity(asked.len());
     let mut rows = Vec::with_capacity(asked.len() * sql::ACTIVATION.width());
     for one in asked.iter().copied() {
-        let Some(counter) = counters.get_mut(&one.license_id) else {
+        let Some(counter) = counters.get_mut(one.license_id.as_str()) else {
             answers.push(Err(unknown(&one.license_id)));
             continue;
         };
-        let answer = counter.usable(one).and_then(|()| counter.answer(one));
+        let machine = (one.license_id.as_str(), one.fingerprint.as_str());
+        let answer = counter.usable(one).and_then(|()| counter.answer(one, bound.get(&machine).copied()));
         match &answer {
-            Ok(activated) if activated.repeated => repeats.push((one, activated.clone())),
-            Ok(_) => {
+            Ok(Decided::Holds(activated)) => repeats.push((one, activated.clone())),
+            Ok(Decided::Bound) => {
+                bound.insert(machine, one);
                 rows.extend(row(one));
                 transaction.record(entry(one));
             }
@@ -140,7 +162,7 @@ pub(crate) fn decide(
         answers.push(answer);
     }
     let added = counters.iter().filter(|(_, counter)| counter.added > 0);
-    let added: Vec<Cell<'_>> = added.flat_map(|(id, counter)| values![id, counter.added]).collect();
+    let added: Vec<Cell<'_>> = added.flat_map(|(id, counter)| values![*id, counter.added]).collect();
     transaction.send_all(sql::COUNT_ACTIVATIONS, &added)?;
     transaction.insert(sql::ACTIVATION, &rows)?;
     // Who asked twice at once repeats what was only just inserted.
@@ -151,59 +173,73 @@ pub(crate) fn decide(
 fn lock<'a>(
     transaction: &mut Transaction<'_>,
     asked: &[&'a Activate],
-) -> Result<BTreeMap<String, Counter<'a>>, LedgerError> {
-    let ids: BTreeSet<&String> = asked.iter().map(|one| &one.license_id).collect();
-    let ids: Vec<Cell<'_>> = ids.into_iter().map(Cell::from).collect();
-    transaction.lock_all(sql::LOCK_LICENSES, &ids)?;
-    let counter = |mut row: Row| {
-        let (id, state) = (row.text()?, row.text()?);
-        let state = HeldState::parse(&state)
-            .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
-        let (reason, grace_until, most, held) = (row.maybe_text()?, row.time()?, row.maybe_count()?, row.count()?);
-        let (holding, bound) = (HashMap::new(), HashMap::new());
-        Ok((id, Counter { state, reason, grace_until, most, held, added: 0, holding, bound }))
-    };
+) -> Result<BTreeMap<&'a str, Counter>, LedgerError> {
+    let ids: BTreeSet<&'a str> = asked.iter().map(|one| one.license_id.as_str()).collect();
+    let cells: Vec<Cell<'_>> = ids.iter().copied().map(Cell::from).collect();
+    transaction.lock_all(sql::LOCK_LICENSES, &cells)?;
+    let mut counters = BTreeMap::new();
     // What was read before they were locked, another may still have changed.
-    let locked = transaction.query_all(sql::COUNTERS, &ids)?;
-    locked.into_iter().map(counter).collect()
+    transaction.each_of_all(sql::COUNTERS, &cells, &mut |cells| {
+        let [id, state, reason, grace_until, most, held] = *cells else {
+            return Err(LedgerError::corrupted("a license has fewer columns than it should"));
+        };
+        let state = present(state.maybe_text()?)?;
+        let state = HeldState::parse(state)
+            .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
+        let counter = Counter {
+            state,
+            reason: reason.maybe_text()?.map(str::to_owned),
+            grace_until: present(grace_until.maybe_time()?)?,
+            most: most.maybe_count()?,
+            held: present(held.maybe_count()?)?,
+            added: 0,
+            holding: HashMap::new(),
+        };
+        if let Some(id) = ids.get(present(id.maybe_text()?)?) {
+            counters.insert(*id, counter);
+        }
+        Ok(())
+    })?;
+    Ok(counters)
 }
 
 fn find_held(
     transaction: &mut Transaction<'_>,
     asked: &[&Activate],
-    counters: &mut BTreeMap<String, Counter<'_>>,
+    counters: &mut BTreeMap<&str, Counter>,
 ) -> Result<(), LedgerError> {
     let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
     let machines: Vec<Cell<'_>> = machines.into_iter().flat_map(|(id, machine)| values![id, machine]).collect();
     let mut ids = Vec::new();
-    for mut row in transaction.query_all(sql::HELD_ACTIVATIONS, &machines)? {
-        ids.extend(row.maybe_text()?);
-    }
+    transaction.each_of_all(sql::HELD_ACTIVATIONS, &machines, &mut |cells| {
+        ids.extend(Row::kept(cells).maybe_text()?);
+        Ok(())
+    })?;
     let ids: Vec<Cell<'_>> = ids.iter().map(Cell::from).collect();
-    for row in transaction.query_all(sql::FIND_ACTIVATIONS, &ids)? {
-        let Activation { proof_id, license_id, fingerprint, nonce, activated_at, .. } = read(row)?;
+    transaction.each_of_all(sql::FIND_ACTIVATIONS, &ids, &mut |cells| {
+        let Activation { proof_id, license_id, fingerprint, nonce, activated_at, .. } = read(Row::kept(cells))?;
         let held = Activated { proof_id, nonce, activated_at, repeated: true };
-        counters.get_mut(&license_id).map(|counter| counter.holding.insert(fingerprint, held));
-    }
-    Ok(())
+        counters.get_mut(license_id.as_str()).map(|counter| counter.holding.insert(fingerprint, held));
+        Ok(())
+    })
 }
 
-impl<'a> Counter<'a> {
+impl Counter {
     fn usable(&self, one: &Activate) -> Result<(), LedgerError> {
         usable(&one.license_id, self.state, self.reason.as_deref(), self.grace_until, one.now)
     }
 
-    /// Answers a machine: what it holds, or a place for it.
-    fn answer(&mut self, one: &'a Activate) -> Result<Activated, LedgerError> {
+    /// Answers a machine: what it holds, also what it was bound by just now, or a place for it.
+    fn answer(&mut self, one: &Activate, bound: Option<&Activate>) -> Result<Decided, LedgerError> {
         if let Some(held) = self.holding.get(&one.fingerprint) {
-            return Ok(held.clone());
+            return Ok(Decided::Holds(held.clone()));
         }
-        if let Some(first) = self.bound.get(one.fingerprint.as_str()) {
-            return Ok(bind(first, true));
+        if let Some(first) = bound {
+            let (proof_id, nonce) = (first.proof_id.clone(), first.nonce.clone());
+            return Ok(Decided::Holds(Activated { proof_id, nonce, activated_at: first.now, repeated: true }));
         }
         self.take(one)?;
-        self.bound.insert(&one.fingerprint, one);
-        Ok(bind(one, false))
+        Ok(Decided::Bound)
     }
 
     fn take(&mut self, one: &Activate) -> Result<(), LedgerError> {
@@ -215,10 +251,6 @@ impl<'a> Counter<'a> {
         self.added += 1;
         Ok(())
     }
-}
-
-fn bind(one: &Activate, repeated: bool) -> Activated {
-    Activated { proof_id: one.proof_id.clone(), nonce: one.nonce.clone(), activated_at: one.now, repeated }
 }
 
 fn row(one: &Activate) -> [Cell<'_>; 10] {
@@ -276,8 +308,12 @@ pub fn of_machine(
     license_id: &str,
     fingerprint: &str,
 ) -> Result<Option<String>, LedgerError> {
-    let rows = transaction.query_all(sql::HELD_ACTIVATIONS, &values![license_id, fingerprint])?;
-    rows.into_iter().next().map_or(Ok(None), |mut row| row.maybe_text())
+    let mut held = None;
+    transaction.each_of_all(sql::HELD_ACTIVATIONS, &values![license_id, fingerprint], &mut |cells| {
+        held = Row::kept(cells).maybe_text()?;
+        Ok(())
+    })?;
+    Ok(held)
 }
 
 /// Reads the activations of a license, also those that were released.

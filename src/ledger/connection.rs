@@ -49,8 +49,8 @@ pub(crate) trait Connection: Send {
     /// As `query`, and returns the number of rows that were changed.
     fn execute(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<u64, LedgerError>;
 
-    /// As `query`, for many rows: their values, one row after the other.
-    fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError>;
+    /// As `each`, for many rows: their values, one row after the other.
+    fn each_of_all(&mut self, statement: Many<'_>, values: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError>;
 
     /// Changes many rows. That it failed may be told only by what is asked next, or by the commit.
     fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError>;

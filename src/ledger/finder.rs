@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
+use super::caller::Then;
 use super::readers::Readers;
 use super::value::Cell;
 use super::worker::Worker;
-use super::writer::Then;
 use super::{LedgerError, Row, Transaction, sql};
 
 /// As many are looked up together at most.
@@ -69,7 +69,11 @@ fn find<'a>(
 ) -> Result<HashMap<String, Found>, LedgerError> {
     let hashes: BTreeSet<&String> = hashes.collect();
     let hashes: Vec<Cell<'_>> = hashes.into_iter().map(Cell::from).collect();
-    let rows = transaction.query_all(sql::OPENED_BY_LICENSE_KEYS, &hashes)?;
-    let read = |mut row: Row| Ok((row.text()?, Found { token: row.text()?, approves: row.maybe_text()?.is_some() }));
-    rows.into_iter().map(read).collect()
+    let mut found = HashMap::with_capacity(hashes.len());
+    transaction.each_of_all(sql::OPENED_BY_LICENSE_KEYS, &hashes, &mut |cells| {
+        let mut row = Row::kept(cells);
+        found.insert(row.text()?, Found { token: row.text()?, approves: row.maybe_text()?.is_some() });
+        Ok(())
+    })?;
+    Ok(found)
 }

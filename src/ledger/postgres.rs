@@ -242,10 +242,6 @@ impl Open {
         };
         Ok(values.chunks(MOST_ROWS * many.width).map(question).collect())
     }
-
-    fn rows(&self, answer: &Answer) -> Result<Vec<Row>, LedgerError> {
-        answer.rows.iter().map(|row| read(row).map_err(|error| explain(&self.shown, &error))).collect()
-    }
 }
 
 impl Connection for Open {
@@ -272,7 +268,8 @@ impl Connection for Open {
 
     fn query(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         let answer = self.ask(sql, parameters)?;
-        self.rows(&answer)
+        let read = |row| cells(row).map(|cell| cell.map(Value::from)).collect::<Result<_, _>>().map(Row::new);
+        answer.rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| explain(&self.shown, &error))
     }
 
     fn each(&mut self, sql: &str, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
@@ -284,13 +281,7 @@ impl Connection for Open {
         self.runtime.block_on(async {
             let mut rows = pin!(self.client.query_raw(&statement, &parameters).await.map_err(fault)?);
             while let Some(row) = rows.try_next().await.map_err(fault)? {
-                let cell = |(at, column): (usize, &tokio_postgres::Column)| match *column.type_() {
-                    Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Integer)),
-                    _ => Ok(row.try_get::<_, Option<&str>>(at)?.map_or(Cell::Null, Cell::Text)),
-                };
-                let cells: Result<Vec<Cell<'_>>, tokio_postgres::Error> =
-                    row.columns().iter().enumerate().map(cell).collect();
-                each(&cells.map_err(fault)?)?;
+                each(&cells(&row).collect::<Result<Vec<_>, _>>().map_err(fault)?)?;
             }
             Ok(())
         })
@@ -300,13 +291,15 @@ impl Connection for Open {
         self.ask(sql, parameters).map(|answer| answer.changed)
     }
 
-    fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
+    fn each_of_all(&mut self, statement: Many<'_>, values: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
         let questions = self.questions(statement, values)?;
-        let mut found = Vec::with_capacity(values.len() / statement.width);
         for answer in self.ask_all(questions)? {
-            found.append(&mut self.rows(&answer)?);
+            for row in &answer.rows {
+                let cells: Result<Vec<_>, _> = cells(row).collect();
+                each(&cells.map_err(|error| explain(&self.shown, &error))?)?;
+            }
         }
-        Ok(found)
+        Ok(())
     }
 
     fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
@@ -337,15 +330,12 @@ impl Connection for Open {
     }
 }
 
-fn read(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
-    let value = |(at, column): (usize, &tokio_postgres::Column)| match *column.type_() {
-        Type::INT4 => {
-            Ok(row.try_get::<_, Option<i32>>(at)?.map_or(Value::Null, |number| Value::Integer(number.into())))
-        }
-        Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Value::Null, Value::Integer)),
-        _ => Ok(row.try_get::<_, Option<String>>(at)?.map_or(Value::Null, Value::Text)),
-    };
-    row.columns().iter().enumerate().map(value).collect::<Result<_, _>>().map(Row::new)
+fn cells(row: &tokio_postgres::Row) -> impl Iterator<Item = Result<Cell<'_>, tokio_postgres::Error>> {
+    row.columns().iter().enumerate().map(|(at, column)| match *column.type_() {
+        Type::INT4 => Ok(row.try_get::<_, Option<i32>>(at)?.map_or(Cell::Null, |number| Cell::Integer(number.into()))),
+        Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Integer)),
+        _ => Ok(row.try_get::<_, Option<&str>>(at)?.map_or(Cell::Null, Cell::Text)),
+    })
 }
 
 fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError {

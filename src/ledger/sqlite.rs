@@ -111,19 +111,17 @@ impl Open {
         statement.execute([]).map(|_| ()).map_err(|error| explain(&self.shown, &error))
     }
 
-    /// Reads the rows of an answer, after those that were found before.
-    fn read_rows(
-        &self,
-        statement: &mut Statement<'_>,
-        parameters: &[Cell<'_>],
-        found: &mut Vec<Row>,
-    ) -> Result<(), LedgerError> {
+    /// Hands on the rows of an answer.
+    fn read(&self, statement: &mut Statement<'_>, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
         let fault = |error| explain(&self.shown, &error);
         let width = statement.column_count();
         let mut rows = statement.query(params_from_iter(parameters)).map_err(fault)?;
         while let Some(row) = rows.next().map_err(fault)? {
-            let values = (0..width).map(|column| borrowed(row.get_ref(column).map_err(fault)?).map(Value::from));
-            found.push(Row::new(values.collect::<Result<_, _>>()?));
+            let mut cells = [Cell::Null; MOST_COLUMNS];
+            for (at, cell) in cells.iter_mut().enumerate().take(width) {
+                *cell = borrowed(row.get_ref(at).map_err(fault)?)?;
+            }
+            each(cells.get(..width).unwrap_or_default())?;
         }
         Ok(())
     }
@@ -162,25 +160,21 @@ impl Connection for Open {
 
     fn query(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
         let sql = sql.strip_suffix(" FOR UPDATE").unwrap_or(sql);
-        let mut statement = self.connection.prepare_cached(sql).map_err(|error| explain(&self.shown, &error))?;
-        let mut found = Vec::new();
-        self.read_rows(&mut statement, parameters, &mut found)?;
-        Ok(found)
-    }
-
-    fn each(&mut self, sql: &str, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
         let fault = |error| explain(&self.shown, &error);
         let mut statement = self.connection.prepare_cached(sql).map_err(fault)?;
         let width = statement.column_count();
         let mut rows = statement.query(params_from_iter(parameters)).map_err(fault)?;
+        let mut found = Vec::new();
         while let Some(row) = rows.next().map_err(fault)? {
-            let mut cells = [Cell::Null; MOST_COLUMNS];
-            for (at, cell) in cells.iter_mut().enumerate().take(width) {
-                *cell = borrowed(row.get_ref(at).map_err(fault)?)?;
-            }
-            each(cells.get(..width).unwrap_or_default())?;
+            let values = (0..width).map(|column| borrowed(row.get_ref(column).map_err(fault)?).map(Value::from));
+            found.push(Row::new(values.collect::<Result<_, _>>()?));
         }
-        Ok(())
+        Ok(found)
+    }
+
+    fn each(&mut self, sql: &str, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
+        let mut statement = self.connection.prepare_cached(sql).map_err(|error| explain(&self.shown, &error))?;
+        self.read(&mut statement, parameters, each)
     }
 
     fn execute(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<u64, LedgerError> {
@@ -189,10 +183,8 @@ impl Connection for Open {
         statement.execute(params_from_iter(parameters)).map(|rows| rows as u64).map_err(fault)
     }
 
-    fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
-        let mut found = Vec::with_capacity(values.len() / statement.width);
-        self.one_by_one(statement, values, |prepared, one| self.read_rows(prepared, one, &mut found))?;
-        Ok(found)
+    fn each_of_all(&mut self, statement: Many<'_>, values: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
+        self.one_by_one(statement, values, |prepared, one| self.read(prepared, one, each))
     }
 
     fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {

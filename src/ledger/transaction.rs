@@ -1,7 +1,7 @@
 //! [`Transaction`]: what an act may do.
 
 use super::audit::{Chained, Entry, Link};
-use super::connection::{Connection, Many};
+use super::connection::{Connection, Each, Many};
 use super::sql::{self, Columns};
 use super::value::Cell;
 use super::{LedgerError, Row};
@@ -24,12 +24,7 @@ impl<'a> Transaction<'a> {
     }
 
     /// Asks for rows, and hands on each while it is read.
-    pub(crate) fn each(
-        &mut self,
-        sql: &str,
-        parameters: &[Cell<'_>],
-        each: &mut dyn FnMut(&[Cell<'_>]) -> Result<(), LedgerError>,
-    ) -> Result<(), LedgerError> {
+    pub(crate) fn each(&mut self, sql: &str, parameters: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
         self.connection.each(sql, parameters, each)
     }
 
@@ -59,9 +54,14 @@ impl<'a> Transaction<'a> {
         self.connection.send_all(statement, values)
     }
 
-    /// Asks for many rows.
-    pub(crate) fn query_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
-        self.connection.query_all(statement, values)
+    /// Asks for many rows, and hands on each while it is read.
+    pub(crate) fn each_of_all(
+        &mut self,
+        statement: Many<'_>,
+        values: &[Cell<'_>],
+        each: Each<'_>,
+    ) -> Result<(), LedgerError> {
+        self.connection.each_of_all(statement, values, each)
     }
 
     /// Keeps every other writer from many rows until the transaction ends.

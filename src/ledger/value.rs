@@ -43,6 +43,10 @@ impl<'a> Cell<'a> {
     pub(crate) fn maybe_time(self) -> Result<Option<Timestamp>, LedgerError> {
         self.maybe_integer()?.map(Timestamp::from_seconds).transpose().map_err(LedgerError::corrupted)
     }
+
+    pub(crate) fn maybe_count(self) -> Result<Option<u64>, LedgerError> {
+        self.maybe_integer()?.map(u64::try_from).transpose().map_err(LedgerError::corrupted)
+    }
 }
 
 /// A row of an answer, read column by column in the order of the statement.
@@ -56,6 +60,11 @@ impl Row {
     )]
     pub(crate) fn new(values: Vec<Value>) -> Self {
         Self(values.into_iter())
+    }
+
+    /// Keeps a row that is read.
+    pub(crate) fn kept(cells: &[Cell<'_>]) -> Self {
+        Self(cells.iter().copied().map(Value::from).collect::<Vec<_>>().into_iter())
     }
 
     /// Takes the next column, whatever it is.

@@ -4,9 +4,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
-use std::thread::{self, Thread};
+use std::thread;
 
-use super::activation::{self, Activate, Activated};
+use super::activation::{self, Activate, Activated, Decided};
+use super::caller::{Caller, Others, Then, Told, wait, wake};
 use super::connection::{Connection, Engine, Mode};
 use super::worker::Worker;
 use super::{Cause, LedgerError, Transaction};
@@ -28,18 +29,21 @@ pub(crate) struct Writer {
     waiting: Arc<AtomicU64>,
 }
 
-enum Job {
+pub(super) enum Job {
     Act(Box<dyn Act>),
     Activate(Box<Waiting>),
 }
 
 /// A closure and where its answer goes.
-trait Act: Send {
+pub(super) trait Act: Send {
     /// Runs the closure, and keeps what it answers; says whether it answered with a value, a refusal or a failure.
     fn run(&mut self, transaction: &mut Transaction<'_>) -> Result<(), LedgerError>;
 
-    /// Tells the caller: what the closure answered, or why the transaction failed.
-    fn answer(self: Box<Self>, transaction: Result<(), LedgerError>);
+    /// Whether the caller waits in its own thread.
+    fn is_waited_for(&self) -> bool;
+
+    /// Tells the caller: what the closure answered, or why the transaction failed. `others` is for one who waits.
+    fn answer(self: Box<Self>, transaction: Result<(), LedgerError>, others: Option<Others>);
 }
 
 struct Closure<T, F> {
@@ -49,19 +53,10 @@ struct Closure<T, F> {
 }
 
 /// An activation that waits; these are decided many at a time.
-struct Waiting {
+pub(super) struct Waiting {
     activate: Activate,
-    value: Option<Result<Activated, LedgerError>>,
+    value: Option<Result<Decided, LedgerError>>,
     caller: Caller<Activated>,
-}
-
-/// What is done with an answer.
-pub(crate) type Then<T> = Box<dyn FnOnce(Result<T, LedgerError>) + Send>;
-
-/// Who is told the answer; counted among those who wait until then.
-struct Caller<T> {
-    then: Then<T>,
-    waiting: Arc<AtomicU64>,
 }
 
 /// Why a group was not committed.
@@ -79,74 +74,54 @@ impl Writer {
         Ok(Self { worker, waiting: Arc::default() })
     }
 
-    /// Runs an act; `then` is told on the writer's thread, and must not wait there.
-    pub(crate) fn write<T, F>(&self, act: F, then: Then<T>)
+    /// Runs an act, and waits for its answer.
+    pub(crate) fn write<T, F>(&self, act: F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
         F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
     {
-        self.send(Job::Act(Box::new(Closure { act, value: None, caller: self.caller(then) })));
+        wait(|asleep| self.send_act(act, Told::Asleep(asleep)))
     }
 
-    /// Activates; `then` is told as by `write`.
-    pub(crate) fn activate(&self, activate: Activate, then: Then<Activated>) {
-        self.send(Job::Activate(Box::new(Waiting { activate, value: None, caller: self.caller(then) })));
+    /// Runs an act; `then` is told on the writer's thread, and must not wait there.
+    pub(crate) fn write_then<T, F>(&self, act: F, then: Then<T>)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.send_act(act, Told::Then(then));
+    }
+
+    /// Activates, and waits for the answer.
+    pub(crate) fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
+        wait(|asleep| self.send_activate(activate, Told::Asleep(asleep)))
+    }
+
+    /// Activates; `then` is told as by `write_then`.
+    pub(crate) fn activate_then(&self, activate: Activate, then: Then<Activated>) {
+        self.send_activate(activate, Told::Then(then));
+    }
+
+    fn send_act<T, F>(&self, act: F, told: Told<T>)
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Transaction<'_>) -> Result<T, LedgerError> + Send + 'static,
+    {
+        self.send(Job::Act(Box::new(Closure { act, value: None, caller: Caller::new(told, &self.waiting) })));
+    }
+
+    fn send_activate(&self, activate: Activate, told: Told<Activated>) {
+        self.send(Job::Activate(Box::new(Waiting { activate, value: None, caller: Caller::new(told, &self.waiting) })));
     }
 
     pub(crate) fn waiting(&self) -> u64 {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    fn caller<T>(&self, then: Then<T>) -> Caller<T> {
-        self.waiting.fetch_add(1, Ordering::Relaxed);
-        Caller { then, waiting: Arc::clone(&self.waiting) }
-    }
-
     fn send(&self, job: Job) {
         if let Err(job) = self.worker.give(job) {
-            job.answer(Err(LedgerError::abandoned()));
+            job.answer(Err(LedgerError::abandoned()), None);
         }
-    }
-}
-
-/// Where an answer is left for one who waits: let go of before that one is woken, who so knows that nothing more comes.
-struct Told<T> {
-    answer: Arc<Mutex<Option<Result<T, LedgerError>>>>,
-    _waker: Waker,
-}
-
-impl<T> Told<T> {
-    fn tell(self, answer: Result<T, LedgerError>) {
-        // Nobody panics while it is locked.
-        if let Ok(mut place) = self.answer.lock() {
-            *place = Some(answer);
-        }
-    }
-}
-
-/// Wakes a thread when it is dropped.
-struct Waker(Thread);
-
-impl Drop for Waker {
-    fn drop(&mut self) {
-        self.0.unpark();
-    }
-}
-
-/// Waits for the answer that `begin` has sent on.
-pub(crate) fn wait<T: Send + 'static>(begin: impl FnOnce(Then<T>)) -> Result<T, LedgerError> {
-    let mut answer = Arc::default();
-    let told = Told { answer: Arc::clone(&answer), _waker: Waker(thread::current()) };
-    begin(Box::new(move |answer| told.tell(answer)));
-    loop {
-        match Arc::try_unwrap(answer) {
-            Ok(told) => {
-                let told: Option<_> = told.into_inner().ok().flatten();
-                return told.unwrap_or_else(|| Err(LedgerError::abandoned()));
-            }
-            Err(shared) => answer = shared,
-        }
-        thread::park();
     }
 }
 
@@ -177,14 +152,14 @@ impl Desk {
     /// Commits a group; when that is spoilt, each of its jobs alone.
     fn commit(&mut self, mut group: Vec<Job>) {
         match self.attempt(&mut group) {
-            Ok(()) => group.into_iter().for_each(|job| job.answer(Ok(()))),
+            Ok(()) => tell(group),
             Err(
                 Failed::Act
                 | Failed::Transaction(LedgerError::Conflict(_) | LedgerError::Unavailable(Cause::Corrupted, _)),
             ) => {
                 group.into_iter().for_each(|job| self.commit_alone(job));
             }
-            Err(Failed::Transaction(error)) => group.into_iter().for_each(|job| job.answer(Err(error.clone()))),
+            Err(Failed::Transaction(error)) => group.into_iter().for_each(|job| job.answer(Err(error.clone()), None)),
         }
     }
 
@@ -200,8 +175,8 @@ impl Desk {
         let [job] = alone;
         match outcome {
             // An act that failed was rolled back, and tells its caller itself.
-            Ok(()) | Err(Failed::Act) => job.answer(Ok(())),
-            Err(Failed::Transaction(error)) => job.answer(Err(error)),
+            Ok(()) | Err(Failed::Act) => job.answer(Ok(()), None),
+            Err(Failed::Transaction(error)) => job.answer(Err(error), None),
         }
     }
 
@@ -241,6 +216,13 @@ impl Desk {
     }
 }
 
+/// Tells a group that it was committed. Those who wait go on while the others are told here.
+fn tell(group: Vec<Job>) {
+    let (asleep, rest): (Vec<Job>, Vec<Job>) = group.into_iter().partition(Job::is_waited_for);
+    wake(&Arc::new(Mutex::new(asleep)));
+    rest.into_iter().for_each(|job| job.answer(Ok(()), None));
+}
+
 /// Runs the jobs of a group in a transaction that has begun.
 fn fill(connection: &mut dyn Connection, group: &mut [Job]) -> Result<(), Failed> {
     let mut transaction = Transaction::new(connection);
@@ -276,10 +258,21 @@ impl Job {
         }
     }
 
-    fn answer(self, transaction: Result<(), LedgerError>) {
+    fn is_waited_for(&self) -> bool {
         match self {
-            Self::Act(act) => act.answer(transaction),
-            Self::Activate(waiting) => waiting.caller.tell(waiting.value, transaction),
+            Self::Act(act) => act.is_waited_for(),
+            Self::Activate(waiting) => waiting.caller.is_asleep(),
+        }
+    }
+
+    pub(super) fn answer(self, transaction: Result<(), LedgerError>, others: Option<Others>) {
+        match self {
+            Self::Act(act) => act.answer(transaction, others),
+            Self::Activate(waiting) => {
+                let Waiting { activate, value, caller } = *waiting;
+                let value = value.map(|decided| decided.map(|decided| activate.into_activated(decided)));
+                caller.tell(value, transaction, others);
+            }
         }
     }
 }
@@ -298,14 +291,11 @@ where
         outcome
     }
 
-    fn answer(self: Box<Self>, transaction: Result<(), LedgerError>) {
-        self.caller.tell(self.value, transaction);
+    fn is_waited_for(&self) -> bool {
+        self.caller.is_asleep()
     }
-}
 
-impl<T> Caller<T> {
-    fn tell(self, value: Option<Result<T, LedgerError>>, transaction: Result<(), LedgerError>) {
-        self.waiting.fetch_sub(1, Ordering::Relaxed);
-        (self.then)(transaction.and_then(|()| value.unwrap_or_else(|| Err(LedgerError::abandoned()))));
+    fn answer(self: Box<Self>, transaction: Result<(), LedgerError>, others: Option<Others>) {
+        self.caller.tell(self.value, transaction, others);
     }
 }
