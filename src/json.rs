@@ -27,6 +27,9 @@ pub const MAX_ITEMS: usize = 1 << 20;
 /// How long a string may be that is no document itself, in bytes of UTF-8.
 pub const MAX_STRING_BYTES: usize = 1_024;
 
+/// The largest number that counts something: what every reader holds in a signed 64-bit integer.
+pub const MAX_COUNT: u64 = i64::MAX.unsigned_abs();
+
 /// A JSON value; strings borrow from the text unless they hold escapes.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
@@ -170,7 +173,7 @@ impl<'a> Value<'a> {
     /// `Value` for any other type or range.
     pub fn into_count(self, name: &str) -> Result<u64, JsonError> {
         match self {
-            Self::Integer(number) if (0..=i128::from(i64::MAX)).contains(&number) => {
+            Self::Integer(number) if (0..=i128::from(MAX_COUNT)).contains(&number) => {
                 u64::try_from(number).map_err(|_| JsonError::value(name, "an integer", &self))
             }
             other => Err(JsonError::value(name, "an integer in 0..=9223372036854775807", &other)),

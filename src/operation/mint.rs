@@ -7,7 +7,7 @@ use super::plans::{PlanError, Plans};
 use crate::code::Code;
 use crate::fingerprint::{Fingerprint, RuleError, Weak};
 use crate::id::{KeyId, Kid};
-use crate::json::{self, Writer, steers};
+use crate::json::{self, MAX_COUNT, Writer, steers};
 use crate::key::SecretKey;
 use crate::ledger::license_key::LicenseKey;
 use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, UnsignedPayload, tier_features};
@@ -89,6 +89,8 @@ pub enum Form {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MintError {
+    /// A number is larger than verifiers read; names the claim.
+    Count(String, u64),
     /// The license would end before it begins; names both times.
     EndsFirst(Timestamp, Timestamp),
     /// The fingerprint is not one that enrolment makes.
@@ -248,6 +250,12 @@ pub fn check(license: &License) -> Result<(), MintError> {
     if let Some(start) = license.not_before.filter(|start| license.expires_at < *start) {
         return Err(MintError::EndsFirst(start, license.expires_at));
     }
+    let named = [("maxActivations", license.max_activations), ("seats", license.seats)];
+    let named = named.into_iter().filter_map(|(name, count)| count.map(|count| (name, count)));
+    let limits = license.limits.iter().map(|(key, count)| (key.as_str(), *count));
+    if let Some((name, count)) = named.chain(limits).find(|(_, count)| *count > MAX_COUNT) {
+        return Err(MintError::Count(name.to_owned(), count));
+    }
     let optional = [("label", &license.label), ("product", &license.product), ("tier", &license.tier)];
     let optional = optional.into_iter().filter_map(|(name, text)| text.as_deref().map(|text| (name, text)));
     let features = license.features.iter().flatten().map(|feature| ("features", feature.as_str()));
@@ -310,6 +318,9 @@ impl MintError {
 impl fmt::Display for MintError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Count(name, count) => {
+                write!(f, "`{name}` is {count}, and verifiers read at most {MAX_COUNT}")
+            }
             Self::EndsFirst(start, end) => {
                 write!(f, "the license would begin at {start} and end before that, at {end}")
             }

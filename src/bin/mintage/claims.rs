@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args;
 use mintage::code::Code;
 use mintage::fingerprint::Weak;
+use mintage::json::MAX_COUNT;
 use mintage::license::Activation;
 use mintage::operation::draft::{Draft, When};
 
@@ -45,10 +46,10 @@ pub(crate) struct Claims {
     #[arg(long, value_name = "WHEN")]
     not_before: Option<String>,
     /// How many machines may be bound; any number if left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     max_activations: Option<u64>,
     /// How many may use it at the same time; any number if left out
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     seats: Option<u64>,
     /// Whether the license needs an activation proof beside it
     #[arg(long, value_name = "KIND", value_parser = ["none", "proof"])]
@@ -118,8 +119,13 @@ pub(crate) fn unique<T: Clone>(flag: &str, pairs: &[(String, T)]) -> anyhow::Res
 
 pub(crate) fn limit(text: &str) -> Result<(String, u64), String> {
     let (key, value) = pair(text)?;
-    let number = value.parse::<i64>().ok().and_then(|number| u64::try_from(number).ok());
-    number.map(|number| (key, number)).ok_or_else(|| "the value must be an integer of at least 0".to_owned())
+    Ok((key, count(&value)?))
+}
+
+/// Reads a number that verifiers can read.
+pub(crate) fn count(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number <= MAX_COUNT);
+    number.ok_or_else(|| format!("the value must be an integer in 0..={MAX_COUNT}"))
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

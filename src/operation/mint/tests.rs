@@ -48,6 +48,17 @@ fn the_length_of_a_token_is_known_before_it_is_signed() {
 }
 
 #[test]
+fn the_largest_counts_are_ones_that_verifiers_read() {
+    let mut draft = draft();
+    (draft.seats, draft.max_activations) = (Some(MAX_COUNT), Some(MAX_COUNT));
+    draft.limits = [("max_apps".to_owned(), MAX_COUNT)].into();
+    let key = SecretKey::from_seed(&[1; 32]);
+    let token = token(license(draft, None, &moment()).unwrap(), &key).unwrap();
+    let read = Token::parse(token.as_str()).unwrap().verify(&key.public().into()).unwrap();
+    assert_eq!(read.license().unwrap().seats, Some(MAX_COUNT));
+}
+
+#[test]
 fn refuses_what_no_verifier_should_meet() {
     let refused = |change: fn(&mut Draft)| {
         let mut draft = draft();
@@ -67,6 +78,18 @@ fn refuses_what_no_verifier_should_meet() {
     assert_eq!(
         refused(|draft| draft.grace_period_days = Some(3_651)),
         "3651 days of grace were asked for, and at most 3650 are allowed"
+    );
+    assert_eq!(
+        refused(|draft| draft.seats = Some(MAX_COUNT + 1)),
+        "`seats` is 9223372036854775808, and verifiers read at most 9223372036854775807"
+    );
+    assert_eq!(
+        refused(|draft| draft.max_activations = Some(u64::MAX)),
+        "`maxActivations` is 18446744073709551615, and verifiers read at most 9223372036854775807"
+    );
+    assert_eq!(
+        refused(|draft| draft.limits = [("max_apps".to_owned(), MAX_COUNT + 1)].into()),
+        "`max_apps` is 9223372036854775808, and verifiers read at most 9223372036854775807"
     );
     assert_eq!(
         refused(|draft| draft.expires_at = Some(When::Text("2020-01-01".to_owned()))),

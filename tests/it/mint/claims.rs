@@ -109,6 +109,8 @@ fn what_is_not_understood_is_2_and_says_why() {
         vec!["--grace-days", "3651"],
         vec!["--grace-days", "-1"],
         vec!["--seats", "1.5"],
+        vec!["--seats", "9223372036854775808"],
+        vec!["--max-activations", "18446744073709551615"],
         vec!["--activation", "maybe"],
         vec!["--not-before", "2027-01-01"],
         vec!["--expires", "2900000000d"],

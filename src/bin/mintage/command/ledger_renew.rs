@@ -12,7 +12,7 @@ use mintage::time::Timestamp;
 use mintage::token::{Body, Token};
 
 use crate::book::{Book, License as Named, stamp};
-use crate::claims::{limit, unique};
+use crate::claims::{count, limit, unique};
 use crate::command::mint::secret;
 use crate::failure::Failure;
 use crate::keys::Signer;
@@ -40,10 +40,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     grace_days: Option<u16>,
     /// Machines that may be bound
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     max_activations: Option<u64>,
     /// Concurrent uses
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count)]
     seats: Option<u64>,
     /// Builds dated later are not covered
     #[arg(long, value_name = "WHEN")]
