@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use super::draft::{Draft, When};
 use crate::code::Code;
 use crate::license::Activation;
+use crate::time::Timestamp;
 
 /// A vendor's plans and the names of limits and features that they define.
 #[derive(Clone, Debug, Default)]
@@ -125,8 +126,8 @@ fn plan(name: &str, value: Value) -> Result<Draft, PlanError> {
         match member.as_str() {
             "tier" => plan.tier = Some(string(&place, value)?),
             "product" => plan.product = Some(string(&place, value)?),
-            "validity" => plan.expires_at = Some(When::Text(string(&place, value)?)),
-            "maintenance" => plan.maintenance_until = Some(When::Text(string(&place, value)?)),
+            "validity" => plan.expires_at = Some(when(&place, value)?),
+            "maintenance" => plan.maintenance_until = Some(when(&place, value)?),
             "grace_days" => plan.grace_period_days = Some(count(&place, &value)?),
             "max_activations" => plan.max_activations = Some(count(&place, &value)?),
             "seats" => plan.seats = Some(count(&place, &value)?),
@@ -175,6 +176,15 @@ fn string(place: &str, value: Value) -> Result<String, PlanError> {
     match value {
         Value::String(text) => Ok(text),
         other => Err(PlanError::File(format!("`{place}` is a {}, not a string", other.type_str()))),
+    }
+}
+
+/// Spans count from the time of issue, which is not known yet; the form is judged now all the same.
+fn when(place: &str, value: Value) -> Result<When, PlanError> {
+    let text = string(place, value)?;
+    match Timestamp::parse_when(&text, Timestamp::EPOCH) {
+        Ok(_) => Ok(When::Text(text)),
+        Err(error) => Err(PlanError::File(format!("`{place}`: {error}"))),
     }
 }
 
@@ -284,6 +294,8 @@ mod tests {
     fn a_file_at_fault_is_named_by_its_place() {
         for (text, reason) in [
             ("[plans.a]\nteir = 'x'", "`plans.a.teir` is not a member of a plan; did you mean `tier`?"),
+            ("[plans.a]\nvalidity = 'soon'", "`plans.a.validity`: `soon` is not a time"),
+            ("[plans.a]\nmaintenance = '9x'", "`plans.a.maintenance`: `9x` is not a time"),
             (
                 "[plans.a]\nlabel = 'x'",
                 "`plans.a.label` is not a member of a plan; its members are tier, product, validity, maintenance, \

@@ -93,10 +93,17 @@ fn plans_at_fault_are_named_by_their_place() {
     assert_snapshot!(bench.minting(&["-q", "--tenant", "acme", "--plans", "plans.toml", "--plan", "pro"]), @"
     ------- stderr -------
     mintage: error[usage]: plans `plans.toml`: `plans.pro.validitty` is not a member of a plan; did you mean `validity`?
-    mintage: hint: run it with --help
+    mintage: hint: mend that file there; no option is at fault
     [exit status: 2]
     ");
     bench.write("plans.toml", "[plans.pro\n");
     assert_eq!(bench.minting(&["-q", "--tenant", "acme", "--plans", "plans.toml", "--plan", "pro"]).status, Some(2));
+    bench.write("plans.toml", "[plans.pro]\nvalidity = 'soon'\n");
+    assert_snapshot!(bench.minting(&["-q", "--tenant", "acme", "--plans", "plans.toml", "--plan", "pro"]), @"
+    ------- stderr -------
+    mintage: error[usage]: plans `plans.toml`: `plans.pro.validity`: `soon` is not a time
+    mintage: hint: mend that file there; no option is at fault
+    [exit status: 2]
+    ");
     assert_eq!(bench.minting(&["-q", "--tenant", "acme", "--plans", "gone.toml", "--plan", "pro"]).status, Some(3));
 }

@@ -268,7 +268,10 @@ fn explain(error: mint::MintError) -> anyhow::Error {
 pub(crate) fn plans(path: &Path) -> anyhow::Result<Plans> {
     let text = String::from_utf8(files::read_setting(path, MAX_BYTES)?);
     let text = text.map_err(|_| Failure::new(Code::Usage, format_args!("`{}` is not UTF-8", path.display())))?;
-    Plans::parse(&text).with_context(|| format!("plans `{}`", path.display()))
+    Plans::parse(&text).map_err(|error| {
+        let message = format!("plans `{}`: {error}", path.display());
+        Failure::new(error.code(), message).hint("mend that file there; no option is at fault").into()
+    })
 }
 
 /// Reads the secret of sealed licenses: every byte of the file.
