@@ -31,6 +31,7 @@ enum Fault {
     NotAFile,
     Read,
     TooLarge,
+    Twice,
     Write,
 }
 
@@ -311,7 +312,7 @@ impl FileError {
         Self { what: format!("{} could not be written", quoted(path)), fault: Fault::Write, source: Some(error) }
     }
 
-    fn exists(path: &Path) -> Self {
+    pub(crate) fn exists(path: &Path) -> Self {
         Self { what: format!("{} exists", quoted(path)), fault: Fault::Exists, source: None }
     }
 
@@ -325,6 +326,7 @@ impl FileError {
         match self.fault {
             Fault::Input => Some("write to another name"),
             Fault::NotAFile => Some("name a file; what comes through a pipe is read as `-`"),
+            Fault::Twice => Some("name a file for one of the two"),
             _ => None,
         }
     }
@@ -341,6 +343,7 @@ impl FileError {
             Fault::NotAFile => Code::NotAFile,
             Fault::Read => Code::FileUnreadable,
             Fault::TooLarge => Code::Malformed,
+            Fault::Twice => Code::Usage,
             Fault::Write => Code::FileUnwritable,
         }
     }

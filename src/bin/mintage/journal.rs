@@ -129,7 +129,11 @@ impl Journal {
         } else {
             options.create_new(true);
         }
-        let mut file = options.open(&self.partial).map_err(fail)?;
+        let mut file = options.open(&self.partial).map_err(|error| match error.kind() {
+            // It was not there a moment ago: another run has begun since.
+            io::ErrorKind::AlreadyExists => self.busy(),
+            _ => fail(error).into(),
+        })?;
         self.lock(&file)?;
         if !matches!(start, Start::Journal) {
             // Only now is it known that nobody is writing.
@@ -145,11 +149,12 @@ impl Journal {
 
     /// Keeps a second run from the journal of one that is alive, wherever locks are known.
     fn lock(&self, file: &File) -> anyhow::Result<()> {
-        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-            let message = format!("another run is writing `{}`", self.partial.display());
-            return Err(Failure::new(Code::FileUnwritable, message).hint("let it end first").into());
-        }
-        Ok(())
+        if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) { Err(self.busy()) } else { Ok(()) }
+    }
+
+    fn busy(&self) -> anyhow::Error {
+        let message = format!("another run is writing `{}`", self.partial.display());
+        Failure::new(Code::FileUnwritable, message).hint("let it end first").into()
     }
 }
 
@@ -204,7 +209,10 @@ impl OpenJournal {
             if let Err(failed) = whole.persist_noclobber(output) {
                 // What was minted stays, to go on with.
                 let _ = failed.path.keep();
-                return Err(fail(failed.error));
+                return Err(match failed.error.kind() {
+                    io::ErrorKind::AlreadyExists => FileError::exists(output),
+                    _ => fail(failed.error),
+                });
             }
         } else {
             fs::rename(partial, output).map_err(fail)?;

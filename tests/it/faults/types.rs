@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use insta::assert_snapshot;
 
 use super::scene;
-use crate::harness::{Bench, ISSUED, Outcome, feed};
+use crate::harness::{Bench, ISSUED, Outcome, example, feed};
 
 /// A scene with a token, a FIFO that nobody writes to and a socket that nobody answers at.
 fn odd() -> Bench {
@@ -83,6 +83,26 @@ fn what_the_shell_has_opened_is_read() {
         let outcome = bash(&bench, line);
         assert_eq!(outcome.status, Some(0), "{line}: {outcome}");
     }
+}
+
+#[test]
+fn standard_input_holds_one_document() {
+    let bench = scene();
+    std::fs::copy(example("locked.key"), bench.path("locked.key")).unwrap();
+    let locked = ["mint", "--allow-readable-key", "--key", "locked.key", "--passphrase-file", "-"];
+    let mint = ["mint", "--tenant", "a", "--expires", "never"];
+    let row = "{\"tenantId\":\"a\",\"exp\":\"never\"}\n";
+    for (line, more, stdin) in [
+        (&locked[..], &["--batch", "-", "-o", "out"][..], row),
+        (&mint, &["--plans", "-", "--seal", "-", "--dry-run"], "[plans.a]\n"),
+        (&["verify", "-", "--trust", "vendor.pub"], &["--unseal", "-"], "a-secret-of-thirty-two-bytes-or-more"),
+    ] {
+        let outcome = bench.run_with(line.iter().chain(more), stdin);
+        let said = "mintage: error[usage]: standard input is named twice, and holds one document\nmintage: hint: name a file for one of the two\n";
+        assert_eq!((outcome.status, outcome.stdout()), (Some(2), ""), "{outcome}");
+        assert!(outcome.stderr().ends_with(said), "{outcome}");
+    }
+    assert!(!bench.path("out").exists() && !bench.path("out.partial").exists());
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Exposure, Fault, FileError, quoted};
@@ -14,6 +15,9 @@ pub(crate) const SECRET_BYTES: usize = 64 << 10;
 /// What was read so far. A command reads files in many places, and must not write over any of them.
 static READ: Mutex<Vec<Identity>> = Mutex::new(Vec::new());
 
+/// Whether standard input has been read.
+static STANDARD_INPUT: AtomicBool = AtomicBool::new(false);
+
 /// Tells two names of one file: its device and inode, where there are such; else its canonical path.
 type Identity = (u64, u64, PathBuf);
 
@@ -21,7 +25,7 @@ type Identity = (u64, u64, PathBuf);
 /// named `/dev/stdin` or, as a shell's `<(…)` does, `/dev/fd/N`.
 pub(crate) fn open(path: &Path) -> Result<Box<dyn Read>, FileError> {
     if path == Path::new("-") {
-        note_standard_input();
+        take_standard_input()?;
         return Ok(Box::new(io::stdin().lock()));
     }
     Ok(Box::new(open_file(path)?))
@@ -97,6 +101,16 @@ fn identity(path: &Path, _: &Metadata) -> Identity {
 
 fn note(path: &Path, facts: &Metadata) {
     READ.lock().unwrap_or_else(PoisonError::into_inner).push(identity(path, facts));
+}
+
+/// Takes standard input for the one document that it holds.
+fn take_standard_input() -> Result<(), FileError> {
+    if STANDARD_INPUT.swap(true, Ordering::Relaxed) {
+        let what = "standard input is named twice, and holds one document".to_owned();
+        return Err(FileError { what, fault: Fault::Twice, source: None });
+    }
+    note_standard_input();
+    Ok(())
 }
 
 /// Notes the file that a shell's `<FILE` gave, if it did.
