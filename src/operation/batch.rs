@@ -9,14 +9,16 @@ pub use pending::{Pending, PendingLicense};
 use sha2::{Digest, Sha256};
 
 use super::draft::Draft;
-use super::mint::{self, Form, MintError, Moment};
+use super::mint::{self, AllUntimely, Form, MintError, Moment, Times, Untimely};
 use super::ordered::in_order;
 use super::plans::Plans;
 use super::rows::{self, Chunk, ReadFile, Row, RowError, RowFormat, Rows};
+use super::verify;
 use crate::code::Code;
 use crate::id::Hex;
 use crate::json::{JsonError, Writer, parse};
 use crate::key::{PublicKey, SecretKey};
+use crate::keyring::Keyring;
 use crate::seal::SealSecret;
 use crate::time::Timestamp;
 use crate::token::{Body, Token};
@@ -55,6 +57,8 @@ pub struct Signing<'a> {
     pub key: &'a SecretKey,
     /// Seals every license; the nonces are drawn by `fresh_nonce`.
     pub secret: Option<&'a SealSecret>,
+    /// Verifies every token with these keys before it is handed out.
+    pub verify: Option<&'a Keyring>,
     /// Threads to sign on.
     pub threads: usize,
 }
@@ -90,6 +94,23 @@ pub struct Checked {
     pub pending: Vec<Pending>,
     /// Every row at fault, in order.
     pub faults: Vec<RowFault>,
+    /// What verifiers would say today of the licenses to be signed.
+    pub untimely: AllUntimely,
+}
+
+/// What came of checking rows that follow one another.
+struct Piece {
+    total: u64,
+    pending: Pending,
+    faults: Vec<RowFault>,
+    untimely: AllUntimely,
+}
+
+impl Piece {
+    fn for_rows(count: usize) -> Self {
+        let (pending, untimely) = (Pending::for_rows(count), AllUntimely::new());
+        Self { total: count as u64, pending, faults: Vec::new(), untimely }
+    }
 }
 
 impl Batch<'_> {
@@ -100,25 +121,30 @@ impl Batch<'_> {
     /// The first error of `fresh_id`.
     pub fn check<E: Send>(&self, fresh_id: impl Fn() -> Result<String, E> + Sync) -> Result<Checked, E> {
         let done: HashMap<u64, &Done> = self.done.iter().map(|done| (done.row, done)).collect();
-        let defaults = Sha256::digest(format!("{:?}", self.base));
+        let mut defaults = Sha256::new_with_prefix(format!("{:?}", self.base));
+        if let Some(plans) = self.plans {
+            defaults.update(format!("{plans:?}"));
+        }
+        let defaults = defaults.finalize();
         let Rows { head, chunks } = rows::split(self.text, self.format);
-        let check = |chunk: Chunk<'_>| -> Result<_, E> {
-            let (mut pending, mut faults, total) = (Pending::for_rows(chunk.len()), Vec::new(), chunk.len() as u64);
+        let check = |chunk: Chunk<'_>| -> Result<Piece, E> {
+            let mut piece = Piece::for_rows(chunk.len());
             for (number, row) in chunk.read(&head, self.file) {
                 let done = done.get(&number).copied();
-                if let Err(fault) = self.check_row(number, row, done, &defaults, &fresh_id, &mut pending)? {
-                    faults.push(fault);
+                if let Err(fault) = self.check_row(number, row, done, &defaults, &fresh_id, &mut piece)? {
+                    piece.faults.push(fault);
                 }
             }
-            pending.shrink();
-            Ok((total, pending, faults))
+            piece.pending.shrink();
+            Ok(piece)
         };
         let mut checked = Checked::default();
-        in_order(self.threads, chunks.map(Ok), check, |chunk: Result<_, E>| {
-            let (total, pending, faults) = chunk?;
+        in_order(self.threads, chunks.map(Ok), check, |chunk: Result<Piece, E>| {
+            let Piece { total, pending, faults, untimely } = chunk?;
             checked.total += total;
             checked.pending.push(pending);
             checked.faults.extend(faults);
+            untimely.into_iter().for_each(|(code, more)| Untimely::add(&mut checked.untimely, code, more));
             Ok(())
         })?;
         let twice = self.twice(&checked.pending);
@@ -162,7 +188,7 @@ impl Batch<'_> {
         done: Option<&Done>,
         defaults: &[u8],
         fresh_id: &impl Fn() -> Result<String, E>,
-        pending: &mut Pending,
+        piece: &mut Piece,
     ) -> Result<Result<(), RowFault>, E> {
         let fault = |code, message| Ok(Err(RowFault { row: number, code, message }));
         let row = match row {
@@ -174,7 +200,7 @@ impl Batch<'_> {
             if done.digest == digest {
                 return Ok(Ok(()));
             }
-            let reason = "the row, or a default beside it, was changed after it had been minted";
+            let reason = "the row, or a default or plan beside it, was changed after it had been minted";
             return fault(Code::Malformed, reason.to_owned());
         }
         let draft = row.draft.over(self.base);
@@ -182,7 +208,10 @@ impl Batch<'_> {
         let license = mint::license(draft, self.plans, &Moment { now: self.now, fresh_id });
         match license.and_then(|license| mint::check_length(&license, self.form).map(|()| license)) {
             Ok(license) => {
-                pending.push(number, &digest, &license);
+                for (code, time) in Times::from(&license).untimely(self.now) {
+                    Untimely::add(&mut piece.untimely, code, Untimely { count: 1, first: time, last: time });
+                }
+                piece.pending.push(number, &digest, &license);
                 Ok(Ok(()))
             }
             Err(error) => fault(in_a_row(&error), error.to_string()),
@@ -195,31 +224,49 @@ fn bound(row: &str, defaults: &[u8]) -> String {
     Hex(&Sha256::new().chain_update(row).chain_update(defaults).finalize()[..8]).to_string()
 }
 
-/// Confirms that what an interrupted batch has minted is whole, and signed by the key that goes on.
+/// Confirms that what an interrupted batch has minted is whole, and signed, sealed and, where that is asked for, verified
+/// as what comes will be.
 ///
 /// # Errors
 /// The first row whose token is another's.
-pub fn confirm(done: &[Done], key: &PublicKey) -> Result<(), RowFault> {
-    let is_ours = |done: &&Done| match Token::parse(&done.token) {
-        Ok(token) if token.is_signed_by(key) => match token.unverified_body() {
-            Body::Open(license) => license.license_id == done.license_id,
-            Body::Sealed(_) => true,
+pub fn confirm(done: &[Done], signing: &Signing<'_>) -> Result<(), RowFault> {
+    let key = signing.key.public();
+    done.iter().try_for_each(|done| {
+        confirm_one(done, &key, signing).map_err(|(code, message)| RowFault { row: done.row, code, message })
+    })
+}
+
+fn confirm_one(done: &Done, key: &PublicKey, signing: &Signing<'_>) -> Result<(), (Code, String)> {
+    let not_ours = || (Code::BadSignature, format!("key {} did not sign the token that is there", key.id().kid()));
+    let token = Token::parse(&done.token).ok().filter(|token| token.is_signed_by(key)).ok_or_else(not_ours)?;
+    let differs = |how: &str| Err((Code::Malformed, format!("the token that is there {how}")));
+    let license_id = match (token.unverified_body(), signing.secret) {
+        (Body::Open(license), None) => license.license_id.clone(),
+        (Body::Sealed(sealed), Some(secret)) => match sealed.open(secret) {
+            Ok(license) => license.license_id,
+            Err(_) => return differs("was sealed with another secret"),
         },
-        _ => false,
+        (Body::Open(_), Some(_)) => return differs("is not sealed, and those to come would be"),
+        (Body::Sealed(_), None) => return differs("is sealed, and those to come would not be"),
     };
-    match done.iter().find(|done| !is_ours(done)) {
+    if license_id != done.license_id {
+        return Err(not_ours());
+    }
+    proved(&done.token, None, signing).map_err(|error| (error.code(), error.to_string()))
+}
+
+/// Verifies a token as a customer will, where that is asked for.
+fn proved(token: &str, row: Option<u64>, signing: &Signing<'_>) -> Result<(), MintError> {
+    match signing.verify.and_then(|keyring| verify::minted(token, keyring, signing.secret)) {
         None => Ok(()),
-        Some(done) => {
-            let message = format!("key {} did not sign the token that is there", key.id().kid());
-            Err(RowFault { row: done.row, code: Code::BadSignature, message })
-        }
+        Some(refusal) => Err(MintError::Refused(row, refusal)),
     }
 }
 
 /// Signs every license and hands one result line of JSON for each to `sink`, in order, many lines at a time.
 ///
 /// # Errors
-/// The first error of `sink`, or of a license that cannot be signed.
+/// The first error of `sink`, or of a license that cannot be signed or, where that is asked for, does not verify.
 pub fn sign<E: From<MintError> + Send>(
     pending: Vec<Pending>,
     signing: &Signing<'_>,
@@ -244,7 +291,9 @@ pub fn sign<E: From<MintError> + Send>(
         let payloads: Vec<&str> = starts.zip(&ends).map(|(start, end)| &text[start..*end]).collect();
         let mut lines = Writer::with_capacity(pending.len() * LINE_BYTES);
         for (license, token) in pending.licenses().zip(mint::tokens(&payloads, signing.key)) {
-            write_line(&mut lines, &license, &token?);
+            let token = token?;
+            proved(token.as_str(), Some(license.row), signing)?;
+            write_line(&mut lines, &license, &token);
         }
         Ok((lines.finish(), pending.len()))
     };

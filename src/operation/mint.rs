@@ -1,8 +1,12 @@
 //! `mint`: a draft becomes a license, and a license a token.
 
+mod times;
+
 use std::fmt;
 
-use super::draft::{Draft, When};
+pub use times::{AllUntimely, Times, Untimely};
+
+use super::draft::Draft;
 use super::plans::{PlanError, Plans};
 use crate::code::Code;
 use crate::fingerprint::{Fingerprint, RuleError, Weak};
@@ -14,6 +18,7 @@ use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, Unsig
 use crate::seal::{SealError, SealSecret, SealedLicense, sealed_length};
 use crate::time::{TimeError, Timestamp};
 use crate::token::Token;
+use crate::verdict::Refusal;
 
 /// The longest string that a license may carry, in bytes.
 pub const MAX_STRING_BYTES: usize = 1_024;
@@ -103,6 +108,8 @@ pub enum MintError {
     NoPlans,
     /// The plans do not allow it.
     Plan(PlanError),
+    /// A license that was minted would be refused; names its row, in a batch, and the reason.
+    Refused(Option<u64>, Refusal),
     /// The license cannot be sealed.
     Seal(SealError),
     /// A text is empty, too long or holds a character that steers a terminal; names the claim and the fault.
@@ -125,19 +132,17 @@ pub fn license(draft: Draft, plans: Option<&Plans>, moment: &Moment) -> Result<L
     };
     let required = [("tenantId", draft.tenant_id.is_none()), ("exp", draft.expires_at.is_none())];
     let missing: Vec<_> = required.into_iter().filter_map(|(name, is_missing)| is_missing.then_some(name)).collect();
-    let (Some(tenant_id), Some(expires_at)) = (draft.tenant_id, draft.expires_at) else {
+    if !missing.is_empty() {
+        return Err(MintError::Missing(missing));
+    }
+    let times = Times::of(&draft, moment.now)?;
+    let (Some(tenant_id), Some(expires_at)) = (draft.tenant_id, times.expires_at) else {
         return Err(MintError::Missing(missing));
     };
-    let at = |when: &Option<When>, name, from| match when {
-        Some(when) => when.resolve(from).map(Some).map_err(|error| MintError::Time(name, error)),
-        None => Ok(None),
-    };
-    let issued_at = at(&draft.issued_at, "iat", moment.now)?.unwrap_or(moment.now);
-    let expires_at = expires_at.resolve(issued_at).map_err(|error| MintError::Time("exp", error))?;
     let license_id = draft.license_id.unwrap_or_else(|| moment.fresh_id.clone());
-    let mut license = License::new(license_id, tenant_id, issued_at, expires_at);
-    license.not_before = at(&draft.not_before, "nbf", issued_at)?;
-    license.maintenance_until = at(&draft.maintenance_until, "maintenanceUntil", issued_at)?;
+    let mut license = License::new(license_id, tenant_id, times.issued_at, expires_at);
+    license.not_before = times.not_before;
+    license.maintenance_until = times.maintenance_until;
     license.grace_period_days = grace(draft.grace_period_days)?;
     license.label = draft.label;
     license.product = draft.product;
@@ -309,6 +314,7 @@ impl MintError {
         match self {
             Self::Fingerprint(_) => Code::WeakFingerprint,
             Self::Plan(error) => error.code(),
+            Self::Refused(_, refusal) => refusal.code,
             Self::Seal(_) => Code::BadKey,
             _ => Code::Usage,
         }
@@ -334,6 +340,10 @@ impl fmt::Display for MintError {
             }
             Self::NoPlans => f.write_str("a plan was named, and no file of plans"),
             Self::Plan(error) => error.fmt(f),
+            Self::Refused(None, refusal) => write!(f, "the minted license does not verify: {}", refusal.message),
+            Self::Refused(Some(row), refusal) => {
+                write!(f, "the license of row {row} does not verify: {}", refusal.message)
+            }
             Self::Seal(error) => error.fmt(f),
             Self::Text(name, fault) => write!(f, "`{name}` {fault}"),
             Self::Time(name, error) => write!(f, "`{name}`: {error}"),

@@ -5,9 +5,10 @@ use crate::armor::{self, Repair};
 use crate::code::Code;
 use crate::fingerprint::Fingerprint;
 use crate::keyring::Keyring;
-use crate::license::MAX_TOKEN_BYTES;
-use crate::policy::{Context, judge, judge_closed};
+use crate::license::{License, MAX_TOKEN_BYTES};
+use crate::policy::{Context, MachineContext, judge, judge_closed};
 use crate::seal::{SealError, SealSecret};
+use crate::time::Timestamp;
 use crate::token::{Body, Token, TokenError, UnverifiedToken, VerifiedToken};
 use crate::verdict::{Refusal, State, Verdict};
 
@@ -134,12 +135,26 @@ fn other_kind(text: &str) -> Option<Refusal> {
     Some(Refusal::new(Code::WrongKind, format_args!("this is {kind}, not a license")))
 }
 
+/// Verifies a license that has just been minted as a customer will: at the first second of its validity, on any machine,
+/// and before it is activated. Returns the first reason against it.
+pub fn minted(text: &str, keyring: &Keyring, secret: Option<&SealSecret>) -> Option<Refusal> {
+    let start = |license: License| license.not_before.map_or(license.issued_at, |start| start.max(license.issued_at));
+    let minted = read(text, &mut Vec::new()).ok().and_then(|token| unverified_license(&token, secret));
+    let mut context = Context::at(minted.map_or(Timestamp::EPOCH, start));
+    context.machine = MachineContext::Any;
+    let verdict = license(text, Against { keyring, context: &context, secret }).verdict;
+    verdict.refusals.into_iter().find(|refusal| refusal.code != Code::ProofRequired)
+}
+
 /// Returns the machine that a license says it is bound to, so that a caller knows what to read before it verifies.
 pub fn unverified_fingerprint(bytes: &[u8], secret: Option<&SealSecret>) -> Option<Fingerprint> {
-    let token = read_bytes(bytes, &mut Vec::new()).ok()?;
+    unverified_license(&read_bytes(bytes, &mut Vec::new()).ok()?, secret)?.fingerprint
+}
+
+fn unverified_license(token: &UnverifiedToken, secret: Option<&SealSecret>) -> Option<License> {
     match (token.unverified_body(), secret) {
-        (Body::Open(license), _) => license.fingerprint.clone(),
-        (Body::Sealed(sealed), Some(secret)) => sealed.open(secret).ok()?.fingerprint,
+        (Body::Open(license), _) => Some(License::clone(license)),
+        (Body::Sealed(sealed), Some(secret)) => sealed.open(secret).ok(),
         (Body::Sealed(_), None) => None,
     }
 }

@@ -1,6 +1,8 @@
 //! `mint --batch` and `verify --batch`.
 
 mod minted;
+mod resumed;
+mod told;
 mod verified;
 
 use crate::harness::{Bench, ISSUED, Outcome, example};

@@ -80,7 +80,30 @@ fn a_dry_run_needs_no_key_and_signs_nothing() {
         .run([&["mint", "--dry-run", "--issued-at", ISSUED, "--id", "lic-1", "-o", "acme.lic"][..], &TERM].concat());
     assert_eq!(outcome.status, Some(0), "{outcome}");
     assert_snapshot!(outcome.stdout(), @r#"{"exp":1798761599,"gracePeriodDays":0,"iat":1767225600,"licenseId":"lic-1","limits":{},"tenantId":"acme"}"#);
+    assert_snapshot!(outcome.stderr().lines().last().unwrap(), @"mintage: dry run: nothing was signed, and `acme.lic` was not written");
     assert!(!bench.path("acme.lic").exists());
+    // What the run would refuse, its rehearsal does.
+    bench.write("acme.lic", "old");
+    let outcome = bench.run([&["mint", "--dry-run", "-o", "acme.lic"][..], &TERM].concat());
+    assert_eq!(
+        (outcome.status, outcome.stdout(), bench.read("acme.lic")),
+        (Some(3), "", "old".to_owned()),
+        "{outcome}"
+    );
+}
+
+#[test]
+fn a_license_that_is_not_valid_yet_is_warned_of() {
+    let bench = bench();
+    let expected = |arguments: &[&str], begin: &str, end: &str| {
+        let outcome = bench.run([&["mint", "--dry-run", "--tenant", "acme", "--expires", "never"], arguments].concat());
+        let is_said = outcome.stderr().lines().any(|line| line.starts_with(begin) && line.ends_with(end));
+        assert!(is_said && outcome.status == Some(0), "{outcome}");
+    };
+    let issued = "mintage: warning: issued 9000-01-01T23:59:59Z, and it is 20";
+    expected(&["--issued-at", "9000-01-01"], issued, "Z: until then it is refused with `clock-behind`");
+    let start = "mintage: warning: not valid before 9000-01-01T23:59:59Z, and it is 20";
+    expected(&["--not-before", "9000-01-01"], start, "Z: until then it is refused with `not-yet-valid`");
 }
 
 #[test]

@@ -27,6 +27,7 @@ mod qr;
 mod random;
 mod render;
 mod request;
+mod times;
 mod tree;
 mod verdict;
 

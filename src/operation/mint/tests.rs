@@ -1,6 +1,7 @@
 //! What holds of every license that is minted.
 
 use super::*;
+use crate::operation::draft::When;
 
 fn moment() -> Moment {
     Moment { now: Timestamp::from_seconds(1_800_000_000).unwrap(), fresh_id: "fresh".to_owned() }

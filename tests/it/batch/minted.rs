@@ -22,13 +22,11 @@ const JSONL: &str = r#"{"licenseId":"a-1","tenantId":"acme","exp":"2026-12-31","
 fn every_row_gives_a_result_line() {
     let bench = bench();
     bench.write("rows.csv", CSV);
-    let outcome = bench.mint_batch(&["--batch", "rows.csv"]);
+    let outcome = bench.mint_batch(&["-q", "--batch", "rows.csv"]);
     assert_snapshot!(outcome, @r#"
     {"digest":"ebdfc9ff7366932b","expiresAt":"2026-12-31T23:59:59Z","licenseId":"a-1","row":1,"tenantId":"acme","token":"eyJleHAiOjE3OTg3NjE1OTksImZlYXR1cmVzIjpbInJlcG9ydHMiLCJhdWRpdCJdLCJncmFjZVBlcmlvZERheXMiOjAsImlhdCI6MTc2NzIyNTYwMCwia2lkIjoiZWMxOTJhZTA2ZDJiNmNiMCIsImxhYmVsIjoiQWNtZSwgSW5jLiIsImxpY2Vuc2VJZCI6ImEtMSIsImxpbWl0cyI6eyJtYXhfYXBwcyI6MjV9LCJ0ZW5hbnRJZCI6ImFjbWUifQ==.3yap5W83Q8wFGPR64sS9L23hgfE4XskQftazRPrUdzx5bNXfZTX4/NDRFmXJFWzia7l+0QUtLPPrTOrpMg4KDw=="}
     {"digest":"f3d80c134106f40f","expiresAt":"2026-04-01T00:00:00Z","licenseId":"a-2","row":2,"tenantId":"globex","token":"eyJleHAiOjE3NzUwMDE2MDAsImdyYWNlUGVyaW9kRGF5cyI6MCwiaWF0IjoxNzY3MjI1NjAwLCJraWQiOiJlYzE5MmFlMDZkMmI2Y2IwIiwibGljZW5zZUlkIjoiYS0yIiwibGltaXRzIjp7Im1heF9hcHBzIjozfSwidGVuYW50SWQiOiJnbG9iZXgifQ==.nYG3wTAV53zosqoEa+/I7gJwrak50suqcphcH1a49zQILfN0FtiV4w5PXG4xneWdTnl5zhPSUwnMEsV4OZFBCQ=="}
     {"digest":"b025e3d4db90300a","expiresAt":"9999-12-31T23:59:59Z","licenseId":"a-3","row":3,"tenantId":"initech","token":"eyJleHAiOjI1MzQwMjMwMDc5OSwiZmVhdHVyZXMiOlsiKiJdLCJncmFjZVBlcmlvZERheXMiOjAsImlhdCI6MTc2NzIyNTYwMCwia2lkIjoiZWMxOTJhZTA2ZDJiNmNiMCIsImxhYmVsIjoiSW5pdGVjaCIsImxpY2Vuc2VJZCI6ImEtMyIsImxpbWl0cyI6eyJtYXhfYXBwcyI6MH0sInRlbmFudElkIjoiaW5pdGVjaCJ9.Cbq5ofuCeVn3R2rt8QK5pO/57JJbQaLgIa2538wmFFib+uWA6Jpk8wh3REMFNDQxidUzhuQAoph2hZgEtvHyBQ=="}
-    ------- stderr -------
-    mintage: minted 3 licenses, signed by key ec192ae06d2b6cb0
     [exit status: 0]
     "#);
 }
@@ -79,7 +77,7 @@ fn the_command_line_gives_what_rows_leave_out() {
 fn one_row_at_fault_and_nothing_is_signed() {
     let bench = bench();
     bench.write("rows.csv", "licenseId,tenantId,exp,seats\na-1,acme,90d,1\na-2,,90d,1\na-3,acme,soon,1\na-4,acme,90d,many\na-1,acme,90d,1\na-6,acme,90d,1\n");
-    let outcome = bench.mint_batch(&["--batch", "rows.csv", "-o", "out.jsonl"]);
+    let outcome = bench.mint_batch(&["-q", "--batch", "rows.csv", "-o", "out.jsonl"]);
     assert_snapshot!(outcome, @"
     ------- stderr -------
     mintage: error[malformed]: row 2: the license needs `tenantId`
@@ -91,6 +89,9 @@ fn one_row_at_fault_and_nothing_is_signed() {
     [exit status: 1]
     ");
     assert!(!bench.path("out.jsonl").exists() && !bench.path("out.jsonl.partial").exists());
+    let told = bench.mint_batch(&["-q", "--batch", "rows.csv", "--json"]);
+    assert_snapshot!(told.stdout(), @r#"{"code":"malformed","error":"4 of 6 rows cannot be minted; nothing was signed","hints":["mend the rows and run the same command again"],"message":"4 of 6 rows cannot be minted; nothing was signed"}"#);
+    assert_eq!((told.status, told.stderr()), (Some(1), outcome.stderr()));
 }
 
 #[test]
@@ -115,11 +116,12 @@ fn a_member_or_column_given_twice_is_a_fault() {
 #[test]
 fn a_thousand_rows_come_out_in_their_order() {
     let bench = bench();
-    let row = |number| format!("{{\"licenseId\":\"id-{number}\",\"tenantId\":\"t{number}\",\"exp\":\"90d\"}}");
+    let row = |number| format!("{{\"licenseId\":\"id-{number}\",\"tenantId\":\"t{number}\",\"exp\":\"never\"}}");
     bench.write("rows.jsonl", (1..=1_000).map(row).collect::<Vec<_>>().join("\n"));
     let outcome = bench.mint_batch(&["--batch", "rows.jsonl", "-o", "out.jsonl"]);
     assert_snapshot!(outcome, @"
     ------- stderr -------
+    mintage: where a row says nothing else: issued 2026-01-01T00:00:00Z
     mintage: minted 1000 licenses, signed by key ec192ae06d2b6cb0
     [exit status: 0]
     ");
@@ -134,7 +136,7 @@ fn a_thousand_rows_come_out_in_their_order() {
 #[test]
 fn an_interrupted_batch_goes_on_where_it_stopped() {
     let bench = bench();
-    let rows: Vec<String> = (1..=600).map(|number| format!("t{number},90d")).collect();
+    let rows: Vec<String> = (1..=600).map(|number| format!("t{number},never")).collect();
     bench.write("rows.csv", format!("tenantId,exp\n{}", rows.join("\n")));
     let arguments = ["-q", "--batch", "rows.csv", "-o", "out.jsonl"];
     assert_eq!(bench.mint_batch(&arguments).status, Some(0));
@@ -154,6 +156,7 @@ fn an_interrupted_batch_goes_on_where_it_stopped() {
     let resumed = bench.mint_batch(&["--batch", "rows.csv", "-o", "out.jsonl", "--resume"]);
     assert_snapshot!(resumed, @"
     ------- stderr -------
+    mintage: where a row says nothing else: issued 2026-01-01T00:00:00Z
     mintage: minted 300 licenses, 300 were there already, signed by key ec192ae06d2b6cb0
     [exit status: 0]
     ");
@@ -178,7 +181,7 @@ fn rows_that_changed_after_they_were_minted_are_not_taken_for_the_old_ones() {
     let resume = [&arguments[..], &["--resume"]].concat();
     assert_snapshot!(bench.mint_batch(&resume), @"
     ------- stderr -------
-    mintage: error[malformed]: row 2: the row, or a default beside it, was changed after it had been minted
+    mintage: error[malformed]: row 2: the row, or a default or plan beside it, was changed after it had been minted
     mintage: error[malformed]: 1 of 3 rows cannot be minted; nothing was signed
     mintage: hint: mend the rows and run the same command again
     [exit status: 1]

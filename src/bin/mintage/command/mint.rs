@@ -15,12 +15,11 @@ use mintage::ledger::license_key::LicenseKey;
 use mintage::license::{License, MAX_TOKEN_BYTES};
 use mintage::operation::draft::Draft;
 use mintage::operation::ledger::issue::{self, Record};
-use mintage::operation::mint::{self, Form, Minted, Moment};
+use mintage::operation::mint::{self, Form, MintError, Minted, Moment, Times};
 use mintage::operation::plans::Plans;
 use mintage::operation::verify;
-use mintage::policy::Context;
 use mintage::seal::SealSecret;
-use mintage::time::{DAY, Timestamp};
+use mintage::time::Timestamp;
 
 use crate::book::{Book, stamp};
 use crate::claims::Claims;
@@ -31,7 +30,7 @@ use crate::keys::{Signer, Trust};
 use crate::output::Output;
 use crate::qr::QrArgs;
 use crate::render::Terminal;
-use crate::{clock, random};
+use crate::{clock, random, times};
 
 /// The largest file of plans or secret file, in bytes.
 const MAX_BYTES: usize = 1 << 20;
@@ -68,7 +67,8 @@ pub(crate) struct Arguments {
     /// Mint a license for every row of a CSV or JSONL file (`-` for JSONL on standard input), columns named as the claims
     #[arg(long, value_name = "FILE", conflicts_with = "qr")]
     pub(crate) batch: Option<PathBuf>,
-    /// Print the payloads that would be signed, or sealed first, and sign nothing; their `kid` is there once --key is named
+    /// Print the payloads that would be signed, or sealed first, and sign and write nothing; their `kid` is there once
+    /// --key is named
     #[arg(long, conflicts_with = "qr")]
     pub(crate) dry_run: bool,
     /// Go on with an interrupted batch, minting no row twice
@@ -114,6 +114,20 @@ impl Arguments {
     pub(crate) fn kid(&self) -> anyhow::Result<Option<Kid>> {
         self.signer.key.as_ref().map(|_| Ok(self.signer.open()?.public().id().kid())).transpose()
     }
+
+    /// Returns the keys that --verify verifies with.
+    pub(crate) fn verifying(&self, key: &SecretKey) -> anyhow::Result<Option<Keyring>> {
+        match self.verify {
+            false => Ok(None),
+            true if self.trust.trust.is_empty() => Ok(Some(Keyring::from(key.public()))),
+            true => self.trust.keyring().map(Some),
+        }
+    }
+
+    /// Says of a dry run that the output it names is left alone: what it prints is no license.
+    pub(crate) fn unwritten(&self) -> String {
+        self.output.file().map_or_else(String::new, |path| format!(", and `{}` was not written", path.display()))
+    }
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -142,12 +156,12 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     let form = minting.form();
     let mut license = mint::license(minting.base, minting.plans.as_ref(), &moment).map_err(explain)?;
     mint::check_length(&license, form).map_err(explain)?;
-    announce(&license, minting.now, terminal);
+    times::announce(&Times::from(&license), minting.now, terminal);
+    arguments.output.check()?;
     if arguments.dry_run {
         license.kid = arguments.kid()?;
-        return dry_run(&license, terminal);
+        return dry_run(&license, arguments, terminal);
     }
-    arguments.output.check()?;
     let ledger = arguments.book.make_if_named(minting.now)?;
     if arguments.license_key && ledger.is_none() {
         let failure = Failure::new(Code::Usage, "a license key is of no use without a ledger");
@@ -163,10 +177,10 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         Some(secret) => mint::sealed_token(&license, &key, secret, &random::bytes()?)?,
     };
     let text = if arguments.armor { armor::wrap("LICENSE", token.as_str()) } else { format!("{token}\n") };
-    let keyring = arguments.verify.then(|| trusted(&arguments.trust, &key)).transpose()?;
+    let keyring = arguments.verifying(&key)?;
     // Before anything is written, so that what --force would replace stays; what was written is checked again below.
     if let Some(keyring) = &keyring {
-        check(&text, keyring, &license, minting.secret.as_ref())?;
+        check(&text, keyring, minting.secret.as_ref())?;
     }
     if let Some(ledger) = &ledger {
         let minted = Record {
@@ -183,7 +197,7 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     if let (Some(keyring), Some(path)) = (&keyring, arguments.output.file()) {
         let written = files::read(path, 2 * MAX_TOKEN_BYTES).map_err(anyhow::Error::from);
         let written = written.and_then(|data| Ok(String::from_utf8(data)?));
-        let checked = written.and_then(|text| check(&text, keyring, &license, minting.secret.as_ref()));
+        let checked = written.and_then(|text| check(&text, keyring, minting.secret.as_ref()));
         checked.with_context(|| format!("`{}` is taken back", path.display()))?;
     }
     let kid = key.public().id().kid();
@@ -198,68 +212,28 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says every time as it was understood.
-fn announce(license: &License, now: Timestamp, terminal: &Terminal) {
-    let (issued, expires) = (license.issued_at, license.expires_at);
-    let days = expires.since(issued).div_euclid(DAY);
-    match issued == now {
-        _ if expires == Timestamp::NEVER => terminal.note("never expires"),
-        _ if expires < now => terminal.warning(&format!("expires {expires}, which is past")),
-        true => terminal.note(&format!("expires {expires}, in {}", days_of(days))),
-        false => terminal.note(&format!("expires {expires}, {} after issue", days_of(days))),
-    }
-    let others = [
-        ("issued", Some(license.issued_at).filter(|issued| *issued != now)),
-        ("not valid before", license.not_before),
-        ("maintenance until", license.maintenance_until),
-    ];
-    for (name, moment) in others {
-        moment.iter().for_each(|moment| terminal.note(&format!("{name} {moment}")));
-    }
-}
-
-fn days_of(days: i64) -> String {
-    if days == 1 { "1 day".to_owned() } else { format!("{days} days") }
-}
-
-fn dry_run(license: &License, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+fn dry_run(license: &License, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     terminal.data(format!("{}\n", license.to_payload()).as_bytes())?;
-    terminal.note("dry run: nothing was signed");
+    terminal.note(&format!("dry run: nothing was signed{}", arguments.unwritten()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn trusted(trust: &Trust, key: &SecretKey) -> anyhow::Result<Keyring> {
-    if trust.trust.is_empty() { Ok(Keyring::from(key.public())) } else { trust.keyring() }
-}
-
-/// Verifies a text as a customer would, on the day of issue and on any machine.
-fn check(text: &str, keyring: &Keyring, license: &License, secret: Option<&SealSecret>) -> anyhow::Result<()> {
-    let mut context = Context::at(license.not_before.unwrap_or(license.issued_at).max(license.issued_at));
-    context.machine = mintage::policy::MachineContext::Any;
-    let against = verify::Against { keyring, context: &context, secret };
-    let verdict = verify::license(text, against).verdict;
-    let expected = |refusal: &&mintage::verdict::Refusal| refusal.code != Code::ProofRequired;
-    match verdict.refusals.iter().find(expected) {
-        None => Ok(()),
-        Some(refusal) => {
-            let message = format!("the minted license does not verify: {}", refusal.message);
-            Err(Failure::new(refusal.code, message).unable().into())
-        }
-    }
+fn check(text: &str, keyring: &Keyring, secret: Option<&SealSecret>) -> anyhow::Result<()> {
+    verify::minted(text, keyring, secret).map_or(Ok(()), |refusal| Err(MintError::Refused(None, refusal).into()))
 }
 
 /// Points a claim at the flag that gives it.
-fn explain(error: mint::MintError) -> anyhow::Error {
+pub(crate) fn explain(error: MintError) -> anyhow::Error {
     let flag = match &error {
-        mint::MintError::Missing(names) => match names[..] {
+        MintError::Missing(names) => match names[..] {
             ["tenantId"] => "name the tenant with --tenant",
             ["exp"] => "say when with --expires: 2027-01-31, 90d or never",
             _ => "write `mintage mint --key vendor.key --tenant acme --expires 90d`",
         },
-        mint::MintError::Fingerprint(RuleError::Weak(_)) => {
+        MintError::Fingerprint(RuleError::Weak(_)) => {
             "ask for a fingerprint of more (--privileged, --component), or accept this one with --allow-weak"
         }
-        mint::MintError::Time(..) => "write 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h, 2w or never",
+        MintError::Time(..) => "write 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h, 2w or never",
         _ => return error.into(),
     };
     Failure::new(error.code(), &error).hint(flag).into()

@@ -5,23 +5,25 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::thread::available_parallelism;
 
-use mintage::code::{Code, Exit};
+use mintage::code::Code;
 use mintage::key::SecretKey;
 use mintage::keyring::Keyring;
 use mintage::ledger::Ledger;
 use mintage::operation::batch::{self, Batch, Checked, Done, Pending, PendingLicense, RowFault, Signing};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
+use mintage::operation::mint::Times;
 use mintage::operation::rows::{RowError, RowFormat};
 use mintage::token::Token;
 
 use crate::book::stamp;
-use crate::command::mint::{Arguments, Minting};
+use crate::command::mint::{Arguments, Minting, explain};
 use crate::failure::Failure;
 use crate::files;
 use crate::journal::{Journal, Start, TornLine};
 use crate::progress::Progress;
 use crate::render::Terminal;
+use crate::times::{self, counted};
 use crate::{machine, random};
 
 /// The largest batch, in bytes; every row is held until all have been checked.
@@ -52,6 +54,8 @@ pub(crate) fn run(
         let message = format!("--id {id} would name every license of the batch");
         return Err(Failure::new(Code::Usage, message).hint("give ids in a column `licenseId`").into());
     }
+    let defaults = Times::of(&minting.base, minting.now).map_err(explain)?;
+    times::announce_defaults(&defaults, minting.now, terminal);
     let text = files::read_lines(path, MAX_BATCH_BYTES, MAX_ROW_BYTES)?;
     let beside = path.parent().unwrap_or(Path::new(""));
     let file =
@@ -61,7 +65,7 @@ pub(crate) fn run(
         Some(journal) if arguments.resume => {
             journal.read(if arguments.dry_run { TornLine::Keep } else { TornLine::Cut })?
         }
-        Some(journal) if !arguments.dry_run => {
+        Some(journal) => {
             journal.refuse_unfinished()?;
             (Vec::new(), Start::Nothing)
         }
@@ -70,7 +74,7 @@ pub(crate) fn run(
     let threads = available_parallelism().map_or(1, usize::from);
     let (base, plans, form) = (&minting.base, minting.plans.as_ref(), minting.form());
     let batch = Batch { text: &text, format, file: &file, base, plans, form, done: &done, now: minting.now, threads };
-    let Checked { total, pending, faults } = batch.check(random::license_id)?;
+    let Checked { total, pending, faults, untimely } = batch.check(random::license_id)?;
     drop(text);
     if total == 0 {
         let message = format!("`{}` holds no rows", path.display());
@@ -79,16 +83,18 @@ pub(crate) fn run(
             .into());
     }
     if !faults.is_empty() {
-        return Ok(refuse(&faults, total, terminal));
+        return Err(refuse(&faults, total, terminal));
     }
+    let count = pending.iter().map(Pending::len).sum::<usize>();
+    times::warn(&untimely, count as u64, minting.now, terminal);
     if arguments.dry_run {
         let kid = arguments.kid()?;
         for PendingLicense { payload, .. } in pending.iter().flat_map(Pending::licenses) {
             let payload = kid.map_or_else(|| payload.as_str().to_owned(), |kid| payload.named(kid));
             terminal.data((payload + "\n").as_bytes())?;
         }
-        let count = pending.iter().map(Pending::len).sum::<usize>();
-        terminal.note(&format!("dry run: {count} of {total} rows would be minted; nothing was signed"));
+        let unwritten = arguments.unwritten();
+        terminal.note(&format!("dry run: {count} of {total} rows would be minted; nothing was signed{unwritten}"));
         return Ok(ExitCode::SUCCESS);
     }
     // An output that holds every row is left as it is.
@@ -107,12 +113,14 @@ fn sign(
 ) -> anyhow::Result<ExitCode> {
     let ledger = arguments.book.make_if_named(minting.now)?;
     let key = arguments.signer.open()?;
-    batch::confirm(done, &key.public()).map_err(|fault| {
-        let message = format!("row {} of what is there already: {}", fault.row, fault.message);
-        Failure::new(fault.code, message).hint("go on with the key that began, or start over with --force").unable()
-    })?;
+    let keyring = arguments.verifying(&key)?;
     let threads = available_parallelism().map_or(1, usize::from);
-    let signing = Signing { key: &key, secret: minting.secret.as_ref(), threads };
+    let signing = Signing { key: &key, secret: minting.secret.as_ref(), verify: keyring.as_ref(), threads };
+    batch::confirm(done, &signing).map_err(|fault| {
+        let message = format!("row {} of what is there already: {}", fault.row, fault.message);
+        let hint = "go on with the key and the --seal that it began with, or start over with --force";
+        Failure::new(fault.code, message).hint(hint).unable()
+    })?;
     let progress = Progress::new(("minting", "licenses"), terminal);
     let total = pending.iter().map(Pending::len).sum();
     progress.expect(total);
@@ -139,8 +147,10 @@ fn sign(
     if let Some(journal) = journal {
         journal.finish()?;
     }
-    let resumed = if done.is_empty() { String::new() } else { format!(", {} were there already", done.len()) };
-    terminal.note(&format!("minted {total} licenses{resumed}, signed by key {}", key.public().id().kid()));
+    let were = if done.len() == 1 { "was" } else { "were" };
+    let resumed = if done.is_empty() { String::new() } else { format!(", {} {were} there already", done.len()) };
+    let minted = counted(total as u64, "license");
+    terminal.note(&format!("minted {minted}{resumed}, signed by key {}", key.public().id().kid()));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -178,13 +188,13 @@ impl Recorder<'_> {
     }
 }
 
-fn refuse(faults: &[RowFault], total: u64, terminal: &Terminal) -> ExitCode {
+/// Names the rows at fault, and sums them up.
+fn refuse(faults: &[RowFault], total: u64, terminal: &Terminal) -> anyhow::Error {
     for fault in faults.iter().take(SHOWN_FAULTS) {
         terminal.error(Some(fault.code), &format!("row {}: {}", fault.row, fault.message), &[]);
     }
     let more = faults.len().saturating_sub(SHOWN_FAULTS);
     let rest = if more > 0 { format!(", {more} more than shown") } else { String::new() };
     let message = format!("{} of {total} rows cannot be minted{rest}; nothing was signed", faults.len());
-    terminal.error(Some(Code::Malformed), &message, &["mend the rows and run the same command again"]);
-    ExitCode::from(Exit::No.status())
+    Failure::new(Code::Malformed, message).hint("mend the rows and run the same command again").into()
 }
