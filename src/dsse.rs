@@ -25,6 +25,9 @@ use crate::time::Timestamp;
 /// The most signatures that one envelope may carry.
 pub const MAX_SIGNATURES: usize = 64;
 
+/// How many values the JSON of an envelope may have, an object counted as eight; unknown members count as well.
+pub(crate) const MAX_VALUES: usize = 1 << 16;
+
 /// An envelope whose signatures nobody has checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
@@ -85,7 +88,7 @@ impl Envelope {
     /// `Json` for anything but an object with the three members, each of its type.
     pub fn parse(text: &[u8]) -> Result<Self, EnvelopeError> {
         let (mut payload, mut payload_type, mut signatures) = (None, None, None);
-        for (name, value) in json::parse(text)?.into_object("envelope")? {
+        for (name, value) in json::parse_within(text, MAX_VALUES)?.into_object("envelope")? {
             match name.as_ref() {
                 "payload" => payload = Some(value.into_text("payload")?),
                 "payloadType" => payload_type = Some(value.into_string("payloadType")?.into_owned()),

@@ -3,12 +3,18 @@
 //! Reading borrows from the text where it can. Writing sorts members bytewise, leaves no white space and knows integers
 //! only; what is verified is always the bytes as received, never a re-spelling of them.
 
+mod name;
+#[cfg(feature = "serve")]
+mod outline;
 mod read;
 mod write;
 
 use std::borrow::Cow;
 use std::fmt;
 
+#[cfg(feature = "serve")]
+pub(crate) use outline::names;
+pub(crate) use read::parse_within;
 pub use read::{parse, parse_list};
 pub use write::{Writer, canonical, steers};
 
@@ -23,6 +29,10 @@ pub const MAX_MEMBERS: usize = 1 << 16;
 
 /// How many items an array may have; of the one that [`parse_list`] hands over as it reads there may be any number.
 pub const MAX_ITEMS: usize = 1 << 20;
+
+/// How many values a document may have in all, an object counted as eight of them; of those in the array that
+/// [`parse_list`] hands over, no item may have more.
+pub const MAX_VALUES: usize = 16 << 20;
 
 /// How long a string may be that is no document itself, in bytes of UTF-8.
 pub const MAX_STRING_BYTES: usize = 1_024;
@@ -67,7 +77,8 @@ pub enum JsonError {
     Syntax(String),
     /// Objects and arrays nest more than [`MAX_DEPTH`] deep.
     TooDeep,
-    /// An object has more than [`MAX_MEMBERS`] members, or an array more than [`MAX_ITEMS`] items.
+    /// An object has more than [`MAX_MEMBERS`] members, an array more than [`MAX_ITEMS`] items, or the
+    /// document more values in all than are read.
     TooMany,
     /// The text ends where it might have gone on to be JSON; the parser says what it was in the middle of.
     Truncated(String),
@@ -110,7 +121,11 @@ impl fmt::Display for JsonError {
             Self::Syntax(reason) => write!(f, "the text is not JSON: {reason}"),
             Self::TooDeep => write!(f, "objects and arrays nest more than {MAX_DEPTH} deep"),
             Self::TooMany => {
-                write!(f, "an object has more than {MAX_MEMBERS} members, or an array more than {MAX_ITEMS} items")
+                write!(
+                    f,
+                    "an object has more than {MAX_MEMBERS} members, an array more than {MAX_ITEMS} items, or the document \
+                     more values than are read of its kind"
+                )
             }
             Self::Truncated(reason) => write!(f, "the text ends before the document does: {reason}"),
             Self::Value { member, expected, found } => {

@@ -5,21 +5,34 @@ use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
+use serde_core::Deserializer;
 use serde_core::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-use serde_core::{Deserialize, Deserializer};
 
-use super::{JsonError, MAX_DEPTH, MAX_ITEMS, MAX_MEMBERS, Members, Value};
+use super::name::Name;
+use super::{JsonError, MAX_DEPTH, MAX_ITEMS, MAX_MEMBERS, MAX_VALUES, Members, Value};
 
 /// Above this many members a set finds duplicates faster than comparing each with each.
 const FEW: usize = 24;
+
+/// For how many members an object has room from the start.
+const ROOM: usize = 8;
 
 /// Reads one JSON value that fills the whole text.
 ///
 /// # Errors
 /// `Syntax`, `Truncated`, `Duplicate` (also when two spellings of a name differ only by escapes), `TooDeep` and `TooMany`.
 pub fn parse(text: &[u8]) -> Result<Value<'_>, JsonError> {
-    let fault = Cell::new(None);
-    let seed = Strict { depth: 0, fault: &fault };
+    parse_within(text, MAX_VALUES)
+}
+
+/// Reads as [`parse`], and at most so many values: what a short text can spell takes up to two hundred times its length in
+/// memory, and who knows what a document holds need not have that much for strangers.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_within(text: &[u8], values: usize) -> Result<Value<'_>, JsonError> {
+    let (fault, left) = (Cell::new(None), Cell::new(values));
+    let seed = Strict { depth: 0, fault: &fault, left: &left };
     let read = match std::str::from_utf8(text) {
         Ok(text) => fill(seed, serde_json::Deserializer::from_str(text)),
         Err(_) => fill(seed, serde_json::Deserializer::from_slice(text)),
@@ -37,8 +50,8 @@ pub fn parse_list<'a>(
     list: &'static str,
     each: impl FnMut(Value<'a>) -> Result<(), JsonError>,
 ) -> Result<Members<'a>, JsonError> {
-    let fault = Cell::new(None);
-    let seed = WithList { strict: Strict { depth: 0, fault: &fault }, list, each };
+    let (fault, left) = (Cell::new(None), Cell::new(MAX_VALUES));
+    let seed = WithList { strict: Strict { depth: 0, fault: &fault, left: &left }, list, each };
     let read = match std::str::from_utf8(text) {
         Ok(text) => fill(seed, serde_json::Deserializer::from_str(text)),
         Err(_) => fill(seed, serde_json::Deserializer::from_slice(text)),
@@ -73,6 +86,8 @@ fn fill<'de, S: DeserializeSeed<'de>, R: serde_json::de::Read<'de>>(
 struct Strict<'c> {
     depth: usize,
     fault: &'c Cell<Option<JsonError>>,
+    /// How many values may still come.
+    left: &'c Cell<usize>,
 }
 
 impl Strict<'_> {
@@ -81,6 +96,12 @@ impl Strict<'_> {
             return Err(self.refuse(JsonError::TooDeep));
         }
         Ok(Self { depth: self.depth + 1, ..self })
+    }
+
+    fn count<E: Error>(self, values: usize) -> Result<(), E> {
+        let left = self.left.get().checked_sub(values).ok_or_else(|| self.refuse(JsonError::TooMany))?;
+        self.left.set(left);
+        Ok(())
     }
 
     fn refuse<E: Error>(self, fault: JsonError) -> E {
@@ -140,6 +161,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
             if array.len() == MAX_ITEMS {
                 return Err(self.refuse(JsonError::TooMany));
             }
+            self.count(1)?;
             array.push(item);
         }
         Ok(Value::Array(array))
@@ -147,9 +169,11 @@ impl<'de> Visitor<'de> for Strict<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
         let deeper = self.deeper()?;
+        self.count(ROOM)?;
         let mut read = Read::default();
         while let Some(Name(name)) = entries.next_key()? {
             let name = read.name(name).map_err(|fault| self.refuse(fault))?;
+            self.count(usize::from(read.members.len() >= ROOM))?;
             read.members.push((name, entries.next_value_seed(deeper)?));
         }
         Ok(Value::Object(read.members))
@@ -165,7 +189,7 @@ struct Read<'a> {
 
 impl Default for Read<'_> {
     fn default() -> Self {
-        Self { members: Members::with_capacity(8), names: None }
+        Self { members: Members::with_capacity(ROOM), names: None }
     }
 }
 
@@ -248,37 +272,12 @@ impl<'de, F: FnMut(Value<'de>) -> Result<(), JsonError>> Visitor<'de> for Items<
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         let deeper = self.strict.deeper()?;
+        let left = self.strict.left.get();
         while let Some(item) = items.next_element_seed(deeper)? {
             (self.each)(item).map_err(|fault| self.strict.refuse(fault))?;
+            self.strict.left.set(left);
         }
         Ok(())
-    }
-}
-
-/// A member's name, borrowed where the text spells it without escapes.
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-
-        impl<'de> Visitor<'de> for Text {
-            type Value = Cow<'de, str>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a member name")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
-                Ok(Cow::Borrowed(name))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
-                Ok(Cow::Owned(name.to_owned()))
-            }
-        }
-
-        deserializer.deserialize_str(Text).map(Name)
     }
 }
 
@@ -321,6 +320,20 @@ mod tests {
         let array = |items: usize| format!("[{}0]", "0,".repeat(items - 1));
         assert!(parse(array(MAX_ITEMS).as_bytes()).is_ok());
         assert_eq!(parse(array(MAX_ITEMS + 1).as_bytes()), Err(JsonError::TooMany));
+    }
+
+    #[test]
+    fn a_document_ends_somewhere_however_its_values_are_spread() {
+        let within = |text: &str, values| parse_within(text.as_bytes(), values).map(drop);
+        assert_eq!(within("[[0,0],[0,0]]", 6), Ok(()));
+        assert_eq!(within("[[0,0],[0,0]]", 5), Err(JsonError::TooMany));
+        // An object takes room whether it is filled or not.
+        assert_eq!(within(r#"[{},{"a":0}]"#, 2 + 2 * ROOM), Ok(()));
+        assert_eq!(within(r#"[{},{"a":0}]"#, 1 + 2 * ROOM), Err(JsonError::TooMany));
+        let item = format!("[{}0]", "0,".repeat(99));
+        let arrays = format!("{{\"list\":[{}{item}]}}", format!("{item},").repeat(MAX_VALUES / 100));
+        assert_eq!(parse(arrays.as_bytes()), Err(JsonError::TooMany));
+        assert_eq!(parse_list(arrays.as_bytes(), "list", |_| Ok(())).map(|members| members.len()), Ok(1));
     }
 
     #[test]

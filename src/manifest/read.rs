@@ -54,6 +54,9 @@ const UNDERSTOOD: [&str; 35] = [
     "walk",
 ];
 
+/// How many values a payload may have, an object counted as eight: half a million files, as many as fit into it.
+const MAX_VALUES: usize = 5 << 20;
+
 impl Manifest {
     /// Reads a payload.
     ///
@@ -62,7 +65,7 @@ impl Manifest {
     /// sums rebuilt from the files are not those of the subject.
     pub fn parse(payload: &[u8]) -> Result<Self, ManifestError> {
         let (mut kind, mut predicate_type, mut predicate, mut subject) = (None, None, None, None);
-        for (name, value) in json::parse(payload)?.into_object("statement")? {
+        for (name, value) in json::parse_within(payload, MAX_VALUES)?.into_object("statement")? {
             match name.as_ref() {
                 "_type" => kind = Some(value.into_string("_type")?.into_owned()),
                 "predicateType" => predicate_type = Some(value.into_string("predicateType")?.into_owned()),

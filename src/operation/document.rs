@@ -9,9 +9,12 @@ use super::text::{decode, joined};
 use super::verify::is_bare;
 use crate::armor::{self, Repair};
 use crate::code::Code;
-use crate::dsse::{Envelope, Kind};
+use crate::dsse::{self, Envelope, Kind};
 use crate::json;
+use crate::keyring::document::MAX_KEYRING_BYTES;
+use crate::manifest::MAX_MANIFEST_BYTES;
 use crate::request::{self, Request};
+use crate::revocations::MAX_REVOCATIONS_BYTES;
 use crate::verdict::Refusal;
 
 /// The label under which licenses are armored; every other label stands over base64 of JSON.
@@ -99,13 +102,30 @@ pub(super) fn unarmored(text: &str) -> Result<(Cow<'_, str>, Vec<Repair>), Refus
     }
 }
 
+/// Returns how long the JSON of a signed document may be, in bytes.
+pub(super) fn limit(kind: Option<Kind>) -> usize {
+    match kind {
+        Some(Kind::Manifest) => MAX_MANIFEST_BYTES,
+        Some(Kind::Revocations) => MAX_REVOCATIONS_BYTES,
+        _ => MAX_KEYRING_BYTES,
+    }
+}
+
 fn of_json(text: &[u8]) -> Result<Document, Refusal> {
     let malformed = |error: json::JsonError| Refusal::new(error.code(), error);
-    let members = json::parse(text).map_err(malformed)?.into_object("document").map_err(malformed)?;
+    // A request is the largest of what is not signed.
+    let values = if text.len() > MAX_KEYRING_BYTES { dsse::MAX_VALUES } else { json::MAX_VALUES };
+    let members = json::parse_within(text, values).map_err(malformed)?.into_object("document").map_err(malformed)?;
     let has = |name: &str| members.iter().any(|(other, _)| other == name);
     if has("payloadType") {
         let envelope = Envelope::parse(text).map_err(|error| Refusal::new(error.code(), error))?;
         let kind = Kind::of(envelope.payload_type());
+        let (size, limit) = (text.len(), limit(kind));
+        if size > limit {
+            let kind = kind.map_or("envelope", Kind::as_str);
+            let message = format!("the {kind} is {size} bytes long, and at most {limit} are read of its kind");
+            return Err(Refusal::new(Code::Malformed, message));
+        }
         return Ok(Document::Envelope(envelope, kind));
     }
     match members.iter().find(|(name, _)| name == "kind") {

@@ -2,10 +2,11 @@
 
 use super::Inspection;
 use crate::code::Code;
-use crate::dsse::{Envelope, Kind};
+use crate::dsse::{self, Envelope, Kind};
 use crate::json::{self, Members, Value, Writer};
 use crate::keyring::document::{KeyringDocument, MAX_KEYRING_BYTES};
 use crate::manifest::{FileEntry, MAX_MANIFEST_BYTES, Manifest, Scope};
+use crate::operation::document::limit;
 use crate::request::{Request, RequestError};
 use crate::revocations::{MAX_REVOCATIONS_BYTES, Revocations};
 use crate::time::Timestamp;
@@ -18,17 +19,6 @@ const SHOWN_FILES: usize = 5;
 pub const MAX_DOCUMENT_BYTES: usize =
     if MAX_MANIFEST_BYTES > MAX_REVOCATIONS_BYTES { MAX_MANIFEST_BYTES } else { MAX_REVOCATIONS_BYTES };
 
-/// Returns the largest size that a kind of envelope may have, in bytes.
-fn limit(payload_type: &str) -> usize {
-    if payload_type == Kind::Manifest.payload_type() {
-        MAX_MANIFEST_BYTES
-    } else if payload_type == Kind::Revocations.payload_type() {
-        MAX_REVOCATIONS_BYTES
-    } else {
-        MAX_KEYRING_BYTES
-    }
-}
-
 /// Refuses a document that no reader of its kind would read.
 fn too_large(kind: &'static str, size: usize, limit: usize) -> Option<Inspection> {
     let message = format!("the {kind} is {size} bytes long, and at most {limit} are read of its kind");
@@ -38,13 +28,15 @@ fn too_large(kind: &'static str, size: usize, limit: usize) -> Option<Inspection
 /// Describes a JSON document that is no license.
 pub(super) fn inspect(text: &str, now: Timestamp) -> Inspection {
     let text = text.trim_end();
-    let members = match json::parse(text.as_bytes()).and_then(|value| value.into_object("document")) {
+    // A bundle holds as little beside its envelope as that does beside its payload.
+    let values = if text.len() > MAX_KEYRING_BYTES { dsse::MAX_VALUES } else { json::MAX_VALUES };
+    let members = match json::parse_within(text.as_bytes(), values).and_then(|value| value.into_object("document")) {
         Ok(members) => members,
         Err(error) => return Inspection::unreadable("json", Refusal::new(error.code(), error)),
     };
     if members.iter().any(|(name, _)| name == "payloadType") {
         return match Envelope::parse(text.as_bytes()) {
-            Ok(envelope) => match too_large("envelope", text.len(), limit(envelope.payload_type())) {
+            Ok(envelope) => match too_large("envelope", text.len(), limit(Kind::of(envelope.payload_type()))) {
                 Some(refused) => refused,
                 None => of_envelope(&envelope, text.len(), now),
             },

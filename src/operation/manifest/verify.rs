@@ -9,7 +9,7 @@ use super::verdict::TreeVerdict;
 use super::walk::{self, EntryKind};
 use super::{Patterns, Reading, TreeFault};
 use crate::code::Code;
-use crate::dsse::{Envelope, EnvelopeError, Kind};
+use crate::dsse::{self, Envelope, EnvelopeError, Kind};
 use crate::json::{self, Value};
 use crate::keyring::Keyring;
 use crate::manifest::compare::{Comparison, Found, Thing, compare};
@@ -70,7 +70,10 @@ pub fn verify(text: &[u8], keyring: &Keyring, tree: Tree<'_>) -> TreeVerdict {
 }
 
 fn envelope(text: &[u8]) -> Result<Envelope, ManifestError> {
-    let bundled = json::parse(text)?.into_object("document")?.into_iter().find(|(name, _)| name == "dsseEnvelope");
+    let bundled = json::parse_within(text, dsse::MAX_VALUES)?
+        .into_object("document")?
+        .into_iter()
+        .find(|(name, _)| name == "dsseEnvelope");
     let parsed = match bundled {
         Some((_, envelope @ Value::Object(_))) => Envelope::parse(json::canonical(&envelope).as_bytes()),
         _ => Envelope::parse(text),
