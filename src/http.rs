@@ -10,6 +10,7 @@ mod auth;
 mod call;
 mod checked;
 mod dispatch;
+mod enclosed;
 mod follow;
 mod gate;
 mod host;

@@ -10,9 +10,10 @@ use percent_encoding::percent_decode_str;
 
 use super::app::Roles;
 use super::problem::Problem;
-use super::schema::{Holds, Member, Schema};
+use super::route::{Caller, Method, Route};
+use super::schema::{Holds, Schema};
 use crate::code::Code;
-use crate::json::{self, Members, Value};
+use crate::json::{self, JsonError, Members, Value};
 use crate::time::Timestamp;
 
 /// A request.
@@ -42,10 +43,13 @@ pub(super) struct Reply {
     pub(super) body: Bytes,
 }
 
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 
 /// Where a caller finds what a body must hold.
 pub(super) const BODIES: &str = "see the request bodies in /openapi.json";
+
+/// Where a caller finds what there is.
+pub(super) const ROUTES: &str = "the routes are listed in /openapi.json";
 
 impl Call {
     /// Reads the body as an object of a schema.
@@ -62,76 +66,57 @@ impl Call {
         self.query.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 
-    /// Whether the body says that it is JSON.
-    pub(super) fn says_json(&self) -> bool {
+    /// Returns what the body is said to be, without parameters.
+    pub(super) fn content_type(&self) -> &str {
         let content_type = self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let essence = content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case(JSON)
-    }
-
-    /// Whether the body is an object that holds a document, as senders leave it that do not say what they send. No document
-    /// has a member of these names itself.
-    fn holds_document(&self) -> bool {
-        self.body.trim_ascii_start().starts_with(b"{")
-            && json::parse(&self.body).and_then(|value| value.into_object("body")).is_ok_and(|members| {
-                members.iter().any(|(name, value)| is_document(name) && matches!(value, Value::String(_)))
-            })
-    }
-
-    /// Reads a request that carries a document: its members, and the document's bytes. Any body that neither says it is
-    /// JSON nor is an object that holds a document is the document itself.
-    ///
-    /// # Errors
-    /// As [`Call::object`], and `malformed` where there is no document, or two.
-    pub(super) fn document(&self, schema: &Schema) -> Result<(Members<'_>, Bytes), Problem> {
-        if !self.says_json() && !self.holds_document() {
-            let is_empty = self.body.trim_ascii().is_empty();
-            let nothing = || Problem::new(Code::Malformed, "there is no document in the body").hint("send one");
-            return if is_empty { Err(nothing()) } else { Ok((Vec::new(), self.body.clone())) };
-        }
-        let mut members = self.object(schema)?;
-        let mut documents = members.extract_if(.., |(name, _)| is_document(name));
-        match (documents.next(), documents.next()) {
-            (Some((_, Value::String(text))), None) => {
-                let text = Bytes::from(text.into_owned());
-                drop(documents);
-                Ok((members, text))
-            }
-            _ => Err(Problem::new(Code::Malformed, "the body must hold one of `document` and `token`").hint(BODIES)),
-        }
+        content_type.and_then(|text| text.split(';').next()).unwrap_or_default().trim()
     }
 }
 
-fn is_document(name: &str) -> bool {
-    matches!(name, "document" | "token")
-}
-
-/// Reads what stands behind the `?`, and checks what the route knows of it.
+/// Reads what stands behind the `?`, and checks it against what the route knows. An empty value, as a form leaves it, is none.
 ///
 /// # Errors
-/// `malformed` for a value of another type, and for a name that a route with names of its own does not know: what it
-/// would narrow is told whole otherwise.
-pub(super) fn query(text: Option<&str>, known: &[Member]) -> Result<Vec<(String, String)>, Problem> {
-    let pairs = text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
-    let pairs: Vec<_> = pairs
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-        .map(|(name, value)| (decoded(name), decoded(value)))
-        .collect();
-    for (name, value) in &pairs {
-        let member = known.iter().find(|member| member.name == name);
-        if member.is_none() && !known.is_empty() {
-            let names = known.iter().map(|member| member.name).collect::<Vec<_>>().join("`, `");
-            let message = format!("the query names `{}`, and this route knows `{names}`", name.escape_debug());
-            return Err(Problem::new(Code::Malformed, message).hint("the routes are listed in /openapi.json"));
+/// `malformed` for a value of another type, a name that stands twice, and one that the route does not know: what it would
+/// narrow is told whole otherwise. What anybody may look at is looked at under any names, as monitors and caches add them.
+pub(super) fn query(text: Option<&str>, route: &Route) -> Result<Vec<(String, String)>, Problem> {
+    let known = route.query;
+    let is_open = known.is_empty() && route.method == Method::Get && route.caller == Caller::Anyone;
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for pair in text.unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !is_open) {
+        let (name, spelled) = pair.split_once('=').unwrap_or((pair, ""));
+        let (name, value) = (decoded(name), decoded(spelled));
+        let Some(member) = known.iter().find(|member| member.name == name) else {
+            let names = known.iter().map(|member| format!("`{}`", member.name)).collect::<Vec<_>>().join(", ");
+            let names = if names.is_empty() { "none" } else { &names };
+            let message = format!("the query names `{}`, and this route knows {names}", name.escape_debug());
+            return Err(Problem::new(Code::Malformed, message).hint(ROUTES));
+        };
+        if value.is_empty() {
+            continue;
         }
-        if let Some(member) = member {
-            let number = value.parse::<u64>().ok().map(|number| Value::Integer(number.into()));
-            let text = || Value::String(value.as_str().into());
-            let value = if let Holds::Count = member.holds { number.unwrap_or_else(text) } else { text() };
-            member.holds.check(name, &value)?;
+        if pairs.iter().any(|(other, _)| *other == name) {
+            let message = format!("the query names `{name}` twice");
+            return Err(Problem::new(Code::Malformed, message).hint("ask for one value at a time"));
         }
+        let number = value.parse::<u64>().ok().map(|number| Value::Integer(number.into()));
+        let text = || Value::String(value.as_str().into());
+        let held = if let Holds::Count = member.holds { number.unwrap_or_else(text) } else { text() };
+        member.holds.check(&name, &held).map_err(|error| unfit(error, spelled))?;
+        pairs.push((name, value));
     }
     Ok(pairs)
+}
+
+/// Says what is wrong with a value of a query.
+fn unfit(error: JsonError, spelled: &str) -> Problem {
+    let message = match error {
+        JsonError::Value { member, expected, found } => {
+            format!("the parameter `{member}` must be {expected}, and is {found}")
+        }
+        error => error.to_string(),
+    };
+    let hint = if spelled.contains('+') { "a `+` stands for a blank there; write it as %2B" } else { ROUTES };
+    Problem::new(Code::Malformed, message).hint(hint)
 }
 
 /// Undoes the encoding of a query; what is no encoding stays as it is.

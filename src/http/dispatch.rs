@@ -21,7 +21,7 @@ use paced::{Paced, TooSlow};
 
 use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
-use super::call::{Call, Peer, Reply, query};
+use super::call::{Call, Peer, ROUTES, Reply, query};
 use super::metrics::Tally;
 use super::problem::Problem;
 use super::route::{Caller, Route, Run};
@@ -113,8 +113,7 @@ async fn run_way(
         Way::Route(route) => route,
         Way::Nowhere => {
             let path: String = parts.uri.path().chars().take(200).collect();
-            return Err(Problem::new(Code::NotFound, format_args!("there is no route `{path}`"))
-                .hint("the routes are listed in /openapi.json"));
+            return Err(Problem::new(Code::NotFound, format_args!("there is no route `{path}`")).hint(ROUTES));
         }
         Way::Otherwise => {
             let message = format!("this route is not called with {}", parts.method);
@@ -128,7 +127,7 @@ async fn run_way(
     }
     let body = read(body, &parts.headers, route.max_body).await?;
     let id = if route.paths[0].contains('{') { parameter(parts).await? } else { String::new() };
-    let query = query(parts.uri.query(), route.query)?;
+    let query = query(parts.uri.query(), route)?;
     let headers = std::mem::take(&mut parts.headers);
     let call = Call { roles, now: app.now()?, peer, headers, id, query, body };
     let is_quick = call.body.len() <= QUICK_BODY_BYTES;

@@ -2,6 +2,7 @@
 
 mod book;
 mod described;
+mod enclosed;
 mod guarded;
 mod installed;
 mod installed_seats;

@@ -2,6 +2,7 @@
 
 use crate::http::app::App;
 use crate::http::call::{Call, Reply};
+use crate::http::enclosed::Strangers;
 use crate::http::problem::Problem;
 use crate::http::schema::{Holds, Schema, may};
 use crate::operation::inspect::inspect;
@@ -17,6 +18,6 @@ pub(super) static REQUEST: Schema = Schema {
 };
 
 pub(super) fn run(_: &App, call: &Call) -> Result<Reply, Problem> {
-    let (_, document) = call.document(&REQUEST)?;
+    let (_, document) = call.document(&REQUEST, Strangers::AreDocuments)?;
     Ok(Reply::json(inspect(&document, None, call.now).to_json()))
 }

@@ -7,16 +7,18 @@ use crate::dsse::Kind;
 use crate::fingerprint::Machine;
 use crate::http::app::App;
 use crate::http::call::{Call, Reply};
+use crate::http::enclosed::Strangers;
 use crate::http::problem::Problem;
 use crate::http::schema::{Holds, Schema, may};
 use crate::json::{JsonError, Value};
 use crate::keyring::Keyring;
 use crate::operation::document::{self, Document, Opened};
 use crate::operation::proof;
+use crate::operation::signed;
 use crate::operation::verify::{Against, Verification, license_bytes};
 use crate::policy::{Context, MachineContext, ProofContext};
 use crate::time::Timestamp;
-use crate::verdict::EffectiveLimit;
+use crate::verdict::{EffectiveLimit, Refusal};
 
 pub(super) static REQUEST: Schema = Schema {
     name: "VerifyRequest",
@@ -40,7 +42,7 @@ pub(super) static REQUEST: Schema = Schema {
 };
 
 pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
-    let (members, document) = call.document(&REQUEST)?;
+    let (members, document) = call.document(&REQUEST, Strangers::AreRefused)?;
     let mut context = call.roles.context(call.now);
     let mut proof = None;
     for (name, value) in members {
@@ -52,28 +54,60 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     if call.roles.keyring.keys().is_empty() {
         return Err(Problem::new(Code::NoTrustedKey, "this server was given no trusted public key"));
     }
-    let verification = judge(&document, proof.as_deref(), &call.roles.keyring, &mut context);
-    let over = |limit: &&EffectiveLimit| context.usage.get(&limit.key).is_some_and(|used| *used > limit.value);
-    verification.verdict.effective_limits.iter().filter(over).for_each(|limit| app.metrics.capped(&limit.key));
-    Ok(Reply::json(verification.to_json()))
+    judge(app, &document, proof.as_deref(), &call.roles.keyring, &mut context).map(Reply::json)
 }
 
-/// Judges a proof with the license inside it, or a license, beside a proof where there is one.
-fn judge(document: &[u8], beside: Option<&str>, keyring: &Keyring, context: &mut Context) -> Verification {
-    if let Some(beside) = beside {
-        let opened = document::open(beside.as_bytes()).and_then(|opened| opened.document.envelope(Kind::Proof));
-        context.proof = match opened {
-            Ok(envelope) => proof::admit(&envelope, Against { keyring, context, secret: None }, None),
-            Err(refusal) => ProofContext::Refused(refusal),
-        };
-    }
-    let against = Against { keyring, context, secret: None };
-    match document::open(document) {
-        Ok(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
-            Verification { verdict: proof::verify(&envelope, against, None), repairs }
+/// Judges a document as `verify` does, beside a proof where there is one.
+///
+/// # Errors
+/// What that command fails with: a document that could not be opened, or is not judged alone.
+fn judge(
+    app: &App,
+    document: &[u8],
+    beside: Option<&str>,
+    keyring: &Keyring,
+    context: &mut Context,
+) -> Result<String, Problem> {
+    let refused = |refusal: Refusal| Problem::new(refusal.code, refusal.message);
+    let beside = beside.map(|text| document::open(text.as_bytes()).and_then(|it| it.document.envelope(Kind::Proof)));
+    let opened = match document::open(document) {
+        // What is no document is judged, and refused, as a license.
+        Err(refusal) if refusal.code == Code::WrongKind || std::str::from_utf8(document).is_err() => None,
+        opened => Some(opened.map_err(refused)?),
+    };
+    let verification = match opened {
+        Some(Opened { document: Document::Envelope(_, Some(Kind::Manifest)), .. }) => {
+            let message = "this is a manifest, and no folder was named";
+            return Err(
+                Problem::new(Code::Usage, message).hint("verify it where the files are: `mintage verify --dir`")
+            );
         }
-        _ => license_bytes(document, against),
-    }
+        Some(Opened { document: Document::Request(_), .. }) => {
+            let message = "this is a request, which nobody signs";
+            return Err(Problem::new(Code::WrongKind, message).hint("see what it says with `mintage inspect`"));
+        }
+        Some(Opened { document: Document::Envelope(envelope, Some(kind)), .. }) if kind != Kind::Proof => {
+            let proof = beside.transpose().map_err(refused)?;
+            let beside = signed::Beside { keyring, proof: proof.as_ref(), now: context.now };
+            return Ok(signed::verify(&envelope, kind, beside).to_json());
+        }
+        opened => {
+            context.proof = beside.map_or(ProofContext::default(), |beside| match beside {
+                Ok(envelope) => proof::admit(&envelope, Against { keyring, context, secret: None }, None),
+                Err(refusal) => ProofContext::Refused(refusal),
+            });
+            let against = Against { keyring, context, secret: None };
+            match opened {
+                Some(Opened { document: Document::Envelope(envelope, Some(Kind::Proof)), repairs }) => {
+                    Verification { verdict: proof::verify(&envelope, against, None), repairs }
+                }
+                _ => license_bytes(document, against),
+            }
+        }
+    };
+    let over = |limit: &&EffectiveLimit| context.usage.get(&limit.key).is_some_and(|used| *used > limit.value);
+    verification.verdict.effective_limits.iter().filter(over).for_each(|limit| app.metrics.capped(&limit.key));
+    Ok(verification.to_json())
 }
 
 fn set(context: &mut Context, name: &str, value: Value<'_>, now: Timestamp) -> Result<(), Problem> {

@@ -188,10 +188,19 @@ fn what_a_query_misspells_is_not_told_whole() {
     let bench = Bench::new();
     let server = vendor(&bench);
     assert_snapshot!(asked(&server, "/api/v1/keys?stat=suspended"), @r#"400 {"code":"malformed","error":"the query names `stat`, and this route knows `tenant`, `state`, `keyId`, `expiringWithin`","hints":["the routes are listed in /openapi.json"],"message":"the query names `stat`, and this route knows `tenant`, `state`, `keyId`, `expiringWithin`"}"#);
-    assert_snapshot!(asked(&server, "/api/v1/keys?state=stopped"), @r#"400 {"code":"malformed","error":"the member `state` must be one of `active`, `expired`, `revoked`, `suspended`, and is the string `stopped`","hints":["see the request bodies in /openapi.json"],"message":"the member `state` must be one of `active`, `expired`, `revoked`, `suspended`, and is the string `stopped`"}"#);
+    assert_snapshot!(asked(&server, "/api/v1/keys?state=stopped"), @r#"400 {"code":"malformed","error":"the parameter `state` must be one of `active`, `expired`, `revoked`, `suspended`, and is the string `stopped`","hints":["the routes are listed in /openapi.json"],"message":"the parameter `state` must be one of `active`, `expired`, `revoked`, `suspended`, and is the string `stopped`"}"#);
     assert!(asked(&server, "/api/v1/keys?state=suspended&tenant=acme").starts_with("200"));
-    // A route without names of its own has nothing to narrow.
-    assert_eq!(server.get("/healthz?probe=1").status, 200);
+    assert_snapshot!(asked(&server, "/api/v1/keys?tenant=acme&tenant=globex"), @r#"400 {"code":"malformed","error":"the query names `tenant` twice","hints":["ask for one value at a time"],"message":"the query names `tenant` twice"}"#);
+    assert_snapshot!(asked(&server, "/api/v1/audit?from=2026-01-01T00:00:00+02:00"), @r#"400 {"code":"malformed","error":"the parameter `from` must be a time, RFC 3339, and is the string `2026-01-01T00:00:00 02:00`","hints":["a `+` stands for a blank there; write it as %2B"],"message":"the parameter `from` must be a time, RFC 3339, and is the string `2026-01-01T00:00:00 02:00`"}"#);
+    assert!(asked(&server, "/api/v1/audit?from=2026-01-01T00:00:00%2B02:00").starts_with("200"));
+    // A form that is not filled in asks for nothing.
+    assert!(asked(&server, "/api/v1/audit?from=&to=&licenseId=&limit=&action=").starts_with("200"));
+    assert_snapshot!(asked(&server, "/api/v1/seats?tenant=acme"), @r#"400 {"code":"malformed","error":"the query names `tenant`, and this route knows none","hints":["the routes are listed in /openapi.json"],"message":"the query names `tenant`, and this route knows none"}"#);
+    assert_eq!(server.post("/api/v1/verify?tenant=globex", "a.b").status, 400);
+    // What anybody may look at is looked at by monitors, which add names.
+    for path in ["/healthz?probe=1", "/metrics?a=1&a=2", "/api/v1/revocation/list?t=1"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
 }
 
 #[test]

@@ -127,7 +127,8 @@ fn bodies_end_at_their_limit() {
     // Nobody who is not let in has anything read.
     assert_eq!(server.post(MINT, large.clone()).status, 401);
     // What may be a manifest may be larger.
-    assert_eq!(server.post("/api/v1/inspect", format!(r#"{{"document":"{large}"}}"#)).status, 200);
+    let manifest = format!(r#"{{"payload":"{large}","payloadType":"a","signatures":[]}}"#);
+    assert_eq!(server.post("/api/v1/inspect", manifest).status, 200);
     let length = [("content-length", "67108865"), ("content-type", "text/plain")];
     let announced = server.send(request("POST", "/api/v1/inspect", &length).body(Body::from("x")).unwrap());
     assert_eq!(announced.status, 413);
@@ -182,7 +183,7 @@ fn a_document_in_an_object_is_found_whatever_the_sender_calls_it() {
         let body = format!(" {{\"token\":\"{license}\",\"at\":\"2026-06-01T00:00:00Z\"}}");
         assert_eq!(send(content_type, body), told, "{content_type}");
         assert!(send(content_type, license.clone()).starts_with("200 "), "{content_type}");
-        assert!(send(content_type, r#"{"token":5}"#.to_owned()).contains("\"state\":\"INVALID\""), "{content_type}");
+        assert!(send(content_type, r#"{"token":5}"#.to_owned()).starts_with("400 "), "{content_type}");
     }
 }
 
