@@ -210,6 +210,11 @@ impl Metrics {
         seconds.observe(took.as_secs_f64());
     }
 
+    /// Counts a request whose head could not be read.
+    pub(super) fn unreadable(&self, status: u16) {
+        self.requests.get_or_create(&Answered { route: "other", method: "other", status }).inc();
+    }
+
     /// Tells everything in the text format of `OpenMetrics`.
     pub(super) fn tell(&self, license: Option<LicenseGauges>) -> Result<String, Problem> {
         if let Some(license) = license {

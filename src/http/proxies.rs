@@ -16,8 +16,8 @@ impl Proxies {
     /// The first text that is neither.
     pub fn parse(texts: &[String]) -> Result<Self, String> {
         let network = |text: &String| {
-            let address = text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
-            address.or_else(|_| text.parse::<IpNet>()).map_err(|_| text.clone())
+            let address = text.parse::<IpAddr>().map(IpNet::from);
+            address.or_else(|_| text.parse()).map_err(|_| text.clone()).map(canonical)
         };
         texts.iter().map(network).collect::<Result<_, _>>().map(Self)
     }
@@ -43,6 +43,17 @@ impl Proxies {
 
     fn holds(&self, address: IpAddr) -> bool {
         self.0.iter().any(|network| network.contains(&address.to_canonical()))
+    }
+}
+
+/// Writes a network of IPv4 addresses as one, as peers are compared.
+fn canonical(network: IpNet) -> IpNet {
+    let length = network.prefix_len().checked_sub(96);
+    match (network.addr().to_canonical(), length) {
+        (IpAddr::V4(address), Some(length)) if matches!(network, IpNet::V6(_)) => {
+            IpNet::new(address.into(), length).unwrap_or(network)
+        }
+        _ => network,
     }
 }
 
@@ -78,6 +89,16 @@ mod tests {
         assert_eq!(caller("10.1.2.3", &["192.0.2.1, unknown"]), "10.1.2.3");
         assert_eq!(caller("10.1.2.3", &["192.0.2.1, unknown, 10.0.0.8"]), "10.0.0.8");
         assert_eq!(caller("10.1.2.3", &["10.0.0.9"]), "10.0.0.9");
+    }
+
+    #[test]
+    fn a_network_is_known_by_either_spelling() {
+        for spelled in ["10.0.0.0/8", "::ffff:10.0.0.0/104", "::ffff:10.1.2.3", "::/0"] {
+            let holds = Proxies::parse(&[spelled.to_owned()]).unwrap().holds("10.1.2.3".parse().unwrap());
+            assert_eq!(holds, spelled != "::/0", "{spelled}");
+        }
+        let all = Proxies::parse(&["::ffff:0.0.0.0/96".to_owned()]).unwrap();
+        assert!(all.holds("203.0.113.9".parse().unwrap()) && !all.holds("2001:db8::7".parse().unwrap()));
     }
 
     #[test]

@@ -103,7 +103,7 @@ pub async fn serve(
             app.metrics.connections.inc();
             // From here on it is its loop that waits for the socket.
             match TcpStream::from_std(stream) {
-                Ok(stream) => greet(stream, tls, peer, router, watcher).await,
+                Ok(stream) => greet(stream, tls, peer, &app, router, watcher).await,
                 Err(error) => tracing::warn!(%peer, %error, "a connection could not be taken over"),
             }
             app.metrics.connections.dec();
@@ -137,10 +137,17 @@ async fn accept(
 }
 
 /// Speaks TLS first where that is asked for.
-async fn greet(stream: TcpStream, tls: Option<Tls>, peer: SocketAddr, router: axum::Router, watcher: Watcher) {
-    let Some(tls) = tls else { return connection(stream, peer, router, watcher).await };
+async fn greet(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    peer: SocketAddr,
+    app: &App,
+    router: axum::Router,
+    watcher: Watcher,
+) {
+    let Some(tls) = tls else { return connection(stream, peer, app, router, watcher).await };
     match tokio::time::timeout(HEAD_TIME, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => connection(stream, peer, router, watcher).await,
+        Ok(Ok(stream)) => connection(stream, peer, app, router, watcher).await,
         Ok(Err(error)) => tracing::debug!(%peer, %error, "a TLS handshake broke off"),
         Err(_) => tracing::debug!(%peer, "a TLS handshake took too long"),
     }
@@ -149,6 +156,7 @@ async fn greet(stream: TcpStream, tls: Option<Tls>, peer: SocketAddr, router: ax
 async fn connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     peer: SocketAddr,
+    app: &App,
     router: axum::Router,
     watcher: Watcher,
 ) {
@@ -173,7 +181,14 @@ async fn connection(
         .max_headers(MAX_HEADERS)
         .max_header_size(MAX_HEAD_BYTES);
     let connection = server.serve_connection(TokioIo::new(Strict::new(stream)), service);
-    if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%peer, %error, "a connection broke off");
+    match watcher.watch(connection).await {
+        // No route was asked, so nothing else has counted it.
+        Err(error) if error.is_parse() => {
+            let status = if error.is_parse_too_large() { 431 } else { 400 };
+            app.metrics.unreadable(status);
+            tracing::info!(peer = %peer.ip(), status, %error, "a request could not be read");
+        }
+        Err(error) => tracing::debug!(%peer, %error, "a connection broke off"),
+        Ok(()) => {}
     }
 }
