@@ -11,7 +11,7 @@ use mintage::code::Code;
 use mintage::json::{self, Members, Value};
 
 use self::agent::Way;
-use self::tls::Tls;
+use self::tls::{Said, Tls};
 use crate::clock;
 use crate::failure::Failure;
 use crate::render::Terminal;
@@ -38,16 +38,16 @@ pub(crate) struct Online {
     /// Speak without TLS to a server on another machine: whoever listens reads the license key
     #[arg(long, requires = "server")]
     insecure_http: bool,
-    /// Try again so often when the server cannot be reached or fails inside
-    #[arg(long, value_name = "N", default_value_t = 5, requires = "server")]
-    retries: u32,
+    /// Try again so often when the server cannot be reached or fails inside; 5 times if left out
+    #[arg(long, value_name = "N", requires = "server")]
+    retries: Option<u32>,
 }
 
 /// What helps where somebody else seems to have answered.
 const STRANGER: &str = "is the address right? a proxy or a portal in between may have answered in the server's place";
 
-/// What helps where a server broke off.
-const NO_CERTIFICATE: &str = "if the server demands a certificate of its clients, show one with --client-cert";
+/// How often a request is sent again, unless it is said.
+const RETRIES: u32 = 5;
 
 /// A server that can be asked.
 pub(crate) struct Server {
@@ -65,11 +65,25 @@ struct Trouble {
 }
 
 impl Online {
+    /// Refuses what is said of a server where none is named; what `requires` it is let through beside whatever conflicts
+    /// with it.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        let others = [("--insecure-http", self.insecure_http), ("--retries", self.retries.is_some())];
+        let stray = self.tls.named().into_iter().chain(others).find(|(_, is_given)| *is_given);
+        match (stray, &self.server) {
+            (Some((flag, _)), None) => {
+                let message = format!("{flag} is said of a server, and none was named");
+                Err(Failure::new(Code::Usage, message).hint("name one with --server, or leave it out"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Makes everything ready for the first request; nothing is sent yet.
     pub(crate) fn open(&self) -> anyhow::Result<Server> {
         let unnamed = || Failure::new(Code::Usage, "no server was named").hint("name one with --server");
         let url = self.server.as_deref().ok_or_else(unnamed)?;
-        Ok(Server { way: agent::agent(url, &self.tls, self.insecure_http)?, retries: self.retries })
+        Ok(Server { way: agent::agent(url, &self.tls, self.insecure_http)?, retries: self.retries.unwrap_or(RETRIES) })
     }
 }
 
@@ -145,6 +159,7 @@ impl Trouble {
             ureq::Error::Timeout(_) => "it took too long".to_owned(),
             error => error.to_string(),
         };
+        let (why, said) = tls::told(why);
         let why = way.proxy.as_ref().map_or(why.clone(), |proxy| format!("through the proxy {proxy}: {why}"));
         let hopeless = match error {
             ureq::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
@@ -153,14 +168,17 @@ impl Trouble {
         };
         // What breaks off there says so in one of these ways, as the two sides meet.
         let breaks_off = match error {
-            ureq::Error::Io(error) => {
-                let kind = error.kind();
-                matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset)
-                    || kind == ErrorKind::InvalidData && why.contains("CertificateRequired")
-            }
+            ureq::Error::Io(error) => matches!(
+                error.kind(),
+                ErrorKind::BrokenPipe | ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset
+            ),
             _ => false,
         };
-        let hint = (breaks_off && way.shows_none).then_some(NO_CERTIFICATE);
+        let hint = match said {
+            Some(Said::Way(hint)) => Some(hint),
+            Some(Said::Certificate) => way.certificate,
+            None => way.certificate.filter(|_| breaks_off),
+        };
         Self { again: (!hopeless).then_some(Duration::ZERO), hint, ..Self::final_(why) }
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::Command;
 
+use insta::assert_snapshot;
 use mintage::json::{self, Value, steers};
 
 use super::running::Running;
@@ -61,6 +62,23 @@ fn malformed_requests_are_refused() {
     ] {
         let answer = server.raw(request.as_bytes());
         assert_eq!(status(&answer), expected, "{:?} -> {answer:?}", &request[..request.len().min(120)]);
+    }
+}
+
+#[test]
+fn a_head_that_cannot_be_read_is_counted_and_logged() {
+    let bench = Bench::new();
+    let mut server = vendor(&bench);
+    assert_eq!(status(&server.raw(b"NONSENSE\r\n\r\n")), "400");
+    server.wait_for("a request could not be read");
+    let large = format!("GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n", "x".repeat(64 << 10));
+    assert_eq!(status(&server.raw(large.as_bytes())), "431");
+    server.wait_for("a request could not be read");
+    assert!(server.lines.last().unwrap().contains("INFO"), "{:?}", server.lines);
+    let metrics = server.raw(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    for status in ["400", "431"] {
+        let line = format!("mintage_requests_total{{route=\"other\",method=\"other\",status=\"{status}\"}} 1");
+        assert!(metrics.contains(&line), "{metrics}");
     }
 }
 
@@ -243,6 +261,15 @@ fn a_certificate_is_presented_and_one_may_be_demanded() {
     assert_eq!(curl(&server, &["--cacert", "server.pem"]), answer);
     assert_eq!(curl(&server, &["--cacert", "authority.pem"]), "");
     drop(server);
+    bench.write("empty.pem", "");
+    let empty =
+        bench.run([&["serve", "--listen", "127.0.0.1:0"], &tls[..], &["--tls-client-ca", "empty.pem"]].concat());
+    assert_snapshot!(empty, @r"
+    ------- stderr -------
+    mintage: error[bad-key]: no client can be let in by `empty.pem`: there is no certificate
+    mintage: hint: give the certificates of authorities, PEM
+    [exit status: 3]
+    ");
     let server = Running::start(&bench, &[&tls[..], &["--tls-client-ca", "authority.pem"]].concat());
     assert_eq!(curl(&server, &["--cacert", "server.pem"]), "");
     let with_client = ["--cacert", "server.pem", "--cert", "client.pem", "--key", "client.key"];

@@ -83,6 +83,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    arguments.server.check()?;
     if let Some(path) = &arguments.request_out {
         let output = Output { output: Some(path.clone()), force: arguments.output.force };
         return request::run(&arguments.activation, &arguments.enrol, &output, terminal);

@@ -24,8 +24,8 @@ pub(super) struct Way {
     /// The proxy that is asked first, without its password.
     pub(super) proxy: Option<String>,
     pub(super) agent: Agent,
-    /// Whether a server may break off because it is shown no certificate.
-    pub(super) shows_none: bool,
+    /// What helps where a server breaks off for want of a certificate that it accepts; nothing without TLS.
+    pub(super) certificate: Option<&'static str>,
 }
 
 /// Finds the way to an address.
@@ -55,7 +55,8 @@ pub(super) fn agent(url: &str, tls: &Tls, insecure: bool) -> anyhow::Result<Way>
         config = config.tls_config(tls.config()?);
     }
     let base = url.trim_end_matches('/').to_owned();
-    Ok(Way { base, proxy: shown, agent: config.build().new_agent(), shows_none: !is_plain && tls.shows_none() })
+    let certificate = (!is_plain).then(|| tls.hint());
+    Ok(Way { base, proxy: shown, agent: config.build().new_agent(), certificate })
 }
 
 /// Whether an address is without TLS, and whether it is on this machine.

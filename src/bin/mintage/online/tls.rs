@@ -33,9 +33,21 @@ pub(super) struct Tls {
 }
 
 impl Tls {
-    /// Whether a server that asks for a certificate is shown none.
-    pub(super) fn shows_none(&self) -> bool {
-        self.client_cert.is_none()
+    /// What was said of all this.
+    pub(super) fn named(&self) -> [(&'static str, bool); 3] {
+        [
+            ("--ca", self.ca.is_some()),
+            ("--client-cert", self.client_cert.is_some()),
+            ("--client-key", self.client_key.is_some()),
+        ]
+    }
+
+    /// What helps where a server breaks off for want of a certificate that it accepts.
+    pub(super) fn hint(&self) -> &'static str {
+        match self.client_cert {
+            None => "if the server demands a certificate of its clients, show one with --client-cert",
+            Some(_) => "if the server does not accept the certificate of --client-cert, show one that it does",
+        }
     }
 
     /// Reads the files that were named.
@@ -60,6 +72,34 @@ impl Tls {
     }
 }
 
+/// What the two sides said to each other, and who can mend it.
+pub(super) enum Said {
+    /// The server wants a certificate, or another than it was shown.
+    Certificate,
+    /// Something that has this way out.
+    Way(&'static str),
+}
+
+/// Puts what the library says of TLS in words.
+pub(super) fn told(why: String) -> (String, Option<Said>) {
+    if let Some((_, alert)) = why.split_once("received fatal alert: ") {
+        let is_of_certificate =
+            alert.contains("Certificate") || matches!(alert, "AccessDenied" | "DecryptError" | "UnknownCA");
+        let what = match alert {
+            "CertificateRequired" => "the server demands a certificate of its clients",
+            _ if is_of_certificate => "the server does not accept the certificate that it is shown",
+            _ => "the server breaks off",
+        };
+        return (format!("{what}: {alert}"), is_of_certificate.then_some(Said::Certificate));
+    }
+    if why.contains("CaUsedAsEndEntity") {
+        let why = "its certificate is marked as that of an authority, and no server may show such a one".to_owned();
+        let hint = "let the server show a certificate with basicConstraints=CA:FALSE, and name its signer with --ca";
+        return (why, Some(Said::Way(hint)));
+    }
+    (why, None)
+}
+
 fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, Failure> {
     let all: Vec<_> = CertificateDer::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
@@ -73,6 +113,11 @@ fn identity(chain: &Path, key: &Path, provider: &CryptoProvider) -> anyhow::Resu
     let certificates = certificates(chain, &files::read_setting(chain, MAX_PEM_BYTES)?)?;
     let pem = Zeroizing::new(files::read_setting(key, MAX_PEM_BYTES)?);
     let unfit = |why: String| unreadable("the private key", key, &why);
+    if pem.windows(9).any(|word| word == b"ENCRYPTED") {
+        let message = format!("the private key in `{}` is encrypted", key.display());
+        let hint = "decrypt it into a file that only you can read: `openssl pkey -in FILE -out FILE`";
+        return Err(Failure::new(Code::FileUnreadable, message).hint(hint).into());
+    }
     let private = PrivateKeyDer::from_pem_slice(&pem).map_err(|error| unfit(error.to_string()))?;
     let shown: Vec<_> = certificates.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
     CertifiedKey::from_der(certificates, private, provider).map_err(|error| unfit(error.to_string()))?;

@@ -25,6 +25,7 @@ fn secured_with(demands: bool) -> Scene {
     let of_authority = ["-CA", "authority.pem", "-CAkey", "authority.key", "-addext", "basicConstraints=CA:FALSE"];
     make("server", &[&of_authority[..], &["-addext", "subjectAltName=IP:127.0.0.1"]].concat());
     make("client", &of_authority);
+    make("stranger", &["-addext", "basicConstraints=CA:FALSE"]);
     let path = |name: &str| certificate.path(name).to_str().unwrap().to_owned();
     let (chain, key, authority) = (path("server.pem"), path("server.key"), path("authority.pem"));
     let mut tls = vec!["--tls-cert", &chain, "--tls-key", &key];
@@ -33,7 +34,7 @@ fn secured_with(demands: bool) -> Scene {
     }
     let scene = Scene::with(&tls);
     scene.bench.write("ca.pem", certificate.read("authority.pem"));
-    for name in ["client.pem", "client.key", "server.key"] {
+    for name in ["client.pem", "client.key", "server.key", "stranger.pem", "stranger.key"] {
         scene.bench.write(name, certificate.read(name));
     }
     scene
@@ -75,9 +76,61 @@ fn a_server_that_demands_a_certificate_is_shown_one() {
     [exit status: 3]
     ");
     assert_eq!(activate(&["--client-cert", "client.pem"]).status, Some(2));
+    // It is the server that refuses.
+    let stranger = ["--client-cert", "stranger.pem", "--client-key", "stranger.key", "--retries", "0"];
+    let refused = activate(&stranger);
+    let hint = "mintage: hint: if the server does not accept the certificate of --client-cert, show one that it does\n";
+    assert!(refused.status == Some(3) && refused.stderr().ends_with(hint), "{refused}");
+    assert!(!refused.stderr().contains("received fatal alert"), "{refused}");
+    let encrypt = ["pkcs8", "-topk8", "-in", "client.key", "-out", "closed.key", "-passout", "pass:secret"];
+    assert!(Command::new("openssl").current_dir(scene.bench.path("")).args(encrypt).output().unwrap().status.success());
+    assert_snapshot!(scene.shown(&activate(&["--client-cert", "client.pem", "--client-key", "closed.key"])), @r"
+    ------- stderr -------
+    mintage: error[file-unreadable]: the private key in `closed.key` is encrypted
+    mintage: hint: decrypt it into a file that only you can read: `openssl pkey -in FILE -out FILE`
+    [exit status: 3]
+    ");
     for unusable in [["client.key", "client.key"], ["client.pem", "client.pem"]] {
         let outcome = activate(&["--client-cert", unusable[0], "--client-key", unusable[1]]);
         assert!(outcome.stderr().contains("error[file-unreadable]") && outcome.status == Some(3), "{outcome}");
+    }
+}
+
+#[test]
+fn a_certificate_of_an_authority_is_not_that_of_a_server() {
+    let certificate = Bench::new();
+    let mut openssl = Command::new("openssl");
+    openssl.current_dir(certificate.path("")).args(["req", "-x509", "-newkey", "ec", "-pkeyopt"]);
+    openssl.args(["ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=server"]);
+    openssl.args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "server.key", "-out", "server.pem"]);
+    assert!(openssl.output().unwrap().status.success());
+    let path = |name: &str| certificate.path(name).to_str().unwrap().to_owned();
+    let (chain, key) = (path("server.pem"), path("server.key"));
+    let scene = Scene::with(&["--tls-cert", &chain, "--tls-key", &key]);
+    let url = format!("https://{}", scene.server.address);
+    assert_snapshot!(scene.shown(&scene.activate_at(&url, &["-q", "--ca", &chain])), @r"
+    ------- stderr -------
+    mintage: error[server-unreachable]: https://[address]: its certificate is marked as that of an authority, and no server may show such a one
+    mintage: hint: let the server show a certificate with basicConstraints=CA:FALSE, and name its signer with --ca
+    [exit status: 3]
+    ");
+}
+
+#[test]
+fn what_is_said_of_a_server_is_refused_where_none_is_named() {
+    let bench = Bench::new();
+    let activate = |more: &[&str]| bench.run([&["activate", "--license", "acme.lic"], more].concat());
+    assert_snapshot!(activate(&["--request-out", "r.json", "--ca", "ca.pem"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: --ca is said of a server, and none was named
+    mintage: hint: name one with --server, or leave it out
+    [exit status: 2]
+    ");
+    for more in [&["--client-cert", "a", "--client-key", "b"][..], &["--retries", "5"], &["--insecure-http"]] {
+        for step in [&["--request-out", "r.json"][..], &["--install", "p.json", "--proof", "a.json"]] {
+            let refused = activate(&[step, more].concat());
+            assert!(refused.status == Some(2) && refused.stderr().contains("none was named"), "{refused}");
+        }
     }
 }
 

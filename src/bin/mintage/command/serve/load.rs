@@ -104,6 +104,10 @@ pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Tls>> {
     let (chain_text, key_text) = (read(chain)?, Zeroizing::new(read(key)?));
     let authorities = settings.tls_client_ca.as_deref().map(read).transpose()?;
     let config = tls::config(&chain_text, &key_text, authorities.as_deref()).map_err(|error| {
+        if let Some(path) = settings.tls_client_ca.as_deref().filter(|_| error.is_of_clients) {
+            let message = format!("no client can be let in by `{}`: {error}", path.display());
+            return Failure::new(Code::BadKey, message).hint("give the certificates of authorities, PEM");
+        }
         let message = format!("TLS cannot be set up with `{}` and `{}`: {error}", chain.display(), key.display());
         Failure::new(Code::BadKey, message).hint("give the chain and the key of its first certificate, both PEM")
     })?;
