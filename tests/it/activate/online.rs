@@ -66,7 +66,8 @@ impl Scene {
     }
 
     fn at(&self, url: &str, step: &str, arguments: &[&str]) -> Outcome {
-        self.bench.run([&["activate", step, "--proof", "proof.json", "--server", url], arguments].concat())
+        let fixed = ["activate", step, "--proof", "proof.json", "--fingerprint", "node-1", "--server", url];
+        self.bench.run([&fixed[..], arguments].concat())
     }
 
     fn book(&self, arguments: &[&str]) -> String {
@@ -150,7 +151,11 @@ fn a_machine_read_by_its_components_keeps_its_seat() {
         assert_eq!(outcome.status, Some(0), "{outcome}");
     }
     assert_eq!(scene.count("activated"), 1);
-    assert_eq!(scene.at(&url, "--heartbeat", &["--once", "-q"]).status, Some(0));
+    let beat = |here: &[&str]| scene.at(&url, "--heartbeat", &[&["--once", "-q"], here].concat()).status;
+    assert_eq!((beat(&here[..2]), scene.count("activated")), (Some(0), 1));
+    // Another machine, which has no such component.
+    scene.bench.write("other/etc/machine-id", "b08dfa6083e7567a1921a715000001fc\n");
+    assert_eq!(beat(&["--sysroot", "other"]), Some(1));
 }
 
 #[test]

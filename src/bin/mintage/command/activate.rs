@@ -82,6 +82,13 @@ pub(crate) struct Arguments {
     enrol: Enrol,
 }
 
+impl Arguments {
+    /// Returns the machine that proofs are compared with: this one, and no other will do.
+    fn here(&self) -> Here<'_> {
+        Here { source: &self.enrol.source, exact: self.enrol.fingerprint_value.as_deref(), any: false }
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     arguments.server.check()?;
     if let Some(path) = &arguments.request_out {
@@ -125,7 +132,7 @@ fn install(
         keyring: &keyring,
         context: &context,
         secret: None,
-        here: Here { source: &arguments.enrol.source, exact: arguments.enrol.fingerprint_value.as_deref(), any: false },
+        here: arguments.here(),
         instance: &arguments.activation.instance,
         terminal,
     };

@@ -61,6 +61,30 @@ fn every_heartbeat_carries_the_nonce_of_the_answer_before() {
 }
 
 #[test]
+fn a_copy_on_another_machine_is_no_activation() {
+    let scene = Scene::activated();
+    let beat = |arguments: &[&str]| {
+        let fixed = ["activate", "--heartbeat", "--once", "--proof", "proof.json", "--server"];
+        scene.shown(&scene.bench.run([&fixed[..], &[&scene.url()], arguments].concat()))
+    };
+    assert_snapshot!(beat(&["--fingerprint", "node-2"]), @r"
+    ------- stderr -------
+    mintage: error[wrong-machine]: bound to `node-1`, this machine is `node-2`
+    mintage: hint: run `mintage fingerprint` there and send the result to the issuer
+    [exit status: 1]
+    ");
+    assert_snapshot!(beat(&[]), @r"
+    ------- stderr -------
+    mintage: error[machine-unreadable]: bound to `node-1`, and no value was supplied for this machine
+    mintage: hint: run with the rights to read it, or supply the value with --fingerprint
+    [exit status: 3]
+    ");
+    // Nobody asked the server: it holds the nonce of the proof still.
+    assert_eq!(scene.kept("heartbeat"), 0);
+    assert_eq!(scene.beat(&["-q"]).status, Some(0));
+}
+
+#[test]
 fn lost_answers_strand_nobody() {
     let scene = Scene::activated();
     for lost in [1, 2, 0, 1] {
@@ -108,7 +132,8 @@ fn it_goes_on_until_the_answer_is_no() {
     let between = Between::losing(&scene.server.address, 1);
     let mut command = scene.bench.command();
     let often = ["--first-after", "0", "--every", "1", "--retries", "0"];
-    command.args(["activate", "--heartbeat", "--proof", "proof.json", "--server", &between.url()]).args(often);
+    command.args(["activate", "--heartbeat", "--proof", "proof.json", "--server", &between.url()]);
+    command.args(["--fingerprint", "node-1"]).args(often);
     let mut looping = Looping(command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap());
     let mut lines = BufReader::new(looping.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().contains("warning: "));

@@ -163,7 +163,18 @@ fn the_proxy_of_the_environment_is_used() {
     // What does not leave this machine goes through none.
     let plain = Scene::new();
     let url = plain.url();
-    let heartbeat = ["-q", "activate", "--heartbeat", "--once", "--proof", "proof.json", "--server", &url];
+    let heartbeat = [
+        "-q",
+        "activate",
+        "--heartbeat",
+        "--once",
+        "--proof",
+        "proof.json",
+        "--fingerprint",
+        "node-1",
+        "--server",
+        &url,
+    ];
     assert_eq!(plain.activate(&["-q"]).status, Some(0));
     assert_eq!(plain.bench.run_in([("ALL_PROXY", &proxy)], &heartbeat).status, Some(0));
     assert_eq!(between.connections(), 1);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use mintage::code::Code;
 use mintage::dsse::Envelope;
 use mintage::json::{Value, Writer, canonical};
+use mintage::policy::MachineContext;
 use mintage::proof::Proof;
 
 use crate::clock;
@@ -22,6 +23,7 @@ pub(super) fn run(envelope: &Envelope, arguments: &super::Arguments, terminal: &
         let message = format!("the activation {} was given back on {released_at}", proof.proof_id);
         return Err(Failure::new(Code::Released, message).into());
     }
+    is_here(&proof, arguments, terminal)?;
     let server = arguments.server.open()?;
     if online.once {
         let answer = beat(&server, &proof, arguments, terminal)?;
@@ -43,6 +45,18 @@ pub(super) fn run(envelope: &Envelope, arguments: &super::Arguments, terminal: &
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Holds this machine against the one that was activated, whose name is all that the server is told: a copy of its proof and
+/// its folder is no activation.
+fn is_here(proof: &Proof, arguments: &super::Arguments, terminal: &Terminal) -> anyhow::Result<()> {
+    let bound = &proof.fingerprint;
+    let MachineContext::This(machine) = arguments.here().context(&[bound], terminal)? else { return Ok(()) };
+    let comparison = bound.compare(&machine);
+    match comparison.code() {
+        Some(code) => Err(Failure::new(code, comparison.detail).into()),
+        None => Ok(()),
     }
 }
 
