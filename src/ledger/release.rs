@@ -1,10 +1,10 @@
-//! Machines that give their activation back, and the heartbeats of those that do not.
+//! Machines that give their activation or their seat back, and the heartbeats of those that do not.
 
 use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
 use super::audit::Entry;
-use super::seat::EndReason;
+use super::seat::{EndReason, Lease};
 use super::value::values;
 use super::{LedgerError, Transaction, activation, license, seat, sql};
 use crate::code::Code;
@@ -66,6 +66,45 @@ fn leave_seat(
         Err(LedgerError::Refused(_)) => Ok(()),
         Err(error) => Err(error),
     }
+}
+
+/// Keeps the key that may sign that a seat is given back: the one that the lease, as it was handed out last, names.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn keep_lease_key(
+    transaction: &mut Transaction<'_>,
+    lease_id: &str,
+    instance_key: &str,
+) -> Result<(), LedgerError> {
+    transaction.send_all(sql::SET_LEASE_KEY, &values![lease_id, instance_key])
+}
+
+/// Returns the key that may sign that a seat is given back, base64; nothing of one that was lent before keys were kept.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn lease_key(transaction: &mut Transaction<'_>, lease_id: &str) -> Result<Option<String>, LedgerError> {
+    transaction.find(sql::LEASE_KEY, &values![lease_id])?.map_or(Ok(None), |mut row| row.maybe_text())
+}
+
+/// Ends a lease whose holder signed that it uses it no more, also one that was taken along, and keeps what it signed; says
+/// whether the seat was held until now.
+///
+/// # Errors
+/// As [`seat::release`].
+pub fn release_lease(
+    transaction: &mut Transaction<'_>,
+    lease_id: &str,
+    document: &str,
+    now: Timestamp,
+    actor: &str,
+) -> Result<(Lease, bool), LedgerError> {
+    let was_held = seat::release(transaction, lease_id, EndReason::Released, now, actor)?;
+    if was_held {
+        transaction.execute(sql::SET_LEASE_RELEASE, &values![lease_id, document])?;
+    }
+    Ok((seat::find(transaction, lease_id)?, was_held))
 }
 
 /// A machine says that it is alive.

@@ -45,7 +45,11 @@ pub(crate) const BOOK_TABLES: [Columns; 13] = [
                   activated_at, expires_at, seen_at, released_at, release_reason, release",
     },
     APPROVAL,
-    LEASE,
+    Columns {
+        table: "lease",
+        columns: "lease_id, license_id, holder, username, claimed_at, renewed_at, expires_at, borrowed, ended_at, end_reason, \
+                  instance_key, release",
+    },
     WAITING,
     INSTALLED,
     Columns { table: "usage", columns: "usage_key, tenant_id, limit_key, used, changed_at" },
@@ -198,6 +202,12 @@ pub(crate) const LAST_LEASE_OF: &str =
 pub(crate) const COUNT_LEASES: &str = "SELECT COUNT(*) FROM lease WHERE license_id = ?1 AND ended_at IS NULL";
 pub(crate) const EXTEND_LEASE: &str =
     "UPDATE lease SET renewed_at = ?2, expires_at = ?3, borrowed = ?4 WHERE lease_id = ?1";
+pub(crate) const SET_LEASE_KEY: Many<'_> = Many {
+    sql: "UPDATE lease SET instance_key = ?2 WHERE lease_id = ?1 AND instance_key IS DISTINCT FROM ?2",
+    width: 2,
+};
+pub(crate) const LEASE_KEY: &str = "SELECT instance_key FROM lease WHERE lease_id = ?1";
+pub(crate) const SET_LEASE_RELEASE: &str = "UPDATE lease SET release = ?2 WHERE lease_id = ?1";
 pub(crate) const END_LEASE: &str = "UPDATE lease SET ended_at = ?2, end_reason = ?3 WHERE lease_id = ?1";
 
 pub(crate) const WAITING: Columns = Columns { table: "waiting", columns: "ticket, license_id, holder, since, seen_at" };

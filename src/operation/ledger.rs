@@ -26,6 +26,9 @@ pub mod transfer;
 pub mod true_up;
 pub mod withdraw;
 
+use crate::code::Code;
+use crate::json::steers;
+use crate::ledger::LedgerError;
 use crate::time::Timestamp;
 
 /// Who does something, and when.
@@ -35,4 +38,15 @@ pub struct Stamp {
     pub actor: String,
     /// The time.
     pub now: Timestamp,
+}
+
+/// Refuses a reason that would steer the terminal of whoever reads it.
+fn readable(reason: Option<&str>) -> Result<(), LedgerError> {
+    match reason.and_then(|reason| reason.chars().find(|char| steers(*char))) {
+        None => Ok(()),
+        Some(char) => {
+            let message = format!("the reason holds the control character {}", char.escape_unicode());
+            Err(LedgerError::refused(Code::Usage, message))
+        }
+    }
 }

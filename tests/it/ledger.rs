@@ -18,6 +18,7 @@ mod races;
 #[cfg(feature = "serve")]
 mod rotated;
 mod seats;
+mod seats_by_file;
 mod story;
 mod told;
 mod true_up;

@@ -13,7 +13,8 @@ use crate::ledger::LedgerError;
 use crate::ledger::license_key::LicenseKey;
 use crate::operation::document;
 use crate::operation::ledger::activate::machine_id;
-use crate::operation::ledger::release::{self, GivenBack, Released, Right, SignedError};
+use crate::operation::ledger::release::{self, GivenBack, Released, Returned, Right, SignedError};
+use crate::time::Timestamp;
 use crate::verdict::Refusal;
 
 pub(super) static REQUEST: Schema = Schema {
@@ -34,12 +35,12 @@ pub(super) static REQUEST: Schema = Schema {
 
 pub(super) static RESPONSE: Schema = Schema {
     name: "DeactivateResponse",
-    about: "An activation that was given back",
+    about: "An activation, or a seat, that was given back",
     members: &[
         must("error", Holds::Maybe(&Holds::Text), "Always null"),
         must("licenseId", Holds::Text, "The license"),
         must("message", Holds::Text, "What was done"),
-        must("proofId", Holds::Text, "The activation"),
+        must("proofId", Holds::Text, "The activation, or the lease of the seat"),
         must("releasedAt", Holds::Maybe(&Holds::Time), "When it was given back"),
         must("success", Holds::Bool, "Always true"),
     ],
@@ -52,18 +53,14 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     let mut members = call.object(&REQUEST)?;
     if let Some(value) = take(&mut members, "release") {
         let envelope = envelope(value).map_err(|refusal| Problem::new(refusal.code, refusal.message).hint(BODIES))?;
-        let signed = release::signed(ledger, &envelope, call.now).map_err(|error| match error {
+        let taken = release::take_back(ledger, &call.stamp_of_machine(), &envelope, None);
+        return taken.map(|returned| told_of(&returned)).map_err(|error| match error {
             SignedError::Ledger(error) => of_ledger(app, call, error),
-            error => refused(&[Refusal::new(error.code(), error)]),
-        })?;
-        let document = Some(envelope.to_json());
-        return Ok(told(&release::release(
-            ledger,
-            &call.stamp_of_machine(),
-            &signed.proof_id,
-            signed.reason,
-            document,
-        )?));
+            error => {
+                let problem = refused(&[Refusal::new(error.code(), &error)]);
+                error.hint().into_iter().fold(problem, Problem::hint)
+            }
+        });
     }
     let machine = fingerprint(&mut members, "fingerprint")?;
     let mut member = |name| filled(&mut members, name);
@@ -103,19 +100,30 @@ fn of_ledger(app: &App, call: &Call, error: LedgerError) -> Problem {
     }
 }
 
+fn told_of(returned: &Returned) -> Reply {
+    match returned {
+        Returned::Machine(released) => told(released),
+        Returned::Seat { lease, unchanged } => {
+            let message = if *unchanged { "Seat was released before." } else { "Seat released." };
+            reply(&lease.license_id, message, &lease.lease_id, lease.ended_at)
+        }
+    }
+}
+
 fn told(released: &Released) -> Reply {
     let activation = &released.activation;
+    let message = if released.unchanged { "License was deactivated before." } else { "License deactivated." };
+    reply(&activation.license_id, message, &activation.proof_id, activation.released_at)
+}
+
+fn reply(license_id: &str, message: &str, proof_id: &str, released_at: Option<Timestamp>) -> Reply {
     let mut out = Writer::default();
     out.begin_object();
     out.name("error").null();
-    out.name("licenseId").string(&activation.license_id);
-    out.name("message").string(if released.unchanged {
-        "License was deactivated before."
-    } else {
-        "License deactivated."
-    });
-    out.name("proofId").string(&activation.proof_id);
-    match activation.released_at {
+    out.name("licenseId").string(license_id);
+    out.name("message").string(message);
+    out.name("proofId").string(proof_id);
+    match released_at {
         Some(at) => out.name("releasedAt").plain(at),
         None => out.name("releasedAt").null(),
     }

@@ -10,6 +10,7 @@ use crate::code::Code;
 use crate::fingerprint::Fingerprint;
 use crate::id::Hex;
 use crate::json::Writer;
+use crate::key::PublicKey;
 use crate::ledger::activation::{Activate, Activated};
 use crate::ledger::approval::{Assembly, Unapproved};
 use crate::ledger::license::{self, Held};
@@ -109,6 +110,11 @@ pub fn machine_id(fingerprint: &Fingerprint) -> String {
     Hex(&Sha256::digest(out.finish())).to_string()
 }
 
+/// Spells the key of a machine as the ledger holds it: base64.
+pub(super) fn stored(instance_key: &PublicKey) -> String {
+    STANDARD.encode(instance_key.as_bytes())
+}
+
 impl Draft {
     /// Judges a request as [`proof::answer`] does. `holds_key` is as in [`Asked`].
     ///
@@ -121,7 +127,7 @@ impl Draft {
             fingerprint: machine_id(&request.fingerprint),
             proof_id: proof.proof_id.clone(),
             nonce: proof.heartbeat_nonce.to_string(),
-            instance_key: holds_key.then(|| STANDARD.encode(request.instance_key.as_bytes())),
+            instance_key: holds_key.then(|| stored(&request.instance_key)),
             environment: request.environment.clone(),
             product_version: request.product_version.clone(),
             expires_at: proof.expires_at,

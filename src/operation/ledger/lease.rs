@@ -13,7 +13,7 @@ use crate::keyring::Keyring;
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::release::is_same_nonce;
 use crate::ledger::seat::{self, Claim, Claimed, EndReason, Lease};
-use crate::ledger::{Ledger, LedgerError, Transaction, activation, license};
+use crate::ledger::{Ledger, LedgerError, Transaction, activation, license, release};
 use crate::operation::proof::{self, Answer};
 use crate::proof::Proof;
 use crate::request::Request;
@@ -92,7 +92,11 @@ pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Res
             now: stamp.now,
             actor: stamp.actor.clone(),
         };
-        seat::claim(transaction, &claim)
+        let claimed = seat::claim(transaction, &claim)?;
+        if let Claimed::Granted(lease) = &claimed {
+            release::keep_lease_key(transaction, &lease.lease_id, &machine.instance_key)?;
+        }
+        Ok(claimed)
     })?;
     Ok(match claimed {
         Claimed::Granted(lease) => Seated::Held(Box::new(Leased::of(draft.proof, lease))),
@@ -133,7 +137,9 @@ pub fn renew(ledger: &Ledger, stamp: &Stamp, draft: Draft, seconds: i64) -> Resu
     let lease = ledger.write(move |transaction| {
         let holder = machine.holder(transaction)?;
         let lease = seat::of_holder(transaction, &machine.license_id, &holder)?;
-        seat::renew(transaction, &lease.lease_id, seconds, stamp.now, &stamp.actor)
+        let lease = seat::renew(transaction, &lease.lease_id, seconds, stamp.now, &stamp.actor)?;
+        release::keep_lease_key(transaction, &lease.lease_id, &machine.instance_key)?;
+        Ok(lease)
     })?;
     Ok(Leased::of(draft.proof, lease))
 }
@@ -177,6 +183,8 @@ pub fn release(
 struct Machine {
     license_id: String,
     machine: String,
+    /// The key that its lease names.
+    instance_key: String,
     /// Whether the ledger knows which machines are activated.
     knows_activations: bool,
 }
@@ -186,13 +194,14 @@ impl Machine {
         Self {
             license_id: draft.proof.license_id.clone(),
             machine: activate::machine_id(&draft.proof.fingerprint),
+            instance_key: activate::stored(&draft.proof.instance_key),
             knows_activations: draft.knows_activations,
         }
     }
 
     /// Names who holds the seat: the activation of the machine, else the machine.
     fn holder(&self, transaction: &mut Transaction<'_>) -> Result<String, LedgerError> {
-        let Self { license_id, machine, knows_activations } = self;
+        let Self { license_id, machine, knows_activations, .. } = self;
         if !knows_activations {
             return Ok(machine.clone());
         }

@@ -1,17 +1,19 @@
-//! `ledger release` and `POST /deactivate`: a machine gives its activation back, or the vendor takes it.
+//! `ledger release` and `POST /deactivate`: a machine gives its activation or its seat back, or the vendor takes it.
 
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::Stamp;
+use super::{Stamp, readable};
 use crate::code::Code;
-use crate::dsse::Envelope;
+use crate::dsse::{Envelope, EnvelopeError};
+use crate::id::Kid;
 use crate::key::PublicKey;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::release::{self, Release};
+use crate::ledger::seat::{self, Lease};
 use crate::ledger::{Ledger, LedgerError, Transaction, license};
 use crate::release::{Release as SignedRelease, ReleaseError};
 use crate::time::{CLOCK_TOLERANCE, Timestamp};
@@ -26,30 +28,92 @@ pub enum SignedError {
     Ledger(LedgerError),
     /// The document is not to be believed.
     Release(ReleaseError),
-    /// The activation names no key that could have signed.
-    Unsigned(String),
+    /// Another key signed it than the one that the ledger holds: of what, its id, and the short id of that key.
+    OtherKey(&'static str, String, Kid),
+    /// There is no key that could have signed: of what, and its id.
+    Unsigned(&'static str, String),
 }
 
-/// Reads a release that the machine of an activation signed, with the key that the ledger holds of it.
+/// What a machine gave back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Returned {
+    /// Its activation.
+    Machine(Released),
+    /// Its seat.
+    Seat {
+        /// The lease as it is now.
+        lease: Lease,
+        /// Whether it had ended before, and nothing was done.
+        unchanged: bool,
+    },
+}
+
+/// Takes back what a machine signed that it uses no more: its activation, or its seat, which is free at once even if it was
+/// taken along. The ledger holds the key that may sign that. `reason` stands in the place of the one that was signed.
 ///
 /// # Errors
 /// [`SignedError`].
-pub fn signed(ledger: &Ledger, envelope: &Envelope, now: Timestamp) -> Result<SignedRelease, SignedError> {
+pub fn take_back(
+    ledger: &Ledger,
+    stamp: &Stamp,
+    envelope: &Envelope,
+    reason: Option<String>,
+) -> Result<Returned, SignedError> {
     let claimed = SignedRelease::parse(envelope.unverified_payload()).map_err(SignedError::Release)?;
-    let activation = find(ledger, &claimed.proof_id).map_err(SignedError::Ledger)?;
-    let key = instance_key(&activation).ok_or_else(|| SignedError::Unsigned(claimed.proof_id.clone()))?;
-    let release = SignedRelease::verify_for(envelope, &key, &activation.proof_id, &activation.license_id);
-    let release = release.map_err(SignedError::Release)?;
-    if release.released_at.since(now) > CLOCK_TOLERANCE {
-        return Err(SignedError::Future(release.released_at, now));
+    let known = ledger.read(|transaction| Known::find(transaction, &claimed.proof_id)).map_err(SignedError::Ledger)?;
+    let (what, instance_key, license_id) = match &known {
+        Known::Machine(activation) => ("activation", activation.instance_key.as_deref(), &activation.license_id),
+        Known::Seat(lease, instance_key) => ("lease", instance_key.as_deref(), &lease.license_id),
+    };
+    let id = &claimed.proof_id;
+    let key = read_key(instance_key).ok_or_else(|| SignedError::Unsigned(what, id.clone()))?;
+    let release = SignedRelease::verify_for(envelope, &key, id, license_id).map_err(|error| match error {
+        ReleaseError::Envelope(EnvelopeError::BadSignature) => SignedError::OtherKey(what, id.clone(), key.id().kid()),
+        error => SignedError::Release(error),
+    })?;
+    if release.released_at.since(stamp.now) > CLOCK_TOLERANCE {
+        return Err(SignedError::Future(release.released_at, stamp.now));
     }
-    Ok(release)
+    let document = envelope.to_json();
+    if let Known::Machine(_) = known {
+        let released = self::release(ledger, stamp, id, reason.or(release.reason), Some(document));
+        return released.map(Returned::Machine).map_err(SignedError::Ledger);
+    }
+    let (Stamp { actor, now }, id) = (stamp.clone(), id.clone());
+    let ended = ledger.write(move |transaction| release::release_lease(transaction, &id, &document, now, &actor));
+    let (lease, was_held) = ended.map_err(SignedError::Ledger)?;
+    Ok(Returned::Seat { lease, unchanged: !was_held })
+}
+
+/// What the ledger knows under the id of a proof.
+enum Known {
+    Machine(Activation),
+    /// With the key that the lease names.
+    Seat(Lease, Option<String>),
+}
+
+impl Known {
+    fn find(transaction: &mut Transaction<'_>, proof_id: &str) -> Result<Self, LedgerError> {
+        let unknown = match activation::find(transaction, proof_id) {
+            Err(LedgerError::Refused(refusal)) => LedgerError::Refused(refusal),
+            found => return found.map(Self::Machine),
+        };
+        match seat::find(transaction, proof_id) {
+            Ok(lease) => Ok(Self::Seat(lease, release::lease_key(transaction, proof_id)?)),
+            // When it is neither, the first answer is the one to give.
+            Err(LedgerError::Refused(_)) => Err(unknown),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 /// Returns the key of an activation's machine, if it holds one.
 pub(super) fn instance_key(activation: &Activation) -> Option<PublicKey> {
-    let key = STANDARD.decode(activation.instance_key.as_deref()?).ok()?;
-    PublicKey::from_bytes(&key.try_into().ok()?).ok()
+    read_key(activation.instance_key.as_deref())
+}
+
+fn read_key(stored: Option<&str>) -> Option<PublicKey> {
+    PublicKey::from_bytes(&STANDARD.decode(stored?).ok()?.try_into().ok()?).ok()
 }
 
 /// What became of an activation.
@@ -72,7 +136,7 @@ pub fn find(ledger: &Ledger, proof_id: &str) -> Result<Activation, LedgerError> 
 /// Releases an activation; `document` is what the machine signed, after it was verified.
 ///
 /// # Errors
-/// `Refused` with `unknown-license`; `Unavailable`.
+/// `Refused` with `unknown-license`, `usage` for a reason that steers terminals; `Unavailable`.
 pub fn release(
     ledger: &Ledger,
     stamp: &Stamp,
@@ -80,6 +144,7 @@ pub fn release(
     reason: Option<String>,
     document: Option<String>,
 ) -> Result<Released, LedgerError> {
+    readable(reason.as_deref())?;
     let Stamp { actor, now } = stamp.clone();
     let release = Release { proof_id: proof_id.to_owned(), reason, document, now, actor };
     ledger.write(move |transaction| {
@@ -116,8 +181,10 @@ pub enum Right {
 ///
 /// # Errors
 /// `Refused` with `unknown-license` where the license key or the activation is not there, with `license-mismatch` or
-/// `wrong-machine` where what is named does not belong together, with `nonce-mismatch`; `Unavailable`.
+/// `wrong-machine` where what is named does not belong together, with `nonce-mismatch`, with `usage` for a reason that steers
+/// terminals; `Unavailable`.
 pub fn give_back(ledger: &Ledger, stamp: &Stamp, asked: GivenBack) -> Result<Released, LedgerError> {
+    readable(asked.reason.as_deref())?;
     let stamp = stamp.clone();
     ledger.write(move |transaction| {
         let activation = match &asked.right {
@@ -171,13 +238,24 @@ fn of_nonce(transaction: &mut Transaction<'_>, nonce: &str, asked: &GivenBack) -
 }
 
 impl SignedError {
+    /// Says what to do about it, where its code says too little.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::OtherKey(..) => {
+                Some("give back the newest proof of that machine, or have the issuer release it by its id")
+            }
+            Self::Unsigned(..) => Some("have the issuer release it by its id"),
+            Self::Future(..) | Self::Ledger(_) | Self::Release(_) => None,
+        }
+    }
+
     /// Returns the code this is reported under.
     pub fn code(&self) -> Code {
         match self {
             Self::Future(..) => Code::ClockBehind,
             Self::Ledger(error) => error.code(),
             Self::Release(error) => error.code(),
-            Self::Unsigned(_) => Code::BadSignature,
+            Self::OtherKey(..) | Self::Unsigned(..) => Code::BadSignature,
         }
     }
 }
@@ -188,7 +266,10 @@ impl fmt::Display for SignedError {
             Self::Future(made, now) => write!(f, "the machine was released at {made}, and it is {now} here"),
             Self::Ledger(error) => error.fmt(f),
             Self::Release(error) => write!(f, "the release is not to be believed: {error}"),
-            Self::Unsigned(id) => write!(f, "activation {id} has no key that could have signed its release"),
+            Self::OtherKey(what, id, kid) => {
+                write!(f, "the release was not signed by {kid}, the instance key that the ledger holds of {what} {id}")
+            }
+            Self::Unsigned(what, id) => write!(f, "{what} {id} has no key that could have signed its release"),
         }
     }
 }

@@ -203,6 +203,20 @@ fn a_seat_is_borrowed_until_a_stated_time() {
 }
 
 #[test]
+fn a_holder_that_signs_it_gives_a_borrowed_seat_back() {
+    let scene = Scene::new(&["--seats", "1"]);
+    // What this machine's clock says when it signs is past here.
+    scene.at("2090-01-01T00:00:00Z");
+    scene.keep(&scene.claim("node-1", r#","borrowUntil":"2090-01-08T12:00:00Z""#), "lease.json");
+    let given = scene.bench.run(["-q", "activate", "--deactivate", "--proof", "lease.json", "-o", "release.json"]);
+    assert_eq!(given.status, Some(0), "{given}");
+    let body = format!(r#"{{"release":{}}}"#, scene.bench.read("release.json").trim());
+    assert_snapshot!(scene.server.post("/api/v1/deactivate", body.clone()).shown(), @r#"200 {"error":null,"licenseId":"lic-1","message":"Seat released.","proofId":"01010101-0101-4101-8101-010101010101","releasedAt":"2090-01-01T00:00:00Z","success":true}"#);
+    assert!(scene.server.post("/api/v1/deactivate", body).body.contains("Seat was released before."));
+    assert_eq!(scene.claim("node-2", "").status, 200);
+}
+
+#[test]
 fn a_license_that_counts_machines_lends_seats_to_those_alone() {
     let scene = Scene::new(&["--seats", "2", "--max-activations", "1"]);
     assert_snapshot!(scene.claim("node-1", "").shown(), @r#"403 {"code":"proof-required","error":"license lic-1 counts machines, and this one holds no activation","hints":["activate this machine and verify the proof"],"message":"license lic-1 counts machines, and this one holds no activation"}"#);
