@@ -72,6 +72,14 @@ pub(crate) fn export_page(table: Columns) -> String {
     format!("SELECT {columns} FROM {table} WHERE {key} > ?1 ORDER BY {key} LIMIT ?2")
 }
 
+/// Asks for any row of a table.
+pub(crate) fn any_row(table: Columns) -> String {
+    format!("SELECT {} FROM {} LIMIT 1", table.columns, table.table)
+}
+
+pub(crate) const COUNT_ANEW: &str = "INSERT INTO activation_count (license_id, activations) SELECT license_id, (SELECT COUNT(*) FROM activation \
+     WHERE activation.license_id = license.license_id AND released_at IS NULL) FROM license";
+
 pub(crate) const AUDIT: Columns = Columns {
     table: "audit",
     columns: "sequence, at, actor, action, license_id, target, result, detail, previous, hash",

@@ -2,13 +2,16 @@
 //!
 //! The first line names the form, the last counts the others and holds their digest; between them stands a row per line.
 
+use std::fmt;
+
 use sha2::{Digest, Sha256};
 
 use super::audit::{self, Link};
+use super::license::{self, LicenseFilter};
 use super::migration::STEPS;
 use super::sql::{self, Columns};
 use super::value::{Cell, values};
-use super::{LedgerError, Transaction, Value};
+use super::{Cause, LedgerError, Transaction, Value};
 use crate::code::Code;
 use crate::id::Hex;
 use crate::json::{self, Members, Writer};
@@ -89,15 +92,16 @@ fn line(table: Columns, mut values: Vec<(&'static str, Value)>) -> String {
 pub struct Export(Vec<Vec<Value>>);
 
 impl Export {
-    /// Reads an export.
+    /// Reads an export. What an older version wrote is carried over, as its ledger would be.
     ///
     /// # Errors
-    /// `Refused` with `malformed` names the first line at fault, `unsupported` a schema that this version does not know.
+    /// `Refused` with `malformed` names the first line at fault, `unsupported` a schema that is newer than this version.
     pub fn parse(text: &[u8]) -> Result<Self, LedgerError> {
         let mut rows: Vec<Vec<Value>> = sql::BOOK_TABLES.iter().map(|_| Vec::new()).collect();
         let body = text.strip_suffix(b"\n").unwrap_or(text);
         let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (lines, last) = (&text[..end], &body[end..]);
+        let mut schema = STEPS.len();
         let count = lines.split(|byte| *byte == b'\n').count() - 1;
         let expected = format!("{{\"lines\":{count},\"sha256\":\"{}\"}}", Hex(&Sha256::digest(lines)));
         if last != expected.as_bytes() {
@@ -109,9 +113,9 @@ impl Export {
             let members = json::parse(line).and_then(|value| value.into_object("line"));
             let members = members.map_err(|error| fault(&error.to_string()))?;
             if number == 1 {
-                head(members)?;
+                schema = head(members)?;
             } else {
-                let (table, row) = read_row(members).ok_or_else(|| fault("is no row of a ledger"))?;
+                let (table, row) = read_row(members, schema).ok_or_else(|| fault("is no row of a ledger"))?;
                 rows[table].extend(row);
             }
         }
@@ -119,7 +123,8 @@ impl Export {
     }
 }
 
-fn head(members: Members<'_>) -> Result<(), LedgerError> {
+/// Reads the first line; returns the schema.
+fn head(members: Members<'_>) -> Result<usize, LedgerError> {
     let (mut kind, mut schema) = (None, None);
     for (name, value) in members {
         match (name.as_ref(), value) {
@@ -129,17 +134,35 @@ fn head(members: Members<'_>) -> Result<(), LedgerError> {
         }
     }
     match (kind.as_deref(), schema) {
-        (Some(KIND), Some(schema)) if schema == STEPS.len() => Ok(()),
+        (Some(KIND), Some(schema)) if (1..=STEPS.len()).contains(&schema) => Ok(schema),
         (Some(KIND), Some(schema)) => {
-            let message = format!("the export is of schema {schema}, and this mintage knows {}", STEPS.len());
+            let message =
+                format!("the export is of schema {schema}, and this mintage knows those up to {}", STEPS.len());
             Err(LedgerError::refused(Code::Unsupported, message))
         }
         _ => Err(LedgerError::refused(Code::WrongKind, "this is no export of a ledger")),
     }
 }
 
+/// Does to a row what the steps after its schema do to a ledger; what they count, [`import`] counts anew.
+fn carry_over(schema: usize, table: &str, row: &mut Members<'_>) {
+    if table == sql::LICENSE.table {
+        if schema < 6 {
+            row.retain(|(name, _)| name != "activations");
+        }
+        if schema < 9 {
+            let said_nothing = |value: &json::Value<'_>| matches!(value, json::Value::Integer(0));
+            let hours = row.iter_mut().filter(|(name, value)| name == "grace_hours" && said_nothing(value));
+            hours.for_each(|(_, value)| *value = json::Value::Null);
+        }
+    }
+    if table == sql::LEASE.table && schema < 10 {
+        row.extend(["instance_key", "release"].map(|name| (name.into(), json::Value::Null)));
+    }
+}
+
 /// Finds the table of a row and puts its values in the order of the columns.
-fn read_row(members: Members<'_>) -> Option<(usize, Vec<Value>)> {
+fn read_row(members: Members<'_>, schema: usize) -> Option<(usize, Vec<Value>)> {
     let (mut table, mut row) = (None, None);
     for (name, value) in members {
         match (name.as_ref(), value) {
@@ -151,6 +174,7 @@ fn read_row(members: Members<'_>) -> Option<(usize, Vec<Value>)> {
         }
     }
     let (table, mut row) = (table?, row?);
+    carry_over(schema, sql::BOOK_TABLES[table].table, &mut row);
     let mut values = Vec::new();
     for name in names(sql::BOOK_TABLES[table]) {
         let at = row.iter().position(|(member, _)| member == name)?;
@@ -167,20 +191,37 @@ fn read_row(members: Members<'_>) -> Option<(usize, Vec<Value>)> {
 /// Puts an export into an empty ledger; returns how many licenses it holds.
 ///
 /// # Errors
-/// `Refused` with `license-exists` when the ledger is in use, with `malformed` when the audit chain of the export is broken;
-/// `Unavailable`.
+/// `Refused` with `license-exists` when the ledger is in use, with `malformed` when the audit chain of the export is broken or
+/// a license of it cannot be read; `Unavailable`.
 pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64, LedgerError> {
-    let in_use = transaction
-        .query(sql::LICENSE_PAGE, &values!["", None::<&str>, None::<&str>, None::<&str>, None::<i64>, 1_i64])?;
-    if !in_use.is_empty() || Link::find(transaction)?.sequence > 0 {
+    let mut in_use = Link::find(transaction)?.sequence > 0;
+    for table in sql::BOOK_TABLES.iter().filter(|table| table.table != "book") {
+        in_use = in_use || transaction.find(&sql::any_row(*table), &[])?.is_some();
+    }
+    if in_use {
         return Err(LedgerError::refused(Code::LicenseExists, "the ledger is in use, and an import begins a new one"));
     }
     transaction.execute(sql::CLEAR_BOOK, &[])?;
     for (table, values) in sql::BOOK_TABLES.into_iter().zip(&export.0) {
-        transaction.insert(table, &values.iter().map(Cell::from).collect::<Vec<_>>())?;
+        // What is counted of the machines themselves fits them.
+        if table.table != sql::ACTIVATION_COUNT.table {
+            transaction.insert(table, &values.iter().map(Cell::from).collect::<Vec<_>>())?;
+        }
     }
+    transaction.execute(sql::COUNT_ANEW, &[])?;
+    let not_whole = |what: &dyn fmt::Display| {
+        LedgerError::refused(Code::Malformed, format_args!("the export is not whole: {what}"))
+    };
     let end = Link::find(transaction)?;
-    audit::follow(transaction, &end, |_| {})?
-        .map_err(|broken| LedgerError::refused(Code::Malformed, format_args!("the export is not whole: {broken}")))?;
-    Ok(export.0.get(1).map_or(0, |licenses| (licenses.len() / sql::LICENSE.width()) as u64))
+    audit::follow(transaction, &end, |_| {})?.map_err(|broken| not_whole(&broken))?;
+    let (mut filter, mut count) = (LicenseFilter::default(), 0);
+    loop {
+        let page = license::page(transaction, &filter, PAGE).map_err(|error| match error {
+            LedgerError::Unavailable(Cause::Corrupted, what) => not_whole(&what),
+            error => error,
+        })?;
+        let Some(last) = page.last() else { return Ok(count) };
+        filter.after.clone_from(&last.license.license_id);
+        count += page.len() as u64;
+    }
 }

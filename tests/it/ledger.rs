@@ -11,6 +11,7 @@ mod instances;
 #[cfg(feature = "serve")]
 mod jobs;
 mod life;
+mod moved;
 mod named;
 mod older;
 mod proofs;
