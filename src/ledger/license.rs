@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::license_key::LicenseKey;
 use super::value::values;
 use super::{LedgerError, Row, Transaction, sql};
 use crate::code::Code;
@@ -315,12 +316,20 @@ impl Held {
 
     /// Writes the row: its license as claims in words, and its token.
     pub fn write(&self, out: &mut Writer) {
+        self.write_with(None, out);
+    }
+
+    /// As [`Held::write`], with the license key beside it: the one time that it is shown.
+    pub fn write_with(&self, license_key: Option<&LicenseKey>, out: &mut Writer) {
         out.begin_object();
         out.name("activations").integer(self.activations.into());
         out.name("changedAt").plain(self.changed_at);
         out.name("createdAt").plain(self.created_at);
         out.name("keyId").string(&self.key_id);
         self.license.write_readable(out.name("license"));
+        if let Some(license_key) = license_key {
+            out.name("licenseKey").string(&license_key.reveal());
+        }
         match &self.reason {
             Some(reason) => out.name("reason").string(reason),
             None => out.name("reason").null(),

@@ -6,6 +6,7 @@ mod cluster;
 mod commands;
 mod crashes;
 mod faulty;
+mod handed_out;
 #[cfg(feature = "serve")]
 mod instances;
 #[cfg(feature = "serve")]

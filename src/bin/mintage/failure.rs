@@ -44,6 +44,12 @@ impl Failure {
         self
     }
 
+    /// Fails as an error does that came too late, and says what stands in spite of it.
+    pub(crate) fn too_late(error: &anyhow::Error, what: impl fmt::Display) -> Self {
+        let (code, exit, _) = classify(error);
+        Self { exit, ..Self::new(code.unwrap_or(Code::FileUnwritable), format_args!("{error:#}; {what}")) }
+    }
+
     /// Says that the answer is no, whatever the code alone would mean.
     pub(crate) fn no(mut self) -> Self {
         self.exit = Exit::No;

@@ -304,6 +304,12 @@ impl FileError {
         Self { what, fault: Fault::Write, source: Some(error) }
     }
 
+    /// Says that standard error could not be written.
+    pub(crate) fn stderr(error: io::Error) -> Self {
+        let what = "standard error could not be written".to_owned();
+        Self { what, fault: Fault::Write, source: Some(error) }
+    }
+
     pub(crate) fn reading(path: &Path, error: io::Error) -> Self {
         Self { what: format!("{} could not be read", quoted(path)), fault: Fault::Read, source: Some(error) }
     }

@@ -23,6 +23,13 @@ pub(crate) struct Output {
 #[must_use = "tell of it, or it is taken back"]
 pub(crate) struct HandedOut(Option<Placed>);
 
+/// A document that only has to be put in its place; dropped, nothing of it stays.
+#[derive(Debug)]
+pub(crate) struct Prepared<D> {
+    document: D,
+    file: Option<Unfinished>,
+}
+
 impl Output {
     /// Returns the file, unless the output goes to standard output.
     pub(crate) fn file(&self) -> Option<&Path> {
@@ -58,14 +65,28 @@ impl Output {
 
     /// Writes a document as [`Output::hand_out`] does, and leaves its value to be told.
     pub(crate) fn place(&self, document: impl AsRef<[u8]>, terminal: &Terminal) -> Result<HandedOut, FileError> {
-        match self.file() {
-            Some(path) => {
-                let mut file = Unfinished::create(path, Mode::Public, self.overwrite())?;
-                file.append(document.as_ref())?;
-                file.place().map(|placed| HandedOut(Some(placed)))
-            }
+        self.prepare(document)?.place(terminal)
+    }
+
+    /// Writes a document aside where it goes to a file, so that a folder that is not there and a disk that is full are found
+    /// before anything is done that cannot be taken back.
+    pub(crate) fn prepare<D: AsRef<[u8]>>(&self, document: D) -> Result<Prepared<D>, FileError> {
+        let file = self.file().map(|path| {
+            let mut file = Unfinished::create(path, Mode::Public, self.overwrite())?;
+            file.append(document.as_ref())?;
+            Ok(file)
+        });
+        Ok(Prepared { document, file: file.transpose()? })
+    }
+}
+
+impl<D: AsRef<[u8]>> Prepared<D> {
+    /// Puts the document where it was wanted.
+    pub(crate) fn place(self, terminal: &Terminal) -> Result<HandedOut, FileError> {
+        match self.file {
+            Some(file) => file.place().map(|placed| HandedOut(Some(placed))),
             None if terminal.json => Ok(HandedOut(None)),
-            None => terminal.data(document.as_ref()).map(|()| HandedOut(None)),
+            None => terminal.data(self.document.as_ref()).map(|()| HandedOut(None)),
         }
     }
 }

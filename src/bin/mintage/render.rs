@@ -102,10 +102,10 @@ impl Terminal {
         let _ = io::stderr().lock().write_all(picture.as_bytes());
     }
 
-    /// Tells people something that they must not miss.
+    /// Tells people something that is told nowhere else.
     #[expect(clippy::unused_self, reason = "standard error belongs to the terminal like standard output")]
-    pub(crate) fn say(&self, text: &str) {
-        tell("", text);
+    pub(crate) fn say(&self, text: &str) -> Result<(), FileError> {
+        writeln!(io::stderr().lock(), "mintage: {}", shown(text)).map_err(FileError::stderr)
     }
 
     /// Warns.

@@ -179,7 +179,7 @@ fn sign(call: &Call, before: &Held, mut license: License) -> Result<Held, Proble
     license.kid = Some(key_id.kid());
     mint::check(&license).map_err(|error| of_mint(&error))?;
     let token = mint::token(license.clone(), signer).map_err(|error| of_mint(&error))?;
-    Ok(renew::renew(call.ledger()?, &call.stamp(), before, license, token.to_string(), key_id)?)
+    Ok(renew::renew(call.ledger()?, &call.stamp(), before, license, token.to_string(), key_id, None)?)
 }
 
 /// Returns the vendor's key.

@@ -6,6 +6,7 @@ use crate::id::KeyId;
 use crate::json::{self, Value};
 use crate::ledger::audit::Entry;
 use crate::ledger::license::{self, Held, HeldState};
+use crate::ledger::license_key::LicenseKey;
 use crate::ledger::{Ledger, LedgerError, Transaction};
 use crate::license::License;
 
@@ -77,8 +78,8 @@ pub fn find(ledger: &Ledger, license_id: &str) -> Result<Held, LedgerError> {
     Ok(held)
 }
 
-/// Records a new token in place of the one that `before` holds. A license that had expired is active again; one that is
-/// suspended stays so.
+/// Records a new token in place of the one that `before` holds, and a new license key, if there is one. A license that had
+/// expired is active again; one that is suspended stays so.
 ///
 /// # Errors
 /// `Refused` with `unknown-license`, `revoked`, or `forked` when somebody renewed it in between; `Unavailable`.
@@ -89,8 +90,9 @@ pub fn renew(
     license: License,
     token: String,
     key_id: KeyId,
+    license_key: Option<&LicenseKey>,
 ) -> Result<Held, LedgerError> {
-    let (stamp, before) = (stamp.clone(), before.clone());
+    let (stamp, before, hash) = (stamp.clone(), before.clone(), license_key.map(LicenseKey::hash));
     ledger.write(move |transaction| {
         let id = &license.license_id;
         let mut held = license::lock(transaction, id)?;
@@ -102,8 +104,36 @@ pub fn renew(
             return Err(LedgerError::refused(Code::Forked, message));
         }
         replace(transaction, &stamp, &mut held, &license, &token, key_id)?;
+        hash.iter().try_for_each(|hash| save_license_key(transaction, &stamp, id, hash))?;
         Ok(held)
     })
+}
+
+/// Puts a new license key in the place of the one before, which stands for nothing any more; the license stays as it is.
+///
+/// # Errors
+/// `Refused` with `unknown-license` or `revoked`; `Unavailable`.
+pub fn rekey(ledger: &Ledger, stamp: &Stamp, license_id: &str, license_key: &LicenseKey) -> Result<Held, LedgerError> {
+    let (stamp, id, hash) = (stamp.clone(), license_id.to_owned(), license_key.hash());
+    ledger.write(move |transaction| {
+        let mut held = license::lock(transaction, &id)?;
+        if held.state == HeldState::Revoked {
+            return Err(LedgerError::refused(Code::Revoked, format_args!("license {id} was withdrawn for good")));
+        }
+        save_license_key(transaction, &stamp, &id, &hash)?;
+        held.changed_at = stamp.now;
+        Ok(held)
+    })
+}
+
+fn save_license_key(
+    transaction: &mut Transaction<'_>,
+    stamp: &Stamp,
+    license_id: &str,
+    hash: &str,
+) -> Result<(), LedgerError> {
+    transaction.record(Entry::new(stamp.now, &stamp.actor, "rekeyed", license_id));
+    license::save_license_key(transaction, license_id, hash, stamp.now)
 }
 
 /// Puts a new token in the place of the one that the book holds.

@@ -170,7 +170,7 @@ fn renewing(ledger: &Ledger) {
     );
     let minted = mint(after.clone());
     let renew =
-        |seconds| renew::renew(ledger, &by_ann(seconds), &before, after.clone(), minted.token.clone(), minted.key_id);
+        |seconds| renew::renew(ledger, &by_ann(seconds), &before, after.clone(), minted.token.clone(), minted.key_id, None);
     renew(200).unwrap();
     assert_eq!(told(renew(201)), "error[forked]: license lic-1 was renewed by somebody else at 2026-01-01T00:03:20Z");
     ledger.activate(activate("lic-1", "m3", 210)).unwrap();
@@ -207,7 +207,7 @@ fn expiring(ledger: &Ledger) {
     let mut after = before.license.clone();
     after.expires_at = at(3_000);
     let minted = mint(after.clone());
-    let held = renew::renew(ledger, &by_ann(1_002), &before, after, minted.token, minted.key_id).unwrap();
+    let held = renew::renew(ledger, &by_ann(1_002), &before, after, minted.token, minted.key_id, None).unwrap();
     assert_eq!(held.state, HeldState::Active);
     assert_eq!(actions(ledger, "lic-4"), ["created", "expired", "renewed"]);
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mintage::code::Code;
+use mintage::ledger::license_key::LicenseKey;
 use mintage::license::License;
 use mintage::operation::ledger::renew::{self, Difference};
 use mintage::operation::mint;
@@ -13,7 +14,7 @@ use mintage::token::{Body, Token};
 
 use crate::book::{Book, License as Named, stamp};
 use crate::claims::{count, limit, unique};
-use crate::command::mint::secret;
+use crate::command::mint::{in_the_book, secret, show_license_key};
 use crate::failure::Failure;
 use crate::keys::Signer;
 use crate::output::Output;
@@ -54,8 +55,12 @@ pub(crate) struct Arguments {
     /// When the token counts as issued; now if left out
     #[arg(long, value_name = "WHEN")]
     issued_at: Option<String>,
-    /// Show what would differ, and sign nothing
+    /// Make a new license key for it, shown once; the one before stands for nothing any more. Where no claim is named
+    /// beside it, nothing is signed, and the token stays
     #[arg(long)]
+    license_key: bool,
+    /// Show what would differ, and sign nothing
+    #[arg(long, conflicts_with = "license_key")]
     dry_run: bool,
     #[command(flatten)]
     signer: Signer,
@@ -70,6 +75,15 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let ledger = arguments.book.open()?;
     let id = arguments.license.id(&ledger)?;
     let before = renew::find(&ledger, &id)?;
+    let license_key = arguments.license_key.then(random::bytes).transpose()?;
+    let license_key = license_key.map(|bytes| LicenseKey::from_random(&bytes));
+    if let Some(license_key) = license_key.as_ref().filter(|_| arguments.names_no_claim()) {
+        let held = renew::rekey(&ledger, &stamp(now), &id, license_key)?;
+        terminal.note(&format!("license {id} has a new license key, and the one before stands for nothing any more"));
+        let told = terminal.value(|| spelled(|out| held.write_with(Some(license_key), out))).map_err(Into::into);
+        told.and_then(|()| show_license_key(license_key, terminal)).map_err(|error| in_the_book(&error, &id, true))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let is_sealed = Token::parse(&before.token).is_ok_and(|token| matches!(token.unverified_body(), Body::Sealed(_)));
     let secret = arguments.seal.as_deref().map(secret).transpose()?;
     if is_sealed && secret.is_none() {
@@ -96,13 +110,26 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         None => mint::token(license.clone(), &key)?,
         Some(secret) => mint::sealed_token(&license, &key, secret, &random::bytes()?)?,
     };
-    let held = renew::renew(&ledger, &stamp(now), &before, license, token.to_string(), key.public().id())?;
-    arguments.output.hand_out(format!("{token}\n"), || spelled(|out| held.write(out)), terminal)?;
-    terminal.note(&format!("renewed license {id}, signed by key {}", key.public().id().kid()));
+    let (key_id, new) = (key.public().id(), license_key.as_ref());
+    let prepared = arguments.output.prepare(format!("{token}\n"))?;
+    let held = renew::renew(&ledger, &stamp(now), &before, license, token.to_string(), key_id, new)?;
+    let hand_out = || -> anyhow::Result<()> {
+        prepared.place(terminal)?.tell(|| spelled(|out| held.write_with(new, out)), terminal)?;
+        terminal.note(&format!("renewed license {id}, signed by key {}", key_id.kid()));
+        new.map_or(Ok(()), |license_key| show_license_key(license_key, terminal))
+    };
+    hand_out().map_err(|error| in_the_book(&error, &id, new.is_some()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 impl Arguments {
+    fn names_no_claim(&self) -> bool {
+        let texts = [&self.expires, &self.maintenance_until, &self.issued_at];
+        let numbers = [self.max_activations, self.seats, self.grace_days.map(u64::from)];
+        let lists = self.limit.is_empty() && self.feature.is_empty();
+        lists && texts.iter().all(|text| text.is_none()) && numbers.iter().all(Option::is_none) && self.seal.is_none()
+    }
+
     fn renewed(&self, before: &License, now: Timestamp) -> anyhow::Result<License> {
         let mut license = before.clone();
         license.issued_at = self.issued_at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;

@@ -182,6 +182,8 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
     if let Some(keyring) = &keyring {
         check(&text, keyring, minting.secret.as_ref())?;
     }
+    let pictures = arguments.qr.draw(token.as_str(), arguments.output.overwrite())?;
+    let prepared = arguments.output.prepare(text)?;
     if let Some(ledger) = &ledger {
         let minted = Record {
             license: license.clone(),
@@ -192,24 +194,45 @@ fn mint_one(arguments: &Arguments, minting: Minting, terminal: &Terminal) -> any
         // Before anybody is handed it: what is out there and not in the book could never be withdrawn.
         issue::record(ledger, &stamp(minting.now), vec![minted])?;
     }
-    let pictures = arguments.qr.draw(token.as_str(), arguments.output.overwrite())?;
-    let handed_out = arguments.output.place(&text, terminal)?;
-    if let (Some(keyring), Some(path)) = (&keyring, arguments.output.file()) {
-        let written = files::read(path, 2 * MAX_TOKEN_BYTES).map_err(anyhow::Error::from);
-        let written = written.and_then(|data| Ok(String::from_utf8(data)?));
-        let checked = written.and_then(|text| check(&text, keyring, minting.secret.as_ref()));
-        checked.with_context(|| format!("`{}` is taken back", path.display()))?;
-    }
-    let kid = key.public().id().kid();
-    terminal
-        .note(&format!("minted license {} for tenant {}, signed by key {kid}", license.license_id, license.tenant_id));
-    let minted = Minted { license, token, key_id: key.public().id() };
-    handed_out.tell(|| minted.to_json_with(license_key.as_ref()), terminal)?;
-    if let Some(license_key) = license_key.filter(|_| !terminal.json) {
-        terminal.say(&format!("license key {}, which is shown this once", license_key.reveal().as_str()));
-    }
+    let hand_out = || -> anyhow::Result<()> {
+        let handed_out = prepared.place(terminal)?;
+        if let (Some(keyring), Some(path)) = (&keyring, arguments.output.file()) {
+            let written = files::read(path, 2 * MAX_TOKEN_BYTES).map_err(anyhow::Error::from);
+            let written = written.and_then(|data| Ok(String::from_utf8(data)?));
+            let checked = written.and_then(|text| check(&text, keyring, minting.secret.as_ref()));
+            checked.with_context(|| format!("`{}` is taken back", path.display()))?;
+        }
+        let (id, kid) = (&license.license_id, key.public().id().kid());
+        terminal.note(&format!("minted license {id} for tenant {}, signed by key {kid}", license.tenant_id));
+        let minted = Minted { license: license.clone(), token, key_id: key.public().id() };
+        handed_out.tell(|| minted.to_json_with(license_key.as_ref()), terminal)?;
+        license_key.as_ref().map_or(Ok(()), |license_key| show_license_key(license_key, terminal))
+    };
+    hand_out().map_err(|error| match &ledger {
+        Some(_) => in_the_book(&error, &license.license_id, license_key.is_some()),
+        None => error,
+    })?;
     pictures.show(terminal);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows a license key the one time that it is shown.
+pub(crate) fn show_license_key(license_key: &LicenseKey, terminal: &Terminal) -> anyhow::Result<()> {
+    if terminal.json {
+        return Ok(());
+    }
+    Ok(terminal.say(&format!("license key {}, which is shown this once", license_key.reveal().as_str()))?)
+}
+
+/// Says that a license was recorded before it could be handed out, and how it is come by.
+pub(crate) fn in_the_book(error: &anyhow::Error, id: &str, has_license_key: bool) -> anyhow::Error {
+    let token = format!("`mintage ledger show {id} --token` prints its token");
+    let hint = if has_license_key {
+        format!("{token}, and `mintage ledger renew {id} --license-key` makes another license key")
+    } else {
+        token
+    };
+    Failure::too_late(error, format_args!("license {id} is in the ledger all the same")).hint(hint).into()
 }
 
 fn dry_run(license: &License, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
