@@ -14,6 +14,30 @@ use crate::time::Timestamp;
 /// What an entry is spelled in seldom takes more bytes than this.
 const ROOM: usize = 512;
 
+/// What is done, by the words that entries have for it.
+pub const ACTIONS: [&str; 20] = [
+    "activated",
+    "approved",
+    "cap_exceeded",
+    "created",
+    "deactivated",
+    "expired",
+    "install_license",
+    "reinstated",
+    "reject_license",
+    "rekeyed",
+    "renewed",
+    "replace_license",
+    "revalidate_license",
+    "revoked",
+    "seat.borrowed",
+    "seat.claimed",
+    "seat.expired",
+    "seat.released",
+    "suspended",
+    "usage.imported",
+];
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
@@ -77,6 +101,8 @@ pub enum Broken {
     Missing(u64),
     /// The chain ends elsewhere than the book says; both numbers.
     Head(u64, u64),
+    /// An entry stands before the first: its number.
+    Stray(i64),
 }
 
 /// Which entries are asked for.
@@ -280,6 +306,9 @@ pub fn follow(
     end: &Link,
     mut each: impl FnMut(&Link),
 ) -> Result<Result<(), Broken>, LedgerError> {
+    if let Some(mut row) = transaction.find(sql::STRAY_ENTRY, &[])? {
+        return Ok(Err(Broken::Stray(row.integer()?)));
+    }
     let mut link = Link { book_id: end.book_id.clone(), sequence: 0, hash: String::new() };
     loop {
         let filter = AuditFilter { after: link.sequence, ..AuditFilter::default() };
@@ -319,6 +348,7 @@ impl fmt::Display for Broken {
             Self::Head(found, expected) => {
                 write!(f, "the audit ends with entry {found}, and should end with entry {expected}")
             }
+            Self::Stray(number) => write!(f, "audit entry {number} is none: the first is 1"),
         }
     }
 }

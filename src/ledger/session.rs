@@ -3,7 +3,7 @@
 use super::value::{present, values};
 use super::{LedgerError, Row, Transaction, sql};
 use crate::code::Code;
-use crate::time::Timestamp;
+use crate::time::{CLOCK_TOLERANCE, Timestamp};
 
 /// As many rows are read at once.
 const PAGE: u64 = 2_000;
@@ -38,10 +38,15 @@ pub struct Session {
 ///
 /// # Errors
 /// `Refused` with `license-mismatch` for an id under which another license has a session, or with `malformed` for one that
-/// ends before it began; `Unavailable`.
-pub fn record(transaction: &mut Transaction<'_>, sessions: &[Session]) -> Result<Vec<Session>, LedgerError> {
+/// ends before it began, or later than now; `Unavailable`.
+pub fn record(
+    transaction: &mut Transaction<'_>,
+    sessions: &[Session],
+    now: Timestamp,
+) -> Result<Vec<Session>, LedgerError> {
     let mut ended = Vec::new();
     for session in sessions {
+        is_past(session, now)?;
         let row = values![
             &session.session_id,
             &session.license_id,
@@ -83,6 +88,16 @@ fn in_order(session: &Session, ended_at: Option<Timestamp>) -> Result<(), Ledger
         }
         None => Ok(()),
     }
+}
+
+/// The clocks of machines differ by minutes, not by more.
+fn is_past(session: &Session, now: Timestamp) -> Result<(), LedgerError> {
+    let (id, last) = (&session.session_id, session.ended_at.unwrap_or(session.started_at));
+    if last.since(now) <= CLOCK_TOLERANCE {
+        return Ok(());
+    }
+    let what = if session.ended_at.is_some() { "ended" } else { "began" };
+    Err(LedgerError::refused(Code::Malformed, format_args!("session {id} {what} at {last}, and it is {now} here")))
 }
 
 fn find(transaction: &mut Transaction<'_>, session_id: &str) -> Result<Session, LedgerError> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::code::Code;
 use crate::dsse::Envelope;
+use crate::json::steers;
 use crate::keyring::Keyring;
 use crate::policy::RevocationsContext;
 use crate::revocations::{LicenseHash, Revocation, Revocations, VerifiedRevocations};
@@ -29,6 +30,8 @@ pub enum NextError {
     Backwards(Timestamp, Timestamp),
     /// The list would be due for a successor before it is issued; both times.
     DueFirst(Timestamp, Timestamp),
+    /// The reason given for this license holds this control character.
+    Reason(String, char),
     /// The sequence cannot grow so far.
     Sequence(SequenceError),
 }
@@ -50,6 +53,11 @@ pub fn next(
     }
     if let Some(before) = previous.map(|list| list.issued_at).filter(|before| now < *before) {
         return Err(NextError::Backwards(now, before));
+    }
+    for Withdrawal { license_id, reason } in withdrawals {
+        if let Some(char) = reason.iter().flat_map(|reason| reason.chars()).find(|char| steers(*char)) {
+            return Err(NextError::Reason(license_id.clone(), char));
+        }
     }
     let before = previous.map_or(0, |list| list.sequence);
     let sequence = before.saturating_add(1);
@@ -134,7 +142,7 @@ impl NextError {
     /// Returns the code this fault is reported under.
     pub fn code(&self) -> Code {
         match self {
-            Self::Backwards(..) | Self::DueFirst(..) => Code::Usage,
+            Self::Backwards(..) | Self::DueFirst(..) | Self::Reason(..) => Code::Usage,
             Self::Sequence(error) => error.code(),
         }
     }
@@ -148,6 +156,9 @@ impl fmt::Display for NextError {
             }
             Self::DueFirst(now, due) => {
                 write!(f, "the list is issued at {now}, and its successor would be due before, at {due}")
+            }
+            Self::Reason(id, char) => {
+                write!(f, "the reason for license {id} holds the control character {}", char.escape_unicode())
             }
             Self::Sequence(error) => write!(f, "the list cannot follow the one before it: {error}"),
         }

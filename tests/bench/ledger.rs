@@ -215,7 +215,7 @@ fn reports(path: &std::path::Path) {
                 ended_at: Some(started_at.saturating_add(1_800)),
             }
         });
-        sessions::record(&ledger, sessions.collect()).unwrap();
+        sessions::record(&ledger, Timestamp::NEVER, sessions.collect()).unwrap();
     }
     let bare = || {
         let file = rusqlite::Connection::open(path).unwrap();

@@ -19,6 +19,7 @@ mod proofs;
 mod races;
 #[cfg(feature = "serve")]
 mod rotated;
+mod said;
 mod seats;
 mod seats_by_file;
 mod story;

@@ -94,7 +94,7 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
     let told = items.into_iter().map(|item| session(call, SESSION.check(item)?, &whose));
     let told = told.collect::<Result<Vec<_>, Problem>>()?;
     let recorded = told.len();
-    let ended = sessions::record(ledger, told).map_err(refused_by_ledger)?;
+    let ended = sessions::record(ledger, call.now, told).map_err(refused_by_ledger)?;
     if call.roles.session_log {
         ended.iter().for_each(log);
     }

@@ -1,6 +1,6 @@
 //! `ledger suspend`, `reinstate`, `revoke` and the sweep of what has expired.
 
-use super::Stamp;
+use super::{Stamp, readable};
 use crate::code::Code;
 use crate::ledger::audit::Entry;
 use crate::ledger::license::{self, Held, HeldState};
@@ -36,22 +36,28 @@ pub struct Changed {
     pub held: Held,
     /// Whether it was so before, and nothing was done.
     pub unchanged: bool,
+    /// Whether it was so before, and only what is said of it was changed.
+    pub reworded: bool,
 }
 
-/// Changes the state of a license. One that is in that state already stays as it is.
+/// Changes the state of a license. One that is in that state already stays so, since when it was; another reason, or other
+/// hours of grace, are taken in place of those before.
 ///
 /// # Errors
-/// `Refused` with `unknown-license`, or `revoked` where nothing but withdrawal is left; `Unavailable`.
+/// `Refused` with `unknown-license`, `usage` for a reason that steers terminals, or `revoked` where nothing but withdrawal is
+/// left; `Unavailable`.
 pub fn change(ledger: &Ledger, stamp: &Stamp, license_id: &str, change: &Change) -> Result<Changed, LedgerError> {
+    readable(change.reason())?;
     let (stamp, license_id, change) = (stamp.clone(), license_id.to_owned(), change.clone());
     ledger.write(move |transaction| {
         let mut held = license::lock(transaction, &license_id)?;
-        let (state, reason) = match &change {
-            Change::Reinstate if stamp.now > held.license.grace_until() => (HeldState::Expired, None),
-            Change::Reinstate => (HeldState::Active, None),
-            Change::Revoke { reason, .. } => (HeldState::Revoked, reason.clone()),
-            Change::Suspend { reason } => (HeldState::Suspended, reason.clone()),
+        let state = match &change {
+            Change::Reinstate if stamp.now > held.license.grace_until() => HeldState::Expired,
+            Change::Reinstate => HeldState::Active,
+            Change::Revoke { .. } => HeldState::Revoked,
+            Change::Suspend { .. } => HeldState::Suspended,
         };
+        let mut reason = change.reason().map(str::to_owned);
         if held.state == HeldState::Revoked && state != HeldState::Revoked {
             return Err(LedgerError::refused(
                 Code::Revoked,
@@ -59,11 +65,18 @@ pub fn change(ledger: &Ledger, stamp: &Stamp, license_id: &str, change: &Change)
             ));
         }
         let is_so = held.state == state || (change == Change::Reinstate && held.state != HeldState::Suspended);
-        if is_so {
-            return Ok(Changed { held, unchanged: true });
+        if is_so && !change.rewords(&held) {
+            return Ok(Changed { held, unchanged: true, reworded: false });
         }
-        if let Change::Revoke { grace_hours, .. } = change {
-            (held.revoked_at, held.grace_hours) = (Some(stamp.now), grace_hours);
+        match change {
+            Change::Revoke { grace_hours, .. } if is_so => held.grace_hours = grace_hours.or(held.grace_hours),
+            Change::Revoke { grace_hours, .. } => {
+                (held.revoked_at, held.grace_hours) = (Some(stamp.now), grace_hours);
+            }
+            Change::Reinstate | Change::Suspend { .. } => {}
+        }
+        if is_so {
+            reason = reason.or_else(|| held.reason.take());
         }
         (held.state, held.reason, held.changed_at) = (state, reason, stamp.now);
         license::save_state(transaction, &held)?;
@@ -79,7 +92,7 @@ pub fn change(ledger: &Ledger, stamp: &Stamp, license_id: &str, change: &Change)
                 out.name("state").plain(state);
             }
         }));
-        Ok(Changed { held, unchanged: false })
+        Ok(Changed { held, unchanged: false, reworded: is_so })
     })
 }
 
@@ -121,5 +134,19 @@ impl Change {
             Self::Revoke { .. } => "revoked",
             Self::Suspend { .. } => "suspended",
         }
+    }
+
+    fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Reinstate => None,
+            Self::Revoke { reason, .. } | Self::Suspend { reason } => reason.as_deref(),
+        }
+    }
+
+    /// Whether something else is said than what is held of a license that is in this state already.
+    fn rewords(&self, held: &Held) -> bool {
+        let hours = if let Self::Revoke { grace_hours, .. } = self { *grace_hours } else { None };
+        let other_reason = self.reason().is_some_and(|reason| held.reason.as_deref() != Some(reason));
+        other_reason || hours.is_some_and(|hours| held.grace_hours != Some(hours))
     }
 }

@@ -8,8 +8,8 @@ use crate::time::Timestamp;
 ///
 /// # Errors
 /// As [`session::record`].
-pub fn record(ledger: &Ledger, sessions: Vec<Session>) -> Result<Vec<Session>, LedgerError> {
-    ledger.write(move |transaction| session::record(transaction, &sessions))
+pub fn record(ledger: &Ledger, now: Timestamp, sessions: Vec<Session>) -> Result<Vec<Session>, LedgerError> {
+    ledger.write(move |transaction| session::record(transaction, &sessions, now))
 }
 
 /// Hands on every session that began in a period, in the order in which they did, all from one state of the ledger.

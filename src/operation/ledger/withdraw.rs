@@ -35,7 +35,8 @@ pub fn list(
         return Ok(Err(NextError::Sequence(error)));
     }
     let old = previous.map(Revocations::entries).unwrap_or_default().iter().cloned();
-    let entries = old.chain(withdrawn.into_iter().map(entry)).collect();
+    // Of one withdrawal the ledger says it as it is to be said now.
+    let entries = withdrawn.into_iter().map(entry).chain(old).collect();
     Ok(Ok(Revocations::new(sequence, now, next_update, entries)))
 }
 

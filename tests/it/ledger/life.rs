@@ -223,8 +223,8 @@ fn sessioning(ledger: &Ledger) {
         started_at: at(number / 2),
         ended_at: ended.map(at),
     };
-    sessions::record(ledger, (0..5_000).map(|number| session(number, None)).collect()).unwrap();
-    sessions::record(ledger, vec![session(7, Some(99))]).unwrap();
+    sessions::record(ledger, at(5_000), (0..5_000).map(|number| session(number, None)).collect()).unwrap();
+    sessions::record(ledger, at(5_000), vec![session(7, Some(99))]).unwrap();
     let (mut count, mut ended, mut last) = (0, 0, at(0));
     sessions::between(ledger, at(1), at(2_000), |session| {
         count += 1;
@@ -235,7 +235,7 @@ fn sessioning(ledger: &Ledger) {
     .unwrap();
     assert_eq!((count, ended, last), (4_000, 1, at(2_000)));
     // What ended once has ended, and is told of once; an id is of one license.
-    let ended = |told: Session| sessions::record(ledger, vec![told]).map(|ended| ended.len());
+    let ended = |told: Session| sessions::record(ledger, at(5_000), vec![told]).map(|ended| ended.len());
     assert_eq!(ended(session(7, Some(120))), Ok(0));
     assert_eq!(ended(session(7, None)), Ok(0));
     assert_eq!(ended(session(9, Some(9))), Ok(1));

@@ -2,7 +2,7 @@
 
 use mintage::Keyring;
 use mintage::ledger::Ledger;
-use mintage::ledger::audit::AuditFilter;
+use mintage::ledger::audit::{ACTIONS, AuditFilter};
 use mintage::ledger::license::{HeldState, LicenseFilter};
 use mintage::ledger::license_key::LicenseKey;
 use mintage::operation::ledger::change::{self, Change};
@@ -169,8 +169,9 @@ fn renewing(ledger: &Ledger) {
         ]
     );
     let minted = mint(after.clone());
-    let renew =
-        |seconds| renew::renew(ledger, &by_ann(seconds), &before, after.clone(), minted.token.clone(), minted.key_id, None);
+    let renew = |seconds| {
+        renew::renew(ledger, &by_ann(seconds), &before, after.clone(), minted.token.clone(), minted.key_id, None)
+    };
     renew(200).unwrap();
     assert_eq!(told(renew(201)), "error[forked]: license lic-1 was renewed by somebody else at 2026-01-01T00:03:20Z");
     ledger.activate(activate("lic-1", "m3", 210)).unwrap();
@@ -226,6 +227,8 @@ fn auditing(ledger: &Ledger) {
     };
     assert_eq!(count(&AuditFilter { action: Some("activated".to_owned()), ..AuditFilter::default() }), 103);
     assert_eq!(count(&AuditFilter { from: at(300), to: at(310), ..AuditFilter::default() }), 1);
+    let named = |action: &str| count(&AuditFilter { action: Some(action.to_owned()), ..AuditFilter::default() });
+    assert_eq!(ACTIONS.map(named).iter().sum::<i32>(), count(&AuditFilter::default()));
     let end = audit::verify(ledger, None).unwrap();
     let (checkpoint, envelope) = audit::checkpoint(ledger, &key(), at(2_000)).unwrap();
     assert_eq!(checkpoint.link, end);

@@ -66,7 +66,7 @@ impl Bench {
                 ended_at: Some(started_at.saturating_add(3_600)),
             }
         });
-        record_sessions(&ledger, sessions.collect()).unwrap();
+        record_sessions(&ledger, Timestamp::NEVER, sessions.collect()).unwrap();
     }
 
     fn signs(&self, proof: &str, arguments: &[&str]) -> Outcome {

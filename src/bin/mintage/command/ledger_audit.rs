@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use mintage::dsse::Envelope;
 use mintage::json::Writer;
 use mintage::ledger::Ledger;
-use mintage::ledger::audit::{AuditFilter, Chained};
+use mintage::ledger::audit::{ACTIONS, AuditFilter, Chained};
 use mintage::operation::ledger::audit::{self, AuditError, Checkpoint, MAX_CHECKPOINT_BYTES};
 use mintage::time::Timestamp;
 
@@ -29,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID")]
     license: Option<String>,
     /// Those of this action, such as `activated`
-    #[arg(long, value_name = "ACTION")]
+    #[arg(long, value_name = "ACTION", value_parser = PossibleValuesParser::new(ACTIONS))]
     action: Option<String>,
     /// Those from this time on: a time, a day from its beginning, or a span back from now
     #[arg(long, value_name = "WHEN")]
@@ -38,10 +39,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHEN")]
     to: Option<String>,
     /// Prove the chain instead of showing entries
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["license", "action", "from", "to"])]
     verify: bool,
     /// The checkpoint to hold the chain against with --verify; else a file to write one to, signed by --key
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["license", "action", "from", "to"])]
     checkpoint: Option<PathBuf>,
     /// Replace the file of the checkpoint before
     #[arg(long)]

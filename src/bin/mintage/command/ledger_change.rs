@@ -72,7 +72,9 @@ fn run(book: &Book, license: &License, change: &Change, terminal: &Terminal) -> 
     let ledger = book.open()?;
     let id = license.id(&ledger)?;
     let changed = change::change(&ledger, &stamp(now), &id, change)?;
-    if changed.unchanged {
+    if changed.reworded {
+        terminal.note(&format!("license {id} is {} already; what is said of it is new", changed.held.state));
+    } else if changed.unchanged {
         terminal.note(&format!("license {id} is {} already", changed.held.state));
     } else {
         terminal.note(&format!("license {id} is {} now", changed.held.state));

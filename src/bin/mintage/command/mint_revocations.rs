@@ -98,6 +98,7 @@ fn hint(error: &NextError) -> &'static str {
     match error {
         NextError::Backwards(..) => "say when with --issued-at, or set the clock of this machine",
         NextError::DueFirst(..) => "say when with --next-update: 30d, 2027-01-31",
+        NextError::Reason(..) => "write the reason as one line of text",
         _ => NEW_SERIES,
     }
 }
