@@ -30,7 +30,7 @@ fn anew(book: &str, schema: usize, change: impl Fn(String) -> Option<String>) ->
     let changed: Vec<String> =
         std::iter::once(head).chain(body.iter().filter_map(|line| change((*line).to_owned()))).collect();
     let text = changed.join("\n") + "\n";
-    let digest: String = Sha256::digest(&text).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = mintage::id::Hex(&Sha256::digest(&text)).to_string();
     format!("{text}{{\"lines\":{},\"sha256\":\"{digest}\"}}\n", changed.len())
 }
 

@@ -14,6 +14,8 @@ const BACK: &str = "ALTER TABLE license ADD COLUMN activations BIGINT NOT NULL D
     CREATE INDEX IF NOT EXISTS audit_by_license ON audit (license_id, sequence);
     DROP INDEX approval_by_license;
     DROP INDEX approval_by_sha256;
+    ALTER TABLE lease DROP COLUMN instance_key;
+    ALTER TABLE lease DROP COLUMN release;
     DELETE FROM mintage_schema WHERE version >= 6;";
 
 #[test]
