@@ -63,12 +63,17 @@ fn stands(held: &Held, installed: &Record) -> bool {
 fn settle(transaction: &mut Transaction<'_>, stamp: &Stamp, installed: &Record) -> Result<(), LedgerError> {
     let id = &installed.license.license_id;
     if license::find(transaction, id)?.is_none() {
-        issue::insert(transaction, stamp, installed)?;
-        let mut held = license::lock(transaction, id)?;
-        held.reason = Some(HERE.to_owned());
-        license::save_state(transaction, &held)?;
+        match issue::insert(transaction, stamp, installed) {
+            // Another server has entered it in between.
+            Err(error) if error.code() == Code::LicenseExists => {}
+            inserted => {
+                inserted?;
+                let mut held = license::lock(transaction, id)?;
+                held.reason = Some(HERE.to_owned());
+                license::save_state(transaction, &held)?;
+            }
+        }
     }
-    // Another server may have entered it in between.
     let mut held = license::lock(transaction, id)?;
     if !stands(&held, installed) {
         if held.reason.as_deref() == Some(REPLACED) {
