@@ -108,6 +108,7 @@ impl Known {
 }
 
 /// Returns the key of an activation's machine, if it holds one.
+#[cfg(feature = "report")]
 pub(super) fn instance_key(activation: &Activation) -> Option<PublicKey> {
     read_key(activation.instance_key.as_deref())
 }
