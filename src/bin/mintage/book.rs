@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::machine;
+use crate::process::with_quiet_threads;
 use crate::random;
 use crate::render::Terminal;
 
@@ -48,7 +49,8 @@ impl Book {
 
     /// Opens the ledger, if one was named, which must be there.
     pub(crate) fn open_if_named(&self) -> anyhow::Result<Option<Ledger>> {
-        Ok(self.url()?.map(|url| Ledger::open_existing(&url)).transpose()?)
+        let Some(url) = self.url()? else { return Ok(None) };
+        Ok(Some(with_quiet_threads(|| Ledger::open_existing(&url))?))
     }
 
     /// Opens the ledger, which must have been named, or makes it: for what is the first thing to stand in it.
@@ -59,7 +61,8 @@ impl Book {
     /// As [`Book::make`], if one was named.
     pub(crate) fn make_if_named(&self, now: Timestamp) -> anyhow::Result<Option<Ledger>> {
         let Some(url) = self.url()? else { return Ok(None) };
-        Ok(Some(Ledger::open(&url, &Birth { book_id: random::license_id()?, now })?))
+        let birth = Birth { book_id: random::license_id()?, now };
+        Ok(Some(with_quiet_threads(|| Ledger::open(&url, &birth))?))
     }
 
     fn url(&self) -> anyhow::Result<Option<LedgerUrl>> {

@@ -9,7 +9,7 @@ use rexpect::process::WaitStatus;
 use rexpect::session::{PtySession, spawn_command};
 
 use super::*;
-use crate::harness::feed;
+use crate::harness::{example, feed};
 
 /// How long a prompt may take to appear: a bound for a test that hangs, not a wait.
 const PATIENCE_MS: u64 = 60_000;
@@ -120,6 +120,35 @@ fn an_interrupted_prompt_leaves_the_terminal_as_it_was() {
     assert!(rest.contains("status 130"), "{rest}");
     assert_eq!(bench.read("before"), bench.read("after"));
     assert_eq!(listing(&bench), ["after", "before"]);
+}
+
+#[test]
+fn a_signal_at_a_prompt_ends_it_and_leaves_the_terminal_as_it_was() {
+    // A ledger has threads of its own, any of which could be handed the signal.
+    let mint = "mint --ledger sqlite:book.db --key locked.key --allow-readable-key --tenant acme --expires never";
+    for (signal, status, arguments, question) in [
+        ("TERM", 143, "keygen", "new passphrase: "),
+        ("HUP", 129, "keygen", "new passphrase: "),
+        ("INT", 130, "keygen", "new passphrase: "),
+        ("QUIT", 131, "keygen", "new passphrase: "),
+        ("TERM", 143, mint, "passphrase of `locked.key`: "),
+    ] {
+        let bench = Bench::new();
+        fs::copy(example("locked.key"), bench.path("locked.key")).unwrap();
+        // The prompt's own line tells that the question has been asked, and so that the echo is off.
+        let script = "trap : TERM HUP INT QUIT; stty -a >before; (read _ <go; kill -$signal $(cat pid)) &
+            sh -c 'echo $$ >pid; exec \"$@\"' sh \"$@\"; echo status $?; wait; stty -a >after";
+        let mut shell = bench.command_of("sh");
+        assert!(bench.command_of("mkfifo").arg("go").status().unwrap().success());
+        shell.env("signal", signal).args(["-c", script, "sh"]).arg(bench.command().get_program());
+        shell.args(arguments.split(' '));
+        let mut session = spawn_command(shell, Some(PATIENCE_MS)).unwrap();
+        session.exp_string(question).unwrap();
+        bench.write("go", "\n");
+        let (rest, _) = end(session);
+        assert!(rest.contains(&format!("status {status}")), "{signal}: {rest}");
+        assert_eq!(bench.read("before"), bench.read("after"), "{signal}");
+    }
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! The terminal at which a passphrase is typed: echo is off before the question appears, and on again after the last
-//! answer, also when the answer is Ctrl-C.
+//! answer, also when the answer is Ctrl-C or a signal ends the process.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::thread;
 
+use nix::sys::signal::{Signal, raise};
 use rpassword::ConfigBuilder;
-use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+
+use crate::process::{HeldBack, endings};
 
 const CTRL_C: u8 = 3;
 
@@ -14,6 +17,8 @@ const CTRL_C: u8 = 3;
 pub(super) struct Terminal {
     tty: File,
     before: Termios,
+    /// Given up last, when the terminal is as it was.
+    _held_back: HeldBack,
 }
 
 impl Terminal {
@@ -21,12 +26,31 @@ impl Terminal {
     pub(super) fn open() -> io::Result<Self> {
         let tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
         let before = tcgetattr(&tty)?;
-        let mut quiet = before.clone();
+        // From here on a drop undoes everything.
+        let terminal = Self { tty, before, _held_back: HeldBack::new()? };
+        terminal.watch()?;
+        let mut quiet = terminal.before.clone();
         quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
-        tcsetattr(&tty, OptionalActions::Flush, &quiet)?;
-        Ok(Self { tty, before })
+        tcsetattr(&terminal.tty, OptionalActions::Flush, &quiet)?;
+        Ok(terminal)
+    }
+
+    /// Waits for a signal that ends the process, and lets it do so once the terminal is as it was. After the last answer
+    /// such signals go to the threads that do not hold them back, and this one waits for nothing until the end.
+    fn watch(&self) -> io::Result<()> {
+        let (tty, before) = (self.tty.try_clone()?, self.before.clone());
+        let wait = move || {
+            let endings = endings();
+            if let Ok(signal) = endings.wait() {
+                restore(&tty, &before);
+                // Sent to this thread alone, so that none waits for it any more.
+                let _ = endings.thread_unblock();
+                let _ = raise(signal);
+            }
+        };
+        thread::Builder::new().name("prompt".to_owned()).spawn(wait).map(drop)
     }
 
     /// Asks one question; returns the line that is typed.
@@ -58,7 +82,8 @@ impl Read for Keys {
         if buffer[..count].contains(&CTRL_C) {
             // The signal ends the process where it stands, so the terminal comes first.
             restore(&self.tty, &self.before);
-            kill_process(getpid(), Signal::INT)?;
+            endings().thread_unblock()?;
+            raise(Signal::SIGINT)?;
             return Err(io::Error::other("interrupted"));
         }
         Ok(count)
