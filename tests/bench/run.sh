@@ -38,8 +38,8 @@ mintage=$work/mintage static=
 cp "$target/release/mintage" "$mintage"
 if rustup target list --installed 2>/dev/null | grep -q linux-musl; then
     # As the README has it.
-    RUSTFLAGS='--cfg curve25519_dalek_backend="avx512" -C relocation-model=static' \
-        cargo build --release --quiet --target x86_64-unknown-linux-musl --target-dir "$target/static"
+    cargo build --release --quiet --target x86_64-unknown-linux-musl --target-dir "$target/static" \
+        --config "target.'cfg(unix)'.rustflags=['-C','relocation-model=static']"
     static=$work/mintage-static
     cp "$target/static/x86_64-unknown-linux-musl/release/mintage" "$static"
 fi
