@@ -84,6 +84,7 @@ codes! {
     FileUnreadable "file-unreadable" Unable 400 "a file could not be read" "check the path and its permissions"
     FileUnwritable "file-unwritable" Unable 500 "an output could not be written, and nothing of it was left behind" "check the path, its permissions and the free space"
     Forked "forked" No 200 "two documents carry the same sequence and differ, or two roots of trust disagree" "ask the issuer which is the true one"
+    IdTaken "id-taken" No 409 "another machine's activation or seat has this id in the ledger" "choose another id, or leave it out for a random one"
     Internal "internal" Unable 500 "something went wrong inside the program" "report it with the log's lines of the same request id"
     KeyExposed "key-exposed" Unable 400 "a private key file can be read by others" "run `chmod 600` on it, or say --allow-readable-key"
     KeyRetired "key-retired" No 200 "the signing key was not in use when the document was issued" "ask the issuer for a copy signed by a current key"

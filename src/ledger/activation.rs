@@ -82,7 +82,8 @@ impl Ledger {
     /// Binds a machine to a license, or returns what it holds.
     ///
     /// # Errors
-    /// `Refused` with `unknown-license`, `suspended`, `revoked`, `expired` or `activations-exhausted`; `Unavailable`.
+    /// `Refused` with `unknown-license`, `suspended`, `revoked`, `expired`, `activations-exhausted`, or `id-taken` where the
+    /// id of the proof stands for another machine; `Unavailable`.
     pub fn activate(&self, activate: Activate) -> Result<Activated, LedgerError> {
         self.writer.activate(activate)
     }
@@ -129,6 +130,9 @@ struct Counter {
     holding: HashMap<String, Activated>,
 }
 
+/// Ids that stand in the ledger already, and the license that each stands for.
+type Taken = HashMap<String, String>;
+
 /// Decides activations in the order in which they came.
 pub(crate) fn decide(
     transaction: &mut Transaction<'_>,
@@ -138,7 +142,7 @@ pub(crate) fn decide(
         return Ok(Vec::new());
     }
     let mut counters = lock(transaction, asked)?;
-    find_held(transaction, asked, &mut counters)?;
+    let mut taken = find_held(transaction, asked, &mut counters)?;
     let (mut answers, mut repeats) = (Vec::with_capacity(asked.len()), Vec::new());
     // The machines that are bound now, by license and fingerprint.
     let mut bound: HashMap<(&str, &str), &Activate> = HashMap::with_capacity(asked.len());
@@ -149,11 +153,12 @@ pub(crate) fn decide(
             continue;
         };
         let machine = (one.license_id.as_str(), one.fingerprint.as_str());
-        let answer = counter.usable(one).and_then(|()| counter.answer(one, bound.get(&machine).copied()));
+        let answer = counter.usable(one).and_then(|()| counter.answer(one, bound.get(&machine).copied(), &taken));
         match &answer {
             Ok(Decided::Holds(activated)) => repeats.push((one, activated.clone())),
             Ok(Decided::Bound) => {
                 bound.insert(machine, one);
+                taken.insert(one.proof_id.clone(), one.license_id.clone());
                 rows.extend(row(one));
                 transaction.record(entry(one));
             }
@@ -207,12 +212,16 @@ fn find_held(
     transaction: &mut Transaction<'_>,
     asked: &[&Activate],
     counters: &mut BTreeMap<&str, Counter>,
-) -> Result<(), LedgerError> {
-    let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint)).collect();
-    let machines: Vec<Cell<'_>> = machines.into_iter().flat_map(|(id, machine)| values![id, machine]).collect();
-    let mut ids = Vec::new();
-    transaction.each_of_all(sql::HELD_ACTIVATIONS, &machines, &mut |cells| {
-        ids.extend(Row::kept(cells).maybe_text()?);
+) -> Result<Taken, LedgerError> {
+    let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint, &one.proof_id)).collect();
+    let machines: Vec<Cell<'_>> =
+        machines.into_iter().flat_map(|(id, machine, proof_id)| values![id, machine, proof_id]).collect();
+    let (mut ids, mut taken) = (Vec::new(), Taken::new());
+    transaction.each_of_all(sql::ASKED_ACTIVATIONS, &machines, &mut |cells| {
+        let mut row = Row::kept(cells);
+        let (asked, held) = (row.text()?, row.maybe_text()?);
+        ids.extend(held);
+        taken.extend(row.maybe_text()?.map(|license_id| (asked, license_id)));
         Ok(())
     })?;
     let ids: Vec<Cell<'_>> = ids.iter().map(Cell::from).collect();
@@ -221,7 +230,16 @@ fn find_held(
         let held = Activated { proof_id, nonce, activated_at, repeated: true };
         counters.get_mut(license_id.as_str()).map(|counter| counter.holding.insert(fingerprint, held));
         Ok(())
-    })
+    })?;
+    Ok(taken)
+}
+
+/// The refusal of an id that stands in the ledger already, of whatever license and machine.
+pub(super) fn id_taken(id: &str, holder: &str, license_id: &str) -> LedgerError {
+    let message = format!(
+        "id {id} stands in the ledger already, for license {holder}, and was asked for anew, for license {license_id}"
+    );
+    LedgerError::refused(Code::IdTaken, message)
 }
 
 impl Counter {
@@ -230,13 +248,16 @@ impl Counter {
     }
 
     /// Answers a machine: what it holds, also what it was bound by just now, or a place for it.
-    fn answer(&mut self, one: &Activate, bound: Option<&Activate>) -> Result<Decided, LedgerError> {
+    fn answer(&mut self, one: &Activate, bound: Option<&Activate>, taken: &Taken) -> Result<Decided, LedgerError> {
         if let Some(held) = self.holding.get(&one.fingerprint) {
             return Ok(Decided::Holds(held.clone()));
         }
         if let Some(first) = bound {
             let (proof_id, nonce) = (first.proof_id.clone(), first.nonce.clone());
             return Ok(Decided::Holds(Activated { proof_id, nonce, activated_at: first.now, repeated: true }));
+        }
+        if let Some(holder) = taken.get(&one.proof_id) {
+            return Err(id_taken(&one.proof_id, holder, &one.license_id));
         }
         self.take(one)?;
         Ok(Decided::Bound)

@@ -4,7 +4,7 @@ mod line;
 
 use super::audit::Entry;
 use super::value::{Cell, values};
-use super::{LedgerError, Row, Transaction, license, sql};
+use super::{LedgerError, Row, Transaction, activation, license, sql};
 use crate::code::Code;
 use crate::json::Writer;
 use crate::time::Timestamp;
@@ -70,7 +70,8 @@ pub enum Claimed {
 /// Claims a seat. A holder that has one keeps it, and gets the same lease: also after a crash.
 ///
 /// # Errors
-/// `Refused` with `unknown-license`, `suspended`, `revoked`, `expired` or `seats-exhausted`; `Unavailable`.
+/// `Refused` with `unknown-license`, `suspended`, `revoked`, `expired`, `seats-exhausted`, or `id-taken` where the id of the
+/// lease stands for another; `Unavailable`.
 pub fn claim(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<Claimed, LedgerError> {
     let held = license::lock(transaction, &claim.license_id)?;
     held.usable(claim.now)?;
@@ -95,6 +96,9 @@ pub fn claim(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<Claimed
         }
         line::stand(transaction, claim)?;
         return Ok(Claimed::Waiting(ahead + 1));
+    }
+    if let Some(mut row) = transaction.find(sql::TAKEN_ID, &values![&claim.lease_id])? {
+        return Err(activation::id_taken(&claim.lease_id, &row.text()?, &claim.license_id));
     }
     let lease = Lease {
         lease_id: claim.lease_id.clone(),

@@ -324,11 +324,34 @@ pub(crate) const COUNTERS: Many<'_> = Many {
 
 /// Finds what machines hold, by license and fingerprint. As a question for each row it is answered from the index, however
 /// small an engine thinks that the table is.
-pub(crate) const HELD_ACTIVATIONS: Many<'_> = Many {
-    sql: "SELECT (SELECT proof_id FROM activation \
-          WHERE license_id = column1 AND fingerprint = column2 AND released_at IS NULL) FROM ({rows}) AS machine",
-    width: 2,
+macro_rules! held_by {
+    ($columns:literal, $more:literal) => {
+        concat!(
+            "SELECT ",
+            $columns,
+            "(SELECT proof_id FROM activation \
+             WHERE license_id = column1 AND fingerprint = column2 AND released_at IS NULL)",
+            $more,
+            " FROM ({rows}) AS machine"
+        )
+    };
+}
+
+pub(crate) const HELD_ACTIVATIONS: Many<'_> = Many { sql: held_by!("", ""), width: 2 };
+
+/// As [`HELD_ACTIVATIONS`], with the id that each is to have, and the license that this id stands for already.
+pub(crate) const ASKED_ACTIVATIONS: Many<'_> = Many {
+    sql: held_by!(
+        "column3, ",
+        ", COALESCE((SELECT license_id FROM activation WHERE proof_id = column3), \
+         (SELECT license_id FROM lease WHERE lease_id = column3))"
+    ),
+    width: 3,
 };
+
+/// Finds the license that an id stands for already, of an activation or of a lease: `ledger release` takes either.
+pub(crate) const TAKEN_ID: &str = "SELECT license_id FROM activation WHERE proof_id = ?1 \
+     UNION ALL SELECT license_id FROM lease WHERE lease_id = ?1 LIMIT 1";
 
 /// Counts activations up or down, by license; each has its row.
 pub(crate) const COUNT_ACTIVATIONS: Many<'_> = Many {

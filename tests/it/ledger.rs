@@ -23,6 +23,7 @@ mod said;
 mod seats;
 mod seats_by_file;
 mod story;
+mod taken;
 mod told;
 mod true_up;
 
