@@ -180,6 +180,14 @@ pub fn due(transaction: &mut Transaction<'_>, now: Timestamp, most: u64) -> Resu
     transaction.query(sql::DUE_LICENSES, &values![now, most])?.into_iter().map(|mut row| row.text()).collect()
 }
 
+/// Names every license but one that is active for a reason.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn active_for(transaction: &mut Transaction<'_>, reason: &str, but: &str) -> Result<Vec<String>, LedgerError> {
+    transaction.query(sql::ACTIVE_FOR, &values![reason, but])?.into_iter().map(|mut row| row.text()).collect()
+}
+
 /// Saves a change of state.
 ///
 /// # Errors

@@ -128,6 +128,8 @@ pub(crate) const LICENSE_PAGE: &str = licenses!(
 );
 pub(crate) const DUE_LICENSES: &str =
     "SELECT license_id FROM license WHERE state = 'active' AND grace_until < ?1 ORDER BY license_id LIMIT ?2";
+pub(crate) const ACTIVE_FOR: &str =
+    "SELECT license_id FROM license WHERE state = 'active' AND reason = ?1 AND license_id <> ?2 ORDER BY license_id";
 pub(crate) const SET_LICENSE_STATE: &str = "UPDATE license SET state = ?2, reason = ?3, changed_at = ?4, revoked_at = ?5, grace_hours = ?6 \
      WHERE license_id = ?1";
 pub(crate) const RENEW_LICENSE: &str = "UPDATE license SET state = ?2, token = ?3, claims = ?4, key_id = ?5, issued_at = ?6, expires_at = ?7, \

@@ -4,7 +4,7 @@ use super::{Stamp, readable};
 use crate::code::Code;
 use crate::ledger::audit::Entry;
 use crate::ledger::license::{self, Held, HeldState};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Transaction};
 
 /// As many licenses are swept in one transaction.
 const SWEEP: u64 = 500;
@@ -49,51 +49,56 @@ pub struct Changed {
 pub fn change(ledger: &Ledger, stamp: &Stamp, license_id: &str, change: &Change) -> Result<Changed, LedgerError> {
     readable(change.reason())?;
     let (stamp, license_id, change) = (stamp.clone(), license_id.to_owned(), change.clone());
-    ledger.write(move |transaction| {
-        let mut held = license::lock(transaction, &license_id)?;
-        let state = match &change {
-            Change::Reinstate if stamp.now > held.license.grace_until() => HeldState::Expired,
-            Change::Reinstate => HeldState::Active,
-            Change::Revoke { .. } => HeldState::Revoked,
-            Change::Suspend { .. } => HeldState::Suspended,
-        };
-        let mut reason = change.reason().map(str::to_owned);
-        if held.state == HeldState::Revoked && state != HeldState::Revoked {
-            return Err(LedgerError::refused(
-                Code::Revoked,
-                format_args!("license {license_id} was withdrawn for good"),
-            ));
+    ledger.write(move |transaction| apply(transaction, &stamp, &license_id, &change))
+}
+
+/// As [`change`], as part of another act; its reason is one of ours.
+pub(super) fn apply(
+    transaction: &mut Transaction<'_>,
+    stamp: &Stamp,
+    license_id: &str,
+    change: &Change,
+) -> Result<Changed, LedgerError> {
+    let mut held = license::lock(transaction, license_id)?;
+    let state = match change {
+        Change::Reinstate if stamp.now > held.license.grace_until() => HeldState::Expired,
+        Change::Reinstate => HeldState::Active,
+        Change::Revoke { .. } => HeldState::Revoked,
+        Change::Suspend { .. } => HeldState::Suspended,
+    };
+    let mut reason = change.reason().map(str::to_owned);
+    if held.state == HeldState::Revoked && state != HeldState::Revoked {
+        return Err(LedgerError::refused(Code::Revoked, format_args!("license {license_id} was withdrawn for good")));
+    }
+    let is_so = held.state == state || (*change == Change::Reinstate && held.state != HeldState::Suspended);
+    if is_so && !change.rewords(&held) {
+        return Ok(Changed { held, unchanged: true, reworded: false });
+    }
+    match change {
+        Change::Revoke { grace_hours, .. } if is_so => held.grace_hours = grace_hours.or(held.grace_hours),
+        Change::Revoke { grace_hours, .. } => {
+            (held.revoked_at, held.grace_hours) = (Some(stamp.now), *grace_hours);
         }
-        let is_so = held.state == state || (change == Change::Reinstate && held.state != HeldState::Suspended);
-        if is_so && !change.rewords(&held) {
-            return Ok(Changed { held, unchanged: true, reworded: false });
+        Change::Reinstate | Change::Suspend { .. } => {}
+    }
+    if is_so {
+        reason = reason.or_else(|| held.reason.take());
+    }
+    (held.state, held.reason, held.changed_at) = (state, reason, stamp.now);
+    license::save_state(transaction, &held)?;
+    let entry = Entry::new(stamp.now, &stamp.actor, change.action(), license_id);
+    transaction.record(entry.detail(|out| {
+        if let Change::Revoke { grace_hours: Some(hours), .. } = change {
+            out.name("graceHours").integer((*hours).into());
         }
-        match change {
-            Change::Revoke { grace_hours, .. } if is_so => held.grace_hours = grace_hours.or(held.grace_hours),
-            Change::Revoke { grace_hours, .. } => {
-                (held.revoked_at, held.grace_hours) = (Some(stamp.now), grace_hours);
-            }
-            Change::Reinstate | Change::Suspend { .. } => {}
+        if let Some(reason) = &held.reason {
+            out.name("reason").string(reason);
         }
-        if is_so {
-            reason = reason.or_else(|| held.reason.take());
+        if state == HeldState::Expired {
+            out.name("state").plain(state);
         }
-        (held.state, held.reason, held.changed_at) = (state, reason, stamp.now);
-        license::save_state(transaction, &held)?;
-        let entry = Entry::new(stamp.now, &stamp.actor, change.action(), &license_id);
-        transaction.record(entry.detail(|out| {
-            if let Change::Revoke { grace_hours: Some(hours), .. } = change {
-                out.name("graceHours").integer(hours.into());
-            }
-            if let Some(reason) = &held.reason {
-                out.name("reason").string(reason);
-            }
-            if state == HeldState::Expired {
-                out.name("state").plain(state);
-            }
-        }));
-        Ok(Changed { held, unchanged: false, reworded: is_so })
-    })
+    }));
+    Ok(Changed { held, unchanged: false, reworded: is_so })
 }
 
 /// Marks every license whose grace period is over as expired; returns how many.

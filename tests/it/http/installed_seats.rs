@@ -134,14 +134,32 @@ fn the_license_that_is_installed_is_the_one_that_counts() {
     let told: Vec<&str> = audit
         .stdout()
         .lines()
-        .filter(|line| line.contains("created") || line.contains("renewed"))
+        .filter(|line| ["created", "renewed", "suspended"].iter().any(|action| line.contains(action)))
         .map(str::trim_end)
         .collect();
     assert_snapshot!(told.join("\n"), @r#"
     2   2026-06-01T00:00:00Z  server   created          SUCCESS  lic-1                                       {"expiresAt":"2026-12-31T23:59:59Z","keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","tenantId":"acme"}
     5   2026-06-01T00:00:00Z  server   renewed          SUCCESS  lic-1                                       {"changed":["issuedAt","seats"],"expiresAt":"2026-12-31T23:59:59Z","keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e"}
     8   2026-06-01T00:00:00Z  server   created          SUCCESS  lic-2                                       {"expiresAt":"2026-12-31T23:59:59Z","keyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","tenantId":"acme"}
+    9   2026-06-01T00:00:00Z  server   suspended        SUCCESS  lic-1                                       {"reason":"another license is installed here"}
     "#);
+    // The one before comes back as it went, and the audit tells of both.
+    scene.clock.store(seconds("2026-07-01T00:00:00Z"), Ordering::Relaxed);
+    scene.install(renewed.stdout());
+    assert!(claim("lic-1", "node-2").starts_with("200"));
+    let of = |license: &str| {
+        let audit =
+            scene.bench.run(["ledger", "audit", "--ledger", "sqlite:book.db", "-q", "--license", license, "--json"]);
+        let changes = audit.stdout().split(r#"{"action":""#).filter_map(|entry| entry.split_once('"'));
+        let changes = changes.filter(|(action, _)| ["suspended", "reinstated"].contains(action));
+        changes
+            .map(|(action, entry)| {
+                format!("{action} {}", entry.split("\"detail\":").nth(1).unwrap().split(",\"hash").next().unwrap())
+            })
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of("lic-1"), [r#"suspended {"reason":"another license is installed here"}"#, "reinstated {}"]);
+    assert_eq!(of("lic-2"), [r#"suspended {"reason":"another license is installed here"}"#]);
 }
 
 #[test]

@@ -1,11 +1,12 @@
 //! The license that is installed here, entered in the book, where its seats are counted as any other's.
 
 use crate::code::Code;
-use crate::ledger::license::{self, Held, HeldState, LicenseFilter};
+use crate::ledger::license::{self, Held};
 use crate::ledger::tenant;
 use crate::ledger::{Ledger, LedgerError, Transaction};
 use crate::license::License;
 use crate::operation::ledger::Stamp;
+use crate::operation::ledger::change::{self, Change};
 use crate::operation::ledger::issue::{self, Record};
 use crate::operation::ledger::posture::{Judge, Refused};
 use crate::operation::ledger::renew;
@@ -16,9 +17,6 @@ const HERE: &str = "installed here";
 
 /// Why one that stood there is not counted any more.
 const REPLACED: &str = "another license is installed here";
-
-/// As many licenses are asked for at once.
-const PAGE: u64 = 500;
 
 /// Enters the license that is installed here in the book, unless it stands there as it is; returns its id. One that was
 /// `refused` in place of it counts as in [`super::super::posture::posture`], and where it was refused only because it is for
@@ -54,10 +52,14 @@ pub fn enter(ledger: &Ledger, stamp: &Stamp, judge: &Judge, refused: Option<&Ref
 
 /// Whether the book holds a license as it is installed. What the book's owner issued later counts before that.
 fn stands(held: &Held, installed: &Record) -> bool {
-    let is_issued_here = ![Some(HERE), Some(REPLACED)].contains(&held.reason.as_deref());
     let is_counted = held.reason.as_deref() != Some(REPLACED);
-    let is_newer = is_issued_here && held.license.issued_at > installed.license.issued_at;
+    let is_newer = is_issued_here(held) && held.license.issued_at > installed.license.issued_at;
     is_counted && (held.token == installed.token || is_newer)
+}
+
+/// Whether the book's owner issued a license itself.
+fn is_issued_here(held: &Held) -> bool {
+    ![Some(HERE), Some(REPLACED)].contains(&held.reason.as_deref())
 }
 
 fn settle(transaction: &mut Transaction<'_>, stamp: &Stamp, installed: &Record) -> Result<(), LedgerError> {
@@ -76,30 +78,23 @@ fn settle(transaction: &mut Transaction<'_>, stamp: &Stamp, installed: &Record) 
     }
     let mut held = license::lock(transaction, id)?;
     if !stands(&held, installed) {
-        if held.reason.as_deref() == Some(REPLACED) {
-            (held.state, held.reason) = (HeldState::Active, Some(HERE.to_owned()));
-            license::save_state(transaction, &held)?;
-        }
+        let is_issued_here = is_issued_here(&held);
+        let is_replaced = held.reason.as_deref() == Some(REPLACED);
+        // What it says now decides whether it is active again.
         if held.token != installed.token {
             renew::replace(transaction, stamp, &mut held, &installed.license, &installed.token, installed.key_id)?;
         }
-    }
-    replaced(transaction, stamp, id)
-}
-
-/// Takes licenses that were installed here before out of what is counted.
-fn replaced(transaction: &mut Transaction<'_>, stamp: &Stamp, installed: &str) -> Result<(), LedgerError> {
-    let mut filter = LicenseFilter { state: Some(HeldState::Active), ..LicenseFilter::default() };
-    loop {
-        let page = license::page(transaction, &filter, PAGE)?;
-        let Some(last) = page.last() else { return Ok(()) };
-        filter.after.clone_from(&last.license.license_id);
-        for mut held in page {
-            if held.reason.as_deref() == Some(HERE) && held.license.license_id != installed {
-                (held.state, held.reason) = (HeldState::Suspended, Some(REPLACED.to_owned()));
-                held.changed_at = stamp.now;
-                license::save_state(transaction, &held)?;
-            }
+        if is_replaced {
+            held = change::apply(transaction, stamp, id, &Change::Reinstate)?.held;
+        }
+        if !is_issued_here && held.reason.is_none() {
+            held.reason = Some(HERE.to_owned());
+            license::save_state(transaction, &held)?;
         }
     }
+    // Those that were installed here before are not counted any more.
+    let replaced = Change::Suspend { reason: Some(REPLACED.to_owned()) };
+    license::active_for(transaction, HERE, id)?
+        .iter()
+        .try_for_each(|before| change::apply(transaction, stamp, before, &replaced).map(drop))
 }
