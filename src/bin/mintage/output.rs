@@ -36,6 +36,11 @@ impl Output {
         self.output.as_deref().filter(|path| *path != Path::new("-"))
     }
 
+    /// Says of a dry run that the output it names is left alone: what it prints is no license.
+    pub(crate) fn unwritten(&self) -> String {
+        self.file().map_or_else(String::new, |path| format!(", and `{}` was not written", path.display()))
+    }
+
     pub(crate) fn overwrite(&self) -> Overwrite {
         if self.force { Overwrite::Replace } else { Overwrite::Forbid }
     }

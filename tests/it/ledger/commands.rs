@@ -122,6 +122,8 @@ fn a_license_is_suspended_reinstated_renewed_and_revoked() {
     mintage: dry run: nothing was signed
     [exit status: 0]
     ");
+    let named = vendor.signed(&["ledger", "renew"], &[&to[..], &["--dry-run", "-o", "renewed.lic"]].concat());
+    assert!(named.stderr().contains("dry run: nothing was signed, and `renewed.lic` was not written"), "{named}");
     assert_snapshot!(told(&vendor.signed(&["ledger", "renew"], &to)), @"
     eyJleHAiOjQxMzM5ODA3OTksImdyYWNlUGVyaW9kRGF5cyI6MCwiaWF0IjoxNzY3MjI1NjAwLCJraWQiOiJlYzE5MmFlMDZkMmI2Y2IwIiwibGljZW5zZUlkIjoibGljLTEiLCJsaW1pdHMiOnsibWF4X2FwcHMiOjV9LCJtYXhBY3RpdmF0aW9ucyI6MiwidGVuYW50SWQiOiJhY21lIn0=.FzXfphwJbCjqEAbr+ksXRoY4nnZH9wOp5jDNEWzct+TT1Qh3s7qOSY2e2II4YdPKdpPJwxQliuKUpv7jumQ+Ag==
     ------- stderr -------

@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     }
     let Some(key) = key else {
         terminal.value(|| license.to_payload())?;
-        terminal.note("dry run: nothing was signed");
+        terminal.note(&format!("dry run: nothing was signed{}", arguments.output.unwritten()));
         return Ok(ExitCode::SUCCESS);
     };
     arguments.output.check()?;

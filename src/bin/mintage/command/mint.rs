@@ -123,11 +123,6 @@ impl Arguments {
             true => self.trust.keyring().map(Some),
         }
     }
-
-    /// Says of a dry run that the output it names is left alone: what it prints is no license.
-    pub(crate) fn unwritten(&self) -> String {
-        self.output.file().map_or_else(String::new, |path| format!(", and `{}` was not written", path.display()))
-    }
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
@@ -237,7 +232,7 @@ pub(crate) fn in_the_book(error: &anyhow::Error, id: &str, has_license_key: bool
 
 fn dry_run(license: &License, arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     terminal.data(format!("{}\n", license.to_payload()).as_bytes())?;
-    terminal.note(&format!("dry run: nothing was signed{}", arguments.unwritten()));
+    terminal.note(&format!("dry run: nothing was signed{}", arguments.output.unwritten()));
     Ok(ExitCode::SUCCESS)
 }
 

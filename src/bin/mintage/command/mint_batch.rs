@@ -93,7 +93,7 @@ pub(crate) fn run(
             let payload = kid.map_or_else(|| payload.as_str().to_owned(), |kid| payload.named(kid));
             terminal.data((payload + "\n").as_bytes())?;
         }
-        let unwritten = arguments.unwritten();
+        let unwritten = arguments.output.unwritten();
         terminal.note(&format!("dry run: {count} of {total} rows would be minted; nothing was signed{unwritten}"));
         return Ok(ExitCode::SUCCESS);
     }
