@@ -11,6 +11,7 @@ pub mod ledger;
 pub mod lines;
 pub mod manifest;
 pub mod mint;
+mod nearest;
 mod ordered;
 pub mod plans;
 pub mod problem;

@@ -14,7 +14,7 @@ use crate::time::Timestamp;
 /// What an entry is spelled in seldom takes more bytes than this.
 const ROOM: usize = 512;
 
-/// What is done, by the words that entries have for it.
+/// What is done, by the words that entries have for it. A book that was imported may hold others.
 pub const ACTIONS: [&str; 20] = [
     "activated",
     "approved",
@@ -292,6 +292,14 @@ pub fn page(transaction: &mut Transaction<'_>, filter: &AuditFilter, most: u64) 
             Ok(Chained { sequence, entry, previous: row.text()?, hash: row.text()? })
         })
         .collect()
+}
+
+/// Whether any entry tells of an action.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn tells_of(transaction: &mut Transaction<'_>, action: &str) -> Result<bool, LedgerError> {
+    Ok(transaction.find(sql::ENTRY_OF, &values![action])?.is_some())
 }
 
 /// As many entries are read at once.

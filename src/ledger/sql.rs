@@ -88,6 +88,8 @@ pub(crate) const AUDIT_PAGE: &str = "SELECT sequence, at, actor, action, license
      WHERE sequence > ?1 AND (CAST(?2 AS TEXT) IS NULL OR license_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR action = ?3) \
      AND at >= ?4 AND at <= ?5 ORDER BY sequence LIMIT ?6";
 
+pub(crate) const ENTRY_OF: &str = "SELECT sequence FROM audit WHERE action = ?1 LIMIT 1";
+
 pub(crate) const STRAY_ENTRY: &str = "SELECT sequence FROM audit WHERE sequence < 1 ORDER BY sequence LIMIT 1";
 
 pub(crate) const LICENSE: Columns = Columns {

@@ -1,14 +1,12 @@
 //! [`Plans`]: what a vendor sells, read from TOML. Once plans are given, only names that they define exist.
 
-mod nearest;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use nearest::{listed, nearest};
 use toml::{Table, Value};
 
 use super::draft::{Draft, When};
+use super::nearest::{listed, nearest};
 use crate::code::Code;
 use crate::license::Activation;
 use crate::time::Timestamp;

@@ -15,7 +15,7 @@ use crate::ledger::license_key::LicenseKey;
 use crate::ledger::{Ledger, LedgerError};
 use crate::operation::ledger::change::{self, Change};
 use crate::operation::ledger::named::license_id;
-use crate::operation::ledger::{Stamp, show};
+use crate::operation::ledger::{self as operation, Stamp, show};
 use crate::time::Timestamp;
 
 /// The most entries of the audit that are answered at once.
@@ -225,7 +225,12 @@ pub(super) fn audit(_: &App, call: &Call) -> Result<Reply, Problem> {
         to: time("to").unwrap_or(Timestamp::NEVER),
         ..AuditFilter::default()
     };
-    let newest = call.ledger()?.read(|transaction| {
+    let ledger = call.ledger()?;
+    if let Some(action) = call.asked("action") {
+        let fault = |error| Problem::from(error).hint("leave `action` out for all of them");
+        operation::audit::known(ledger, action).map_err(fault)?;
+    }
+    let newest = ledger.read(|transaction| {
         let mut newest: Vec<Chained> = Vec::new();
         loop {
             let page = audit::page(transaction, &filter, MAX_ENTRIES)?;

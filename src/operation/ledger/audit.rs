@@ -7,8 +7,9 @@ use crate::dsse::{Envelope, EnvelopeError, Kind};
 use crate::json::{self, JsonError, Writer};
 use crate::key::SecretKey;
 use crate::keyring::{Keyring, Purpose};
-use crate::ledger::audit::{self, AuditFilter, Broken, Chained, Link};
+use crate::ledger::audit::{self, ACTIONS, AuditFilter, Broken, Chained, Link};
 use crate::ledger::{Ledger, LedgerError};
+use crate::operation::nearest::nearest;
 use crate::time::Timestamp;
 
 /// As many entries are asked for at once.
@@ -45,6 +46,22 @@ pub enum AuditError {
     OtherBook(String, String),
     /// The audit ends before the checkpoint; both numbers.
     RolledBack(u64, u64),
+}
+
+/// Refuses to look for an action of which nothing could tell: a word that is none of [`ACTIONS`], and that the book, which may
+/// have been imported, does not hold either.
+///
+/// # Errors
+/// `Refused` with `usage`; `Unavailable`.
+pub fn known(ledger: &Ledger, action: &str) -> Result<(), LedgerError> {
+    if ACTIONS.contains(&action) || ledger.read(|transaction| audit::tells_of(transaction, action))? {
+        return Ok(());
+    }
+    let others = match nearest(action, ACTIONS.into_iter()) {
+        Some(nearest) => format!("; did you mean `{nearest}`?"),
+        None => format!("; there are {}", ACTIONS.map(|action| format!("`{action}`")).join(", ")),
+    };
+    Err(LedgerError::refused(Code::Usage, format_args!("no action is called `{action}`{others}")))
 }
 
 /// Hands on entries in the order of the chain, all from one state of the ledger.

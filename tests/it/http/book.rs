@@ -119,6 +119,7 @@ fn a_license_is_stopped_let_go_and_withdrawn() {
     let actions: Vec<_> = audit.split("\"action\":\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(actions, ["revoked", "reinstated", "suspended"]);
     assert_eq!(server.admin("/api/v1/audit?limit=many").status, 400);
+    assert_snapshot!(server.admin("/api/v1/audit?action=suspend").shown(), @r#"400 {"code":"usage","error":"no action is called `suspend`; did you mean `suspended`?","hints":["leave `action` out for all of them"],"message":"no action is called `suspend`; did you mean `suspended`?"}"#);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! `mintage ledger audit`.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
-use clap::builder::PossibleValuesParser;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
+use clap::{Arg, Args, Command};
 use mintage::dsse::Envelope;
 use mintage::json::Writer;
 use mintage::ledger::Ledger;
@@ -30,7 +31,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "ID")]
     license: Option<String>,
     /// Those of this action, such as `activated`
-    #[arg(long, value_name = "ACTION", value_parser = PossibleValuesParser::new(ACTIONS))]
+    #[arg(long, value_name = "ACTION", value_parser = Actions)]
     action: Option<String>,
     /// Those from this time on: a time, a day from its beginning, or a span back from now
     #[arg(long, value_name = "WHEN")]
@@ -55,6 +56,22 @@ pub(crate) struct Arguments {
     book: Book,
 }
 
+/// Lists the actions in help and completions; whether there is another, the ledger says.
+#[derive(Clone)]
+struct Actions;
+
+impl TypedValueParser for Actions {
+    type Value = String;
+
+    fn parse_ref(&self, command: &Command, arg: Option<&Arg>, value: &OsStr) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(ACTIONS.into_iter().map(PossibleValue::new)))
+    }
+}
+
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let now = clock::now()?;
     let ledger = arguments.book.open()?;
@@ -66,6 +83,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 }
 
 fn show(ledger: &Ledger, arguments: &Arguments, now: Timestamp, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    if let Some(action) = &arguments.action {
+        audit::known(ledger, action)?;
+    }
     let filter = AuditFilter {
         after: 0,
         license_id: arguments.license.clone(),
