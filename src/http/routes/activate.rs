@@ -39,7 +39,11 @@ pub(super) static REQUEST: Schema = Schema {
         may("machineFingerprint", Holds::Any, "The machine: a text, or an fp1 object"),
         may("productVersion", Holds::Text, "The version of the product that runs there"),
         may("environment", Holds::Text, "Where it runs, such as production"),
-        may("assemblyManifest", Holds::List(&Holds::Object(&ASSEMBLY)), "The assemblies that run there"),
+        may(
+            "assemblyManifest",
+            Holds::List(&Holds::Object(&ASSEMBLY)),
+            "The assemblies that run there; once any is approved for the license, also an empty list must be sent",
+        ),
         may(
             "request",
             Holds::Any,
@@ -99,7 +103,7 @@ static PROOF: Schema = Schema {
 /// Who asks, once that is read.
 struct Asking {
     request: Request,
-    assemblies: Vec<Assembly>,
+    assemblies: Option<Vec<Assembly>>,
     holds_key: bool,
 }
 
@@ -110,9 +114,10 @@ pub(super) fn find(app: &App, call: &Call) -> Result<Next, Problem> {
     app.may_guess(call.peer)?;
     let mut members = call.object(&REQUEST)?;
     let assemblies = assemblies(&mut members)?;
-    let (request, holds_key) = match take(&mut members, "request") {
-        Some(value) => (of_ours(&value, &members)?, true),
-        None => (of_the_field(app, call, members)?, false),
+    let (request, assemblies, holds_key) = match take(&mut members, "request") {
+        // A request of ours names its build; an empty list beside it says nothing.
+        Some(value) => (of_ours(&value, &members)?, assemblies.filter(|named| !named.is_empty()), true),
+        None => (of_the_field(app, call, members)?, assemblies, false),
     };
     let key = match &request.license {
         LicenseReference::Key(key) => Some(LicenseKey::parse(key).map_err(|_| unknown_key(app, call))?),
@@ -161,17 +166,24 @@ fn judge(app: &App, call: &Call, asking: Asking, approves: bool) -> Result<Next,
         return count(call, draft, checked, assemblies);
     }
     Ok(Next::wait(move |_, call| {
-        draft.approved(call.ledger()?, &assemblies).map_err(refused_by_ledger)?;
+        draft.approved(call.ledger()?, assemblies.as_deref()).map_err(refused_by_ledger)?;
         count(call, draft, checked, assemblies)
     }))
 }
 
 /// Has the machine counted.
-fn count(call: &Call, draft: Draft, checked: CheckedLicense, assemblies: Vec<Assembly>) -> Result<Next, Problem> {
+fn count(
+    call: &Call,
+    draft: Draft,
+    checked: CheckedLicense,
+    assemblies: Option<Vec<Assembly>>,
+) -> Result<Next, Problem> {
     let ledger = Arc::clone(call.ledger()?);
     Ok(Next::ask(move |teller| {
         draft.count_then(&ledger, |proof| {
-            teller.go_on(move |_, call| hand_out(call, proof, &checked, &assemblies).map(Next::Answer));
+            teller.go_on(move |_, call| {
+                hand_out(call, proof, &checked, assemblies.as_deref().unwrap_or_default()).map(Next::Answer)
+            });
         });
     }))
 }
@@ -198,9 +210,10 @@ fn hand_out(
     Ok(Reply::json(out.finish()))
 }
 
-fn assemblies(members: &mut Members<'_>) -> Result<Vec<Assembly>, Problem> {
-    let Some(Value::Array(items)) = take(members, "assemblyManifest") else { return Ok(Vec::new()) };
-    items.into_iter().map(|item| assembly(&mut ASSEMBLY.check(item)?)).collect()
+/// Reads the list of assemblies, if there is one. A client of the field that sends an empty one says that none of them runs.
+fn assemblies(members: &mut Members<'_>) -> Result<Option<Vec<Assembly>>, Problem> {
+    let Some(Value::Array(items)) = take(members, "assemblyManifest") else { return Ok(None) };
+    items.into_iter().map(|item| assembly(&mut ASSEMBLY.check(item)?)).collect::<Result<_, _>>().map(Some)
 }
 
 /// Reads the request of a client of ours, which says everything.

@@ -42,8 +42,9 @@ pub struct Draft {
 pub struct Asked<'a> {
     /// Its request.
     pub request: &'a Request,
-    /// The assemblies that its program consists of.
-    pub assemblies: &'a [Assembly],
+    /// The assemblies that its program consists of, which may be none that anybody approves; `None` where it says nothing
+    /// of them.
+    pub assemblies: Option<&'a [Assembly]>,
     /// Whether it holds the key that the request names. Where that was made for it and thrown away, the one that the
     /// ledger holds, if any, stays.
     pub holds_key: bool,
@@ -138,11 +139,11 @@ impl Draft {
     }
 
     /// Whether the build that the proof covers, and the assemblies that run, are approved for its license, as far as the
-    /// ledger approves anything for that.
+    /// ledger approves anything for that. `assemblies` is as in [`Asked`].
     ///
     /// # Errors
-    /// `Refused` with `manifest-mismatch`; `Unavailable`.
-    pub fn approved(&self, ledger: &Ledger, assemblies: &[Assembly]) -> Result<(), LedgerError> {
+    /// `Refused` with `manifest-mismatch`, with `build-required` where neither is named; `Unavailable`.
+    pub fn approved(&self, ledger: &Ledger, assemblies: Option<&[Assembly]>) -> Result<(), LedgerError> {
         ledger.read(|transaction| approved(transaction, &self.proof, assemblies))
     }
 
@@ -167,11 +168,16 @@ fn settled(mut proof: Proof, activated: Activated) -> Result<Proof, LedgerError>
 pub(super) fn approved(
     transaction: &mut Transaction<'_>,
     proof: &Proof,
-    assemblies: &[Assembly],
+    assemblies: Option<&[Assembly]>,
 ) -> Result<(), LedgerError> {
     let license_id = &proof.license_id;
     if !approval::is_begun(transaction, license_id)? {
         return Ok(());
+    }
+    // What covers every build would cover those that nobody approved.
+    if proof.manifest.is_none() && assemblies.is_none() {
+        let message = format!("builds are approved for license {license_id}, and the request names none");
+        return Err(LedgerError::refused(Code::BuildRequired, message));
     }
     if let Some(ManifestBinding::Digest(digest)) = &proof.manifest {
         let digest = Hex(digest).to_string();
@@ -180,7 +186,7 @@ pub(super) fn approved(
             return Err(LedgerError::refused(Code::ManifestMismatch, message));
         }
     }
-    let unapproved = approval::unapproved(transaction, license_id, assemblies)?;
+    let unapproved = approval::unapproved(transaction, license_id, assemblies.unwrap_or_default())?;
     if unapproved.is_empty() {
         return Ok(());
     }

@@ -116,7 +116,7 @@ pub fn lend(
     until: Timestamp,
 ) -> Result<Proof, ActivateError> {
     let proof = proof::answer(request, answer).map_err(ActivateError::Refused)?;
-    ledger.read(|transaction| activate::approved(transaction, &proof, &[]))?;
+    ledger.read(|transaction| activate::approved(transaction, &proof, None))?;
     let license_id = proof.license_id.clone();
     let draft = Draft { proof, knows_activations: true };
     match claim(ledger, stamp, draft, &Terms { seconds: 0, borrow_until: Some(until), username: None, wait: false })? {

@@ -207,6 +207,12 @@ fn assemblies_must_be_approved_once_any_is() {
             .body
             .contains(&format!(r#"[{{"assemblyName":"Muonroi.Core","publicKeyToken":null,"sha256Hash":"{good}"#))
     );
+    // An empty list says that none of them runs there; no list says nothing.
+    assert_eq!(scene.activate("node-1", "").status, 200);
+    let silent = format!(r#"{{"licenseKey":"{}","machineFingerprint":"node-1"}}"#, scene.key);
+    let silent = scene.server.post("/api/v1/activate", silent);
+    assert_eq!(silent.status, 403, "{}", silent.body);
+    assert!(silent.body.contains(r#""code":"build-required""#), "{}", silent.body);
     assert_eq!(scene.held(), "1");
 }
 

@@ -9,6 +9,9 @@ use mintage::time::Timestamp;
 
 use crate::harness::{Bench, ISSUED, Outcome, example};
 
+/// The short id of the example key.
+const KID: &str = "ec192ae06d2b6cb0";
+
 const BOOK: [&str; 2] = ["--ledger", "sqlite:book.db"];
 
 /// A customer and a vendor in one folder, with a license for one machine.
@@ -131,6 +134,40 @@ fn a_manifest_that_is_not_approved_is_none_that_a_proof_may_cover() {
     let refused = answer("other.json");
     assert!(refused.stderr().contains("error[manifest-mismatch]"), "{refused}");
     assert_eq!(answer("approved.json").status, Some(0));
+}
+
+/// What covers every build covers also those that nobody approved.
+#[test]
+fn where_builds_are_approved_one_must_be_named() {
+    let bench = Bench::new();
+    let terms = ["--tenant", "acme", "--product", "p", "--activation", "proof", "--expires", "2099-12-31"];
+    bench.write("acme.lic", bench.mint(&[&terms[..], &["--seats", "1"], &BOOK].concat()));
+    let (key, trust) = (example("vendor.key"), example("vendor.pub"));
+    bench.write("app/a.txt", "one");
+    let of = ["mint", "manifest", "app", "--key", &key, "--allow-readable-key", "--product", "p", "--version", "1"];
+    assert_eq!(bench.run([&of[..], &["-o", "app.json"]].concat()).status, Some(0));
+    bench.asks("node-1");
+    assert_eq!(bench.answers("node-1", "p-1").status, Some(0), "nothing is approved yet");
+    let approve = ["approve", "app.json", "--trust", &trust, "--for-license", "lic-1"];
+    assert_eq!(bench.book(&approve).status, Some(0));
+    assert_snapshot!(bench.answers("node-1", "p-1"), @r"
+    ------- stderr -------
+    mintage: error[build-required]: builds are approved for license lic-1, and the request names none
+    mintage: hint: name the build: `mintage activate --manifest FILE` in the request, `mint proof --manifest FILE` or `--manifest-key KEYID` in the answer
+    [exit status: 1]
+    ");
+    let answer = |machine: &str, more: &[&str]| {
+        let request = format!("{machine}.request");
+        let fixed = ["mint", "proof", "--allow-readable-key", "--key", &key, "--request", &request, "--force"];
+        bench.run([&fixed[..], &["-o", "out.proof"], more, &BOOK].concat())
+    };
+    let lent = answer("node-1", &["--borrow-until", "2099-06-01"]);
+    assert!(lent.stderr().contains("error[build-required]"), "{lent}");
+    // The vendor names builds by the key that signs them; a machine names the one that it runs.
+    assert_eq!(answer("node-1", &["--manifest-key", KID]).status, Some(0));
+    let asks = ["-q", "activate", "--license", "acme.lic", "--fingerprint", "node-2", "--manifest", "app.json"];
+    assert_eq!(bench.run([&asks[..], &["--request-out", "node-2.request"]].concat()).status, Some(0));
+    assert_eq!(answer("node-2", &["--borrow-until", "2099-06-01"]).status, Some(0));
 }
 
 #[test]

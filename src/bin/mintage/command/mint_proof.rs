@@ -144,7 +144,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let license = SignedLicense { text: token.as_str(), token: &license };
     let product_version = arguments.product_version.clone();
     let answer = Answer { license, build, product_version, expires_at, revocations, fresh };
-    let asked = Asked { request: &request, assemblies: &[], holds_key: true };
+    let asked = Asked { request: &request, assemblies: None, holds_key: true };
     let answered = match (&ledger, borrow_until) {
         (Some(ledger), Some(until)) => lease::lend(ledger, &stamp(clock), &request, answer, until),
         (Some(ledger), None) => activate::answer(ledger, &stamp(clock), asked, answer),

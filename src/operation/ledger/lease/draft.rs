@@ -93,7 +93,7 @@ pub fn draft(ledger: &Ledger, shown: &Shown<'_>, with: Drafting<'_>) -> Result<D
     let answer = Answer { license, build, product_version: None, expires_at: until, revocations, fresh };
     let proof = proof::answer(&request, answer).map_err(ActivateError::Refused)?;
     if matches!(shown, Shown::Request(_)) {
-        ledger.read(|transaction| activate::approved(transaction, &proof, &[]))?;
+        ledger.read(|transaction| activate::approved(transaction, &proof, None))?;
     }
     Ok(Draft { proof, knows_activations: seats == Seats::OfIssuer })
 }
