@@ -9,6 +9,7 @@ pub mod approval;
 pub mod audit;
 mod caller;
 mod connection;
+pub mod earlier;
 mod error;
 pub mod figures;
 mod finder;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::earlier::EarlierToken;
 use super::license_key::LicenseKey;
 use super::value::values;
 use super::{LedgerError, Row, Transaction, sql};
@@ -58,7 +59,8 @@ pub struct LicenseFilter {
     pub tenant_id: Option<String>,
     /// Those in this state.
     pub state: Option<HeldState>,
-    /// Those signed by this key: its id, or the first 16 digits of that.
+    /// Those of which any token was signed by this key, also one that was renewed since: its id, or the first 16 digits of
+    /// that.
     pub key_id: Option<String>,
     /// Those that expire no later than this.
     pub expiring_until: Option<Timestamp>,
@@ -324,15 +326,29 @@ impl Held {
 
     /// Writes the row: its license as claims in words, and its token.
     pub fn write(&self, out: &mut Writer) {
-        self.write_with(None, out);
+        self.spell(None, &[], out);
     }
 
     /// As [`Held::write`], with the license key beside it: the one time that it is shown.
     pub fn write_with(&self, license_key: Option<&LicenseKey>, out: &mut Writer) {
+        self.spell(license_key, &[], out);
+    }
+
+    /// As [`Held::write`], with tokens from before its renewal that still count, if there are any.
+    pub fn write_beside(&self, earlier: &[EarlierToken], out: &mut Writer) {
+        self.spell(None, earlier, out);
+    }
+
+    fn spell(&self, license_key: Option<&LicenseKey>, earlier: &[EarlierToken], out: &mut Writer) {
         out.begin_object();
         out.name("activations").integer(self.activations.into());
         out.name("changedAt").plain(self.changed_at);
         out.name("createdAt").plain(self.created_at);
+        if !earlier.is_empty() {
+            out.name("earlierTokens").begin_array();
+            earlier.iter().for_each(|token| token.write(out));
+            out.end_array();
+        }
         out.name("keyId").string(&self.key_id);
         self.license.write_readable(out.name("license"));
         if let Some(license_key) = license_key {

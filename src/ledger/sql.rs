@@ -88,6 +88,10 @@ pub(crate) const AUDIT_PAGE: &str = "SELECT sequence, at, actor, action, license
      WHERE sequence > ?1 AND (CAST(?2 AS TEXT) IS NULL OR license_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR action = ?3) \
      AND at >= ?4 AND at <= ?5 ORDER BY sequence LIMIT ?6";
 
+/// Reads what the audit tells of the tokens of a license.
+pub(crate) const TOKENS_OF: &str =
+    "SELECT detail FROM audit WHERE license_id = ?1 AND action IN ('created', 'renewed') ORDER BY sequence";
+
 pub(crate) const ENTRY_OF: &str = "SELECT sequence FROM audit WHERE action = ?1 LIMIT 1";
 
 pub(crate) const STRAY_ENTRY: &str = "SELECT sequence FROM audit WHERE sequence < 1 ORDER BY sequence LIMIT 1";
@@ -125,7 +129,8 @@ pub(crate) const OPENED_BY_LICENSE_KEYS: Many<'_> = Many {
 pub(crate) const FIND_LICENSE_BY_LICENSE_KEY: &str = licenses!("WHERE license_key_hash = ?1");
 pub(crate) const LICENSE_PAGE: &str = licenses!(
     "WHERE license_id > ?1 AND (CAST(?2 AS TEXT) IS NULL OR tenant_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR state = ?3) \
-     AND (CAST(?4 AS TEXT) IS NULL OR key_id = ?4 OR substr(key_id, 1, 16) = ?4) \
+     AND (CAST(?4 AS TEXT) IS NULL OR key_id = ?4 OR substr(key_id, 1, 16) = ?4 OR license_id IN (SELECT license_id FROM audit \
+     WHERE action IN ('created', 'renewed') AND detail LIKE '%\"keyId\":\"' || ?4 || '%')) \
      AND (CAST(?5 AS BIGINT) IS NULL OR expires_at <= ?5) ORDER BY license_id LIMIT ?6"
 );
 pub(crate) const DUE_LICENSES: &str =

@@ -5,6 +5,7 @@ mod broken;
 mod cluster;
 mod commands;
 mod crashes;
+mod earlier;
 mod faulty;
 mod handed_out;
 #[cfg(feature = "serve")]

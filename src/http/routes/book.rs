@@ -29,7 +29,11 @@ const STATES: [&str; 4] = ["active", "expired", "revoked", "suspended"];
 pub(super) static LIST_QUERY: [Member; 4] = [
     may("tenant", Holds::Text, "Those of this tenant"),
     may("state", Holds::OneOf(&STATES), "Those in this state"),
-    may("keyId", Holds::Text, "Those whose token was signed by this key"),
+    may(
+        "keyId",
+        Holds::Text,
+        "Those of which a token that counts was signed by this key, also one from before a renewal",
+    ),
     may("expiringWithin", Holds::When, "Those that are active and expire within this span, such as 30d"),
 ];
 
@@ -65,12 +69,27 @@ pub(super) static HELD: Schema = Schema {
         must("activations", Holds::Count, "How many machines hold an activation now"),
         must("changedAt", Holds::Time, "When its row was last changed"),
         must("createdAt", Holds::Time, "When it was recorded"),
+        may(
+            "earlierTokens",
+            Holds::List(&Holds::Object(&EARLIER)),
+            "Where those of one key are listed: its tokens from before a renewal that this key signed, and that still count",
+        ),
         must("keyId", Holds::Text, "The signing key, 64 hex digits"),
         must("license", Holds::Any, "What was signed last"),
         must("reason", Holds::Maybe(&Holds::Text), "Why it is in this state"),
         must("revokedAt", Holds::Maybe(&Holds::Time), "When it was withdrawn"),
         must("state", Holds::OneOf(&STATES), "Whether it may be used"),
         must("token", Holds::Text, "The token, as it was handed out"),
+    ],
+    open: false,
+};
+
+static EARLIER: Schema = Schema {
+    name: "EarlierToken",
+    about: "A token that was renewed since",
+    members: &[
+        must("graceUntil", Holds::Time, "The last second in which it counts, its days of grace included"),
+        must("keyId", Holds::Text, "The signing key, 64 hex digits"),
     ],
     open: false,
 };
@@ -166,8 +185,8 @@ pub(super) fn list(_: &App, call: &Call) -> Result<Reply, Problem> {
     let mut out = Writer::default();
     out.begin_object();
     out.name("licenses").begin_array();
-    show::list::<LedgerError>(ledger, &filter, |held| {
-        held.write(&mut out);
+    show::list::<LedgerError>(ledger, &filter, call.now, |listed| {
+        listed.write(&mut out);
         Ok(())
     })?;
     out.end_array();

@@ -65,6 +65,9 @@ pub(super) fn insert(transaction: &mut Transaction<'_>, stamp: &Stamp, minted: &
     let entry = Entry::new(stamp.now, &stamp.actor, "created", &license.license_id);
     transaction.record(entry.detail(|out| {
         out.name("expiresAt").plain(license.expires_at);
+        if license.grace_period_days > 0 {
+            out.name("graceUntil").plain(license.grace_until());
+        }
         out.name("keyId").plain(minted.key_id);
         out.name("tenantId").string(&license.tenant_id);
     }));

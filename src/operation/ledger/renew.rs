@@ -160,6 +160,9 @@ pub(super) fn replace(
         changed.iter().for_each(|difference| out.string(&difference.claim));
         out.end_array();
         out.name("expiresAt").plain(license.expires_at);
+        if license.grace_period_days > 0 {
+            out.name("graceUntil").plain(license.grace_until());
+        }
         out.name("keyId").plain(key_id);
     }));
     Ok(())

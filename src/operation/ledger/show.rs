@@ -3,10 +3,12 @@
 use crate::json::Writer;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::audit::{self, AuditFilter, Chained};
+use crate::ledger::earlier::{self, EarlierToken};
 use crate::ledger::license::{self, Held, LicenseFilter};
 use crate::ledger::reported::{self, Reported};
 use crate::ledger::seat::{self, Lease};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, Transaction};
+use crate::time::Timestamp;
 
 /// As many rows are asked for at once.
 const PAGE: u64 = 500;
@@ -26,14 +28,25 @@ pub struct Shown {
     pub history: Vec<Chained>,
 }
 
-/// Hands on every license that passes a filter, in the order of their ids, all from one state of the ledger.
+/// A license of a list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Listed {
+    /// The license.
+    pub held: Held,
+    /// Where licenses of one key are asked for: its tokens from before a renewal that this key signed, and that still count.
+    pub earlier: Vec<EarlierToken>,
+}
+
+/// Hands on every license that passes a filter, in the order of their ids, all from one state of the ledger. Where those of
+/// one key are asked for, they are those of which any token that counts at `now` hangs on it, besides the newest of each.
 ///
 /// # Errors
 /// What `each` answers; `Unavailable`.
 pub fn list<E: From<LedgerError>>(
     ledger: &Ledger,
     filter: &LicenseFilter,
-    mut each: impl FnMut(Held) -> Result<(), E>,
+    now: Timestamp,
+    mut each: impl FnMut(Listed) -> Result<(), E>,
 ) -> Result<(), E> {
     let mut stopped = Ok(());
     ledger.read(|transaction| {
@@ -44,13 +57,30 @@ pub fn list<E: From<LedgerError>>(
                 Some(last) => filter.after.clone_from(&last.license.license_id),
                 None => return Ok(()),
             }
-            stopped = page.into_iter().try_for_each(&mut each);
-            if stopped.is_err() {
-                return Ok(());
+            for held in page {
+                let Some(listed) = listed(transaction, held, filter.key_id.as_deref(), now)? else { continue };
+                stopped = each(listed);
+                if stopped.is_err() {
+                    return Ok(());
+                }
             }
         }
     })?;
     stopped
+}
+
+/// Finds what else hangs on a key; nothing where nothing does.
+fn listed(
+    transaction: &mut Transaction<'_>,
+    held: Held,
+    key_id: Option<&str>,
+    now: Timestamp,
+) -> Result<Option<Listed>, LedgerError> {
+    let Some(key_id) = key_id else { return Ok(Some(Listed { held, earlier: Vec::new() })) };
+    let mut earlier = earlier::signed_by(transaction, &held.license.license_id, key_id)?;
+    earlier.retain(|token| now <= token.grace_until);
+    let hangs = earlier::is_named(&held.key_id, key_id) || !earlier.is_empty();
+    Ok(hangs.then_some(Listed { held, earlier }))
 }
 
 /// Shows one license.
@@ -74,6 +104,13 @@ pub fn show(ledger: &Ledger, license_id: &str) -> Result<Shown, LedgerError> {
             history.extend(page);
         }
     })
+}
+
+impl Listed {
+    /// Writes the license, and what else of it hangs on the key.
+    pub fn write(&self, out: &mut Writer) {
+        self.held.write_beside(&self.earlier, out);
+    }
 }
 
 impl Shown {

@@ -59,7 +59,8 @@ pub(super) fn exported(ledger: &Ledger) -> String {
 
 fn listed(ledger: &Ledger, filter: &LicenseFilter) -> Vec<String> {
     let mut ids = Vec::new();
-    show::list::<mintage::ledger::LedgerError>(ledger, filter, |held| {
+    show::list::<mintage::ledger::LedgerError>(ledger, filter, at(2), |listed| {
+        let held = listed.held;
         ids.push(format!("{} {}", held.license.license_id, held.state));
         Ok(())
     })

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use clap::Args;
 use mintage::code::Code;
 use mintage::json::Writer;
-use mintage::ledger::license::{Held, HeldState, LicenseFilter};
-use mintage::operation::ledger::show;
+use mintage::ledger::license::{HeldState, LicenseFilter};
+use mintage::operation::ledger::show::{self, Listed};
 use mintage::time::Timestamp;
 
 use crate::book::Book;
@@ -23,7 +23,8 @@ pub(crate) struct Arguments {
     /// Those in this state
     #[arg(long, value_name = "STATE", value_parser = ["active", "expired", "revoked", "suspended"])]
     state: Option<String>,
-    /// Those whose token was signed by this key: its id, or the first 16 digits of that
+    /// Those of which a token that counts was signed by this key, also one from before a renewal: its id, or the first 16
+    /// digits of that
     #[arg(long, value_name = "KEYID")]
     key_id: Option<String>,
     /// Those that are active and expire within this span, such as 30d
@@ -52,26 +53,32 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     }
     let ledger = arguments.book.open_swept(now, terminal)?;
     let mut rows = Vec::new();
-    show::list::<anyhow::Error>(&ledger, &filter, |held| {
-        rows.push(held);
+    show::list::<anyhow::Error>(&ledger, &filter, now, |listed| {
+        rows.push(listed);
         Ok(())
     })?;
     if terminal.json {
         let mut out = Writer::default();
         out.begin_object();
         out.name("licenses").begin_array();
-        rows.iter().for_each(|held| held.write(&mut out));
+        rows.iter().for_each(|listed| listed.write(&mut out));
         out.end_array();
         out.end_object();
         terminal.data(format!("{}\n", out.finish()).as_bytes())?;
     } else {
         terminal.columns(&rows.iter().map(cells).collect::<Vec<_>>())?;
     }
+    for Listed { held, earlier } in &rows {
+        for token in earlier {
+            let (id, until) = (&held.license.license_id, token.grace_until);
+            terminal.note(&format!("of {id} a token from before its renewal hangs on the key too, until {until}"));
+        }
+    }
     terminal.note(&format!("{} licenses", rows.len()));
     Ok(ExitCode::SUCCESS)
 }
 
-fn cells(held: &Held) -> Vec<String> {
+fn cells(Listed { held, .. }: &Listed) -> Vec<String> {
     let license = &held.license;
     let most = license.max_activations.map_or_else(|| "any".to_owned(), |most| most.to_string());
     vec![
