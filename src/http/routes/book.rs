@@ -76,6 +76,7 @@ pub(super) static HELD: Schema = Schema {
         ),
         must("keyId", Holds::Text, "The signing key, 64 hex digits"),
         must("license", Holds::Any, "What was signed last"),
+        may("licenseKey", Holds::Text, "The license key that was made for it just now; shown this once"),
         must("reason", Holds::Maybe(&Holds::Text), "Why it is in this state"),
         must("revokedAt", Holds::Maybe(&Holds::Time), "When it was withdrawn"),
         must("state", Holds::OneOf(&STATES), "Whether it may be used"),
@@ -224,12 +225,13 @@ fn changed(call: &Call, change: fn(Option<String>, Option<u64>) -> Change) -> Re
     let grace_hours = count(&mut members, "graceHours");
     let id = &held.license.license_id;
     let changed = change::change(ledger, &call.stamp(), id, &change(reason, grace_hours))?;
-    Ok(held_json(&changed.held))
+    Ok(held_json(&changed.held, None))
 }
 
-pub(super) fn held_json(held: &Held) -> Reply {
+/// The bytes of a license, with the license key that was made for it just now.
+pub(super) fn held_json(held: &Held, license_key: Option<&LicenseKey>) -> Reply {
     let mut out = Writer::default();
-    held.write(&mut out);
+    held.write_with(license_key, &mut out);
     Reply::json(out.finish())
 }
 

@@ -54,6 +54,12 @@ pub(super) static RENEW: Schema = Schema {
         may("maxActivations", Holds::Count, "Machines that may be bound"),
         may("seats", Holds::Count, "Concurrent uses"),
         may("limits", Holds::Map(&Holds::Count), "Limits that change"),
+        may(
+            "newLicenseKey",
+            Holds::Bool,
+            "Whether to make another license key, shown once; the one before stands for nothing any more. Where no claim is \
+             named beside it, nothing is signed, and the token stays",
+        ),
     ],
     open: false,
 };
@@ -116,9 +122,17 @@ pub(super) fn generate(app: &App, call: &Call) -> Result<Reply, Problem> {
 }
 
 /// The bytes of `ledger renew --json`.
-pub(super) fn renew(_: &App, call: &Call) -> Result<Reply, Problem> {
+pub(super) fn renew(app: &App, call: &Call) -> Result<Reply, Problem> {
     let mut members = call.object(&RENEW)?;
     let before = named(call.ledger()?, &mut members)?;
+    let license_key = match take(&mut members, "newLicenseKey") {
+        Some(Value::Bool(true)) => Some(LicenseKey::from_random(&app.fresh_bytes()?)),
+        _ => None,
+    };
+    if let Some(license_key) = license_key.as_ref().filter(|_| members.is_empty()) {
+        let held = renew::rekey(call.ledger()?, &call.stamp(), &before.license.license_id, license_key)?;
+        return Ok(held_json(&held, Some(license_key)));
+    }
     let mut license = before.license.clone();
     license.issued_at = call.now;
     match (text(&mut members, "expiresAt"), count(&mut members, "validDays")) {
@@ -140,7 +154,8 @@ pub(super) fn renew(_: &App, call: &Call) -> Result<Reply, Problem> {
             limits.into_iter().filter_map(|(key, value)| Some((key.to_string(), value.into_count(&key).ok()?)));
         license.limits.extend(limits);
     }
-    sign(call, &before, license).map(|held| held_json(&held))
+    let held = sign(call, &before, license, license_key.as_ref())?;
+    Ok(held_json(&held, license_key.as_ref()))
 }
 
 pub(super) fn features(_: &App, call: &Call) -> Result<Reply, Problem> {
@@ -162,7 +177,7 @@ pub(super) fn features(_: &App, call: &Call) -> Result<Reply, Problem> {
         }
     }
     license.features = Some(features);
-    let held = sign(call, &before, license)?;
+    let held = sign(call, &before, license, None)?;
     let mut out = Writer::default();
     out.begin_object();
     out.name("allowedFeatures").begin_array();
@@ -173,13 +188,13 @@ pub(super) fn features(_: &App, call: &Call) -> Result<Reply, Problem> {
     Ok(Reply::json(out.finish()))
 }
 
-fn sign(call: &Call, before: &Held, mut license: License) -> Result<Held, Problem> {
+fn sign(call: &Call, before: &Held, mut license: License, license_key: Option<&LicenseKey>) -> Result<Held, Problem> {
     let signer = signer(call)?;
     let key_id = signer.public().id();
     license.kid = Some(key_id.kid());
     mint::check(&license).map_err(|error| of_mint(&error))?;
     let token = mint::token(license.clone(), signer).map_err(|error| of_mint(&error))?;
-    Ok(renew::renew(call.ledger()?, &call.stamp(), before, license, token.to_string(), key_id, None)?)
+    Ok(renew::renew(call.ledger()?, &call.stamp(), before, license, token.to_string(), key_id, license_key)?)
 }
 
 /// Returns the vendor's key.

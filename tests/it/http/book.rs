@@ -10,7 +10,7 @@ use mintage::time::Timestamp;
 
 use super::installed::asked;
 use super::{ADMIN, Answer, NOW, Server, request, roles};
-use crate::harness::Bench;
+use crate::harness::{Bench, example};
 
 const GENERATE: &str =
     r#"{"organizationId":"acme","organizationName":"Acme Corp","tier":"Licensed","validDays":365,"maxActivations":5}"#;
@@ -182,6 +182,48 @@ fn the_book_and_its_routes_answer_the_same_bytes() {
         // The program's clock is not the server's: what was due by then is swept by the command alone.
         assert_eq!((answer.status, answer.body.as_str()), (200, told.stdout()), "{path}");
     }
+}
+
+/// What the command and the route make anew each time is left out: the key is random, the clock of the program its own.
+fn without_what_is_new(body: &str) -> (String, String) {
+    let value = |name: &str| body.split(&format!("\"{name}\":\"")).nth(1).unwrap().split('"').next().unwrap();
+    let key = value("licenseKey");
+    (body.replace(key, "KEY").replace(&format!(r#""changedAt":"{}""#, value("changedAt")), "CHANGED"), key.to_owned())
+}
+
+#[test]
+fn another_license_key_is_made_by_command_and_by_route() {
+    let vendors = [Bench::new(), Bench::new()].map(|bench| (vendor(&bench), bench));
+    let keys = vendors.each_ref().map(|(server, _)| {
+        let body = r#"{"licenseId":"lic-1","tenantId":"acme","exp":"90d"}"#;
+        assert_eq!(server.post_as_admin("/api/v1/mint", body).status, 200);
+        // Its key alone, with which it can be named from then on; then a new token besides.
+        let rekeyed = server.post_as_admin("/api/v1/keys/renew", r#"{"licenseId":"lic-1","newLicenseKey":true}"#);
+        assert_eq!(rekeyed.status, 200, "{}", rekeyed.body);
+        member(&rekeyed, "licenseKey")
+    });
+    let [(server, _), (_, bench)] = &vendors;
+    let renew = |more: &[&str]| {
+        let (ledger, key) = (format!("sqlite:{}", bench.path("book.db").display()), example("vendor.key"));
+        let fixed = ["-q", "ledger", "renew", "lic-1", "--json", "--license-key", "--ledger", &ledger];
+        let told = bench.run([&fixed[..], &["--allow-readable-key", "--key", &key], more].concat());
+        assert_eq!(told.status, Some(0), "{told}");
+        told.stdout().to_owned()
+    };
+    let body = format!(r#"{{"licenseKey":"{}","newLicenseKey":true}}"#, keys[0]);
+    let answer = server.post_as_admin("/api/v1/keys/renew", body);
+    let (told, by_command) = without_what_is_new(&renew(&[]));
+    let (answered, by_route) = without_what_is_new(&answer.body);
+    assert_eq!(told, answered);
+    assert_ne!(by_command, by_route);
+    let renewed = r#"{"licenseId":"lic-1","seats":7,"newLicenseKey":true}"#;
+    let renewed = server.post_as_admin("/api/v1/keys/renew", renewed).body;
+    assert!(renewed.contains(r#""seats":7"#), "{renewed}");
+    let told = renew(&["--seats", "7", "--issued-at", NOW, "-o", "renewed.lic"]);
+    assert_eq!(without_what_is_new(&told).0, without_what_is_new(&renewed).0);
+    // The keys from before stand for nothing any more.
+    let gone = format!("/api/v1/keys/{by_command}");
+    assert_eq!(vendors[1].0.admin(&gone).status, 404);
 }
 
 #[test]
