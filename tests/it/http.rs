@@ -23,10 +23,11 @@ use http_body_util::BodyExt;
 use mintage::http::{App, Hosts, Peer, Roles, Secrets, World, router};
 use mintage::key::file::KeyFile;
 use mintage::keyring::Keyring;
+use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::time::Timestamp;
 use tower::ServiceExt;
 
-use crate::harness::example;
+use crate::harness::{Bench, example};
 
 /// The moment of every request.
 pub(crate) const NOW: &str = "2026-06-01T00:00:00Z";
@@ -57,6 +58,13 @@ pub(crate) fn roles() -> Roles {
         hosts: Hosts::These(vec!["localhost".to_owned()]),
         ..Roles::default()
     }
+}
+
+/// The ledger of a bench: what the program calls `sqlite:book.db` there.
+pub(crate) fn ledger(bench: &Bench) -> Arc<Ledger> {
+    let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
+    let birth = Birth { book_id: "book".to_owned(), now: Timestamp::parse_rfc3339(NOW).unwrap() };
+    Arc::new(Ledger::open(&url, &birth).unwrap())
 }
 
 impl Server {

@@ -1,15 +1,11 @@
 //! The vendor's book over HTTP, on a SQLite ledger: bodies member for member as clients of the field send and read them.
 
-use std::sync::Arc;
-
 use insta::assert_snapshot;
 use mintage::http::Roles;
 use mintage::json::{self, Value};
-use mintage::ledger::{Birth, Ledger, LedgerUrl};
-use mintage::time::Timestamp;
 
 use super::installed::asked;
-use super::{ADMIN, Answer, NOW, Server, request, roles};
+use super::{ADMIN, Answer, NOW, Server, ledger, request, roles};
 use crate::harness::{Bench, example};
 
 const GENERATE: &str =
@@ -17,9 +13,7 @@ const GENERATE: &str =
 
 /// A vendor's server with an empty book.
 fn vendor(bench: &Bench) -> Server {
-    let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
-    let birth = Birth { book_id: "book".to_owned(), now: Timestamp::parse_rfc3339(NOW).unwrap() };
-    Server::new(Roles { ledger: Some(Arc::new(Ledger::open(&url, &birth).unwrap())), ..roles() })
+    Server::new(Roles { ledger: Some(ledger(bench)), ..roles() })
 }
 
 fn member(answer: &Answer, name: &str) -> String {

@@ -6,24 +6,17 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use insta::assert_snapshot;
 use mintage::http::{Given, Roles};
-use mintage::ledger::{Birth, Ledger, LedgerUrl};
-use mintage::time::Timestamp;
 
 use super::installed::{asked, given};
-use super::{Server, roles};
+use super::seats::{START, seconds};
+use super::{Server, ledger, roles};
 use crate::harness::{Bench, example};
-
-const START: &str = "2026-06-01T00:00:00Z";
 
 /// An operator's server, and what machines of his ask it with.
 struct Scene {
     bench: Bench,
     clock: Arc<AtomicI64>,
     server: Server,
-}
-
-fn seconds(at: &str) -> i64 {
-    Timestamp::parse_rfc3339(at).unwrap().seconds()
 }
 
 impl Scene {
@@ -33,9 +26,7 @@ impl Scene {
 
     /// A server that was started with a license.
     fn started_with(bench: Bench, license: Option<Given>) -> Self {
-        let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
-        let birth = Birth { book_id: "book".to_owned(), now: Timestamp::EPOCH };
-        let ledger = Some(Arc::new(Ledger::open(&url, &birth).unwrap()));
+        let ledger = Some(ledger(&bench));
         let clock = Arc::new(AtomicI64::new(seconds(START)));
         let server = Server::timed(Roles { ledger, license, signer: None, ..roles() }, &clock);
         Self { bench, clock, server }

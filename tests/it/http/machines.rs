@@ -10,13 +10,12 @@ use mintage::dsse::{Envelope, Kind};
 use mintage::fingerprint::Fingerprint;
 use mintage::http::{Roles, World};
 use mintage::key::SecretKey;
-use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::proof::Proof;
 use mintage::release::Release;
 use mintage::request::{LicenseReference, Nonce, Request};
 use mintage::time::Timestamp;
 
-use super::{Answer, NOW, Server, roles};
+use super::{Answer, NOW, Server, ledger, roles};
 use crate::harness::Bench;
 
 /// A vendor's server whose clock is turned by hand, and a license for two machines.
@@ -31,8 +30,6 @@ struct Scene {
 fn scene() -> Scene {
     let bench = Bench::new();
     let now = Timestamp::parse_rfc3339(NOW).unwrap();
-    let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
-    let ledger = Ledger::open(&url, &Birth { book_id: "book".to_owned(), now }).unwrap();
     let (clock, count) = (Arc::new(AtomicI64::new(now.seconds())), AtomicU64::new(1));
     let turned = Arc::clone(&clock);
     let world = World {
@@ -42,7 +39,7 @@ fn scene() -> Scene {
             Some(next.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
         }),
     };
-    let server = Server::of(world, Roles { ledger: Some(Arc::new(ledger)), grace_hours: 24, ..roles() });
+    let server = Server::of(world, Roles { ledger: Some(ledger(&bench)), grace_hours: 24, ..roles() });
     let terms = r#"{"organizationId":"acme","tier":"Licensed","validDays":365,"maxActivations":2}"#;
     let issued = server.post_as_admin("/api/v1/keys/generate", terms);
     let (license, key) = (member(&issued, "licenseId"), member(&issued, "licenseKey"));

@@ -1,14 +1,10 @@
 //! Sessions that programs tell of, and the reports that are made of them.
 
-use std::sync::Arc;
-
 use axum::body::Body;
 use insta::assert_snapshot;
 use mintage::http::{Roles, Secrets};
-use mintage::ledger::{Birth, Ledger, LedgerUrl};
-use mintage::time::Timestamp;
 
-use super::{Answer, NOW, Server, request, roles};
+use super::{Answer, Server, ledger, request, roles};
 use crate::harness::Bench;
 
 /// What the operator of an installation gives to its programs.
@@ -16,11 +12,8 @@ const PROGRAM: &str = "5d0c7e2f9b1a4836";
 
 /// The server of a customer's operator, which signs nothing.
 fn operator(bench: &Bench) -> Server {
-    let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
-    let birth = Birth { book_id: "book".to_owned(), now: Timestamp::parse_rfc3339(NOW).unwrap() };
-    let ledger = Some(Arc::new(Ledger::open(&url, &birth).unwrap()));
     let license_keys = Secrets::parse(PROGRAM).unwrap();
-    Server::new(Roles { ledger, license_keys, signer: None, session_log: true, ..roles() })
+    Server::new(Roles { ledger: Some(ledger(bench)), license_keys, signer: None, session_log: true, ..roles() })
 }
 
 impl Server {

@@ -8,15 +8,14 @@ use mintage::SecretKey;
 use mintage::dsse::{Envelope, Kind};
 use mintage::http::Roles;
 use mintage::json::{self, Value};
-use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::time::Timestamp;
 
-use super::{ADMIN, Answer, Server, request, roles};
+use super::{ADMIN, Answer, Server, ledger, request, roles};
 use crate::harness::{Bench, Outcome, example, feed};
 use crate::interop::forms::is_superuser;
 use crate::interop::present;
 
-const START: &str = "2026-06-01T00:00:00Z";
+pub(super) const START: &str = "2026-06-01T00:00:00Z";
 
 /// A vendor's server, and machines that ask it.
 struct Scene {
@@ -25,7 +24,7 @@ struct Scene {
     server: Server,
 }
 
-fn seconds(at: &str) -> i64 {
+pub(super) fn seconds(at: &str) -> i64 {
     Timestamp::parse_rfc3339(at).unwrap().seconds()
 }
 
@@ -36,11 +35,8 @@ impl Scene {
         let fixed =
             ["--tenant", "acme", "--activation", "proof", "--expires", "2099-12-31", "--ledger", "sqlite:book.db"];
         bench.write("acme.lic", bench.mint(&[&fixed[..], terms].concat()));
-        let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
-        let birth = Birth { book_id: "book".to_owned(), now: Timestamp::EPOCH };
-        let ledger = Some(Arc::new(Ledger::open(&url, &birth).unwrap()));
         let clock = Arc::new(AtomicI64::new(seconds(START)));
-        let server = Server::timed(Roles { ledger, ..roles() }, &clock);
+        let server = Server::timed(Roles { ledger: Some(ledger(&bench)), ..roles() }, &clock);
         Self { bench, clock, server }
     }
 

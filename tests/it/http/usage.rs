@@ -5,23 +5,17 @@ use std::sync::Arc;
 use axum::body::Body;
 use insta::assert_snapshot;
 use mintage::http::{App, Given, Roles, Secrets, World, router};
-use mintage::ledger::{Birth, Ledger, LedgerUrl};
+use mintage::ledger::Ledger;
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::install::{self, Origin};
 use mintage::operation::ledger::posture::Judge;
 use mintage::time::Timestamp;
 
 use super::installed::{asked, given};
-use super::{ADMIN, Answer, NOW, Server, request, roles};
+use super::{ADMIN, Answer, NOW, Server, ledger, request, roles};
 use crate::harness::Bench;
 
 const PROGRAM: &str = "4c7d0f1e9a3b5268";
-
-fn ledger(bench: &Bench) -> Arc<Ledger> {
-    let url = LedgerUrl::parse(&format!("sqlite:{}", bench.path("book.db").display())).unwrap();
-    let birth = Birth { book_id: "book".to_owned(), now: Timestamp::parse_rfc3339(NOW).unwrap() };
-    Arc::new(Ledger::open(&url, &birth).unwrap())
-}
 
 /// An operator's server, once it has taken what it was given into the ledger.
 fn operator(ledger: &Arc<Ledger>, license: Option<Given>) -> Server {
