@@ -12,6 +12,7 @@ mod digest;
 mod enrol;
 mod filter;
 mod fp1;
+mod hallmark;
 mod linux;
 mod macos;
 mod profile;
