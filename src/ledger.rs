@@ -16,6 +16,7 @@ mod finder;
 pub mod job;
 pub mod license;
 pub mod license_key;
+pub mod machine;
 mod migration;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -1,11 +1,14 @@
-//! The machines that licenses are bound to. Many activations are decided together: a few statements for all of them, and
-//! machines counted one by one, in the order in which they asked.
+//! The machines that licenses are bound to.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+mod decide;
+mod drift;
+mod holders;
 
-use super::audit::Entry;
-use super::license::{HeldState, unknown, usable};
-use super::value::{Cell, present, values};
+pub(super) use decide::{Decided, decide, id_taken};
+pub(super) use drift::{forget, keep_anew};
+
+use super::machine::Machine;
+use super::value::values;
 use super::{Ledger, LedgerError, Row, Transaction, sql};
 use crate::code::Code;
 use crate::json::Writer;
@@ -16,8 +19,8 @@ use crate::time::Timestamp;
 pub struct Activate {
     /// The license.
     pub license_id: String,
-    /// Names the machine: the digest of its fingerprint.
-    pub fingerprint: String,
+    /// The machine.
+    pub machine: Machine,
     /// A fresh id for the proof, unless the machine has one.
     pub proof_id: String,
     /// A fresh nonce for the first heartbeat, unless the machine has one.
@@ -76,6 +79,8 @@ pub struct Activation {
     pub released_at: Option<Timestamp>,
     /// Why, for people.
     pub release_reason: Option<String>,
+    /// The machine's `fp1` fingerprint, canonical JSON; none of an exact one, or where none was kept.
+    pub document: Option<String>,
 }
 
 impl Ledger {
@@ -98,217 +103,6 @@ impl Ledger {
     }
 }
 
-/// How an activation was decided.
-pub(crate) enum Decided {
-    /// As it was asked for.
-    Bound,
-    /// The machine holds one.
-    Holds(Activated),
-}
-
-impl Activate {
-    /// What the machine holds now.
-    pub(crate) fn into_activated(self, decided: Decided) -> Activated {
-        match decided {
-            Decided::Bound => {
-                Activated { proof_id: self.proof_id, nonce: self.nonce, activated_at: self.now, repeated: false }
-            }
-            Decided::Holds(activated) => activated,
-        }
-    }
-}
-
-/// A license while activations are counted against it.
-struct Counter {
-    state: HeldState,
-    reason: Option<String>,
-    grace_until: Timestamp,
-    most: Option<u64>,
-    held: u64,
-    added: i64,
-    /// The machines that held an activation before, by fingerprint.
-    holding: HashMap<String, Activated>,
-}
-
-/// Ids that stand in the ledger already, and the license that each stands for.
-type Taken = HashMap<String, String>;
-
-/// Decides activations in the order in which they came.
-pub(crate) fn decide(
-    transaction: &mut Transaction<'_>,
-    asked: &[&Activate],
-) -> Result<Vec<Result<Decided, LedgerError>>, LedgerError> {
-    if asked.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut counters = lock(transaction, asked)?;
-    let mut taken = find_held(transaction, asked, &mut counters)?;
-    let (mut answers, mut repeats) = (Vec::with_capacity(asked.len()), Vec::new());
-    // The machines that are bound now, by license and fingerprint.
-    let mut bound: HashMap<(&str, &str), &Activate> = HashMap::with_capacity(asked.len());
-    let mut rows = Vec::with_capacity(asked.len() * sql::ACTIVATION.width());
-    for one in asked.iter().copied() {
-        let Some(counter) = counters.get_mut(one.license_id.as_str()) else {
-            answers.push(Err(unknown(&one.license_id)));
-            continue;
-        };
-        let machine = (one.license_id.as_str(), one.fingerprint.as_str());
-        let answer = counter.usable(one).and_then(|()| counter.answer(one, bound.get(&machine).copied(), &taken));
-        match &answer {
-            Ok(Decided::Holds(activated)) => repeats.push((one, activated.clone())),
-            Ok(Decided::Bound) => {
-                bound.insert(machine, one);
-                taken.insert(one.proof_id.clone(), one.license_id.clone());
-                rows.extend(row(one));
-                transaction.record(entry(one));
-            }
-            Err(_) => {}
-        }
-        answers.push(answer);
-    }
-    let added = counters.iter().filter(|(_, counter)| counter.added > 0);
-    let added: Vec<Cell<'_>> = added.flat_map(|(id, counter)| values![*id, counter.added]).collect();
-    transaction.send_all(sql::COUNT_ACTIVATIONS, &added)?;
-    transaction.insert(sql::ACTIVATION, &rows)?;
-    // Who asked twice at once repeats what was only just inserted.
-    repeats.iter().try_for_each(|(one, held)| repeat(transaction, one, held))?;
-    Ok(answers)
-}
-
-fn lock<'a>(
-    transaction: &mut Transaction<'_>,
-    asked: &[&'a Activate],
-) -> Result<BTreeMap<&'a str, Counter>, LedgerError> {
-    let ids: BTreeSet<&'a str> = asked.iter().map(|one| one.license_id.as_str()).collect();
-    let cells: Vec<Cell<'_>> = ids.iter().copied().map(Cell::from).collect();
-    transaction.lock_all(sql::LOCK_LICENSES, &cells)?;
-    let mut counters = BTreeMap::new();
-    // What was read before they were locked, another may still have changed.
-    transaction.each_of_all(sql::COUNTERS, &cells, &mut |cells| {
-        let [id, state, reason, grace_until, most, held] = *cells else {
-            return Err(LedgerError::corrupted("a license has fewer columns than it should"));
-        };
-        let state = present(state.maybe_text()?)?;
-        let state = HeldState::parse(state)
-            .ok_or_else(|| LedgerError::corrupted(format_args!("no state is called `{state}`")))?;
-        let counter = Counter {
-            state,
-            reason: reason.maybe_text()?.map(str::to_owned),
-            grace_until: present(grace_until.maybe_time()?)?,
-            most: most.maybe_count()?,
-            held: present(held.maybe_count()?)?,
-            added: 0,
-            holding: HashMap::new(),
-        };
-        if let Some(id) = ids.get(present(id.maybe_text()?)?) {
-            counters.insert(*id, counter);
-        }
-        Ok(())
-    })?;
-    Ok(counters)
-}
-
-fn find_held(
-    transaction: &mut Transaction<'_>,
-    asked: &[&Activate],
-    counters: &mut BTreeMap<&str, Counter>,
-) -> Result<Taken, LedgerError> {
-    let machines: BTreeSet<_> = asked.iter().map(|one| (&one.license_id, &one.fingerprint, &one.proof_id)).collect();
-    let machines: Vec<Cell<'_>> =
-        machines.into_iter().flat_map(|(id, machine, proof_id)| values![id, machine, proof_id]).collect();
-    let (mut ids, mut taken) = (Vec::new(), Taken::new());
-    transaction.each_of_all(sql::ASKED_ACTIVATIONS, &machines, &mut |cells| {
-        let mut row = Row::kept(cells);
-        let (asked, held) = (row.text()?, row.maybe_text()?);
-        ids.extend(held);
-        taken.extend(row.maybe_text()?.map(|license_id| (asked, license_id)));
-        Ok(())
-    })?;
-    let ids: Vec<Cell<'_>> = ids.iter().map(Cell::from).collect();
-    transaction.each_of_all(sql::FIND_ACTIVATIONS, &ids, &mut |cells| {
-        let Activation { proof_id, license_id, fingerprint, nonce, activated_at, .. } = read(Row::kept(cells))?;
-        let held = Activated { proof_id, nonce, activated_at, repeated: true };
-        counters.get_mut(license_id.as_str()).map(|counter| counter.holding.insert(fingerprint, held));
-        Ok(())
-    })?;
-    Ok(taken)
-}
-
-/// The refusal of an id that stands in the ledger already, of whatever license and machine.
-pub(super) fn id_taken(id: &str, holder: &str, license_id: &str) -> LedgerError {
-    let message = format!(
-        "id {id} stands in the ledger already, for license {holder}, and was asked for anew, for license {license_id}"
-    );
-    LedgerError::refused(Code::IdTaken, message)
-}
-
-impl Counter {
-    fn usable(&self, one: &Activate) -> Result<(), LedgerError> {
-        usable(&one.license_id, self.state, self.reason.as_deref(), self.grace_until, one.now)
-    }
-
-    /// Answers a machine: what it holds, also what it was bound by just now, or a place for it.
-    fn answer(&mut self, one: &Activate, bound: Option<&Activate>, taken: &Taken) -> Result<Decided, LedgerError> {
-        if let Some(held) = self.holding.get(&one.fingerprint) {
-            return Ok(Decided::Holds(held.clone()));
-        }
-        if let Some(first) = bound {
-            let (proof_id, nonce) = (first.proof_id.clone(), first.nonce.clone());
-            return Ok(Decided::Holds(Activated { proof_id, nonce, activated_at: first.now, repeated: true }));
-        }
-        if let Some(holder) = taken.get(&one.proof_id) {
-            return Err(id_taken(&one.proof_id, holder, &one.license_id));
-        }
-        self.take(one)?;
-        Ok(Decided::Bound)
-    }
-
-    fn take(&mut self, one: &Activate) -> Result<(), LedgerError> {
-        if let Some(most) = self.most.filter(|most| self.held >= *most) {
-            let message = format!("{} of {most} activations of license {} are in use", self.held, one.license_id);
-            return Err(LedgerError::refused(Code::ActivationsExhausted, message));
-        }
-        self.held += 1;
-        self.added += 1;
-        Ok(())
-    }
-}
-
-fn row(one: &Activate) -> [Cell<'_>; 10] {
-    values![
-        &one.proof_id,
-        &one.license_id,
-        &one.fingerprint,
-        &one.instance_key,
-        &one.environment,
-        &one.product_version,
-        &one.nonce,
-        one.now,
-        one.expires_at,
-        one.now,
-    ]
-}
-
-fn entry(one: &Activate) -> Entry {
-    let entry = Entry::new(one.now, &one.actor, "activated", &one.license_id).target(&one.proof_id);
-    entry.detail(|out| {
-        if let Some(environment) = &one.environment {
-            out.name("environment").string(environment);
-        }
-        out.name("fingerprint").string(&one.fingerprint);
-        if let Some(version) = &one.product_version {
-            out.name("productVersion").string(version);
-        }
-    })
-}
-
-/// The machine asked again: it keeps what it holds, and says anew where and what it runs.
-fn repeat(transaction: &mut Transaction<'_>, one: &Activate, held: &Activated) -> Result<(), LedgerError> {
-    let parameters =
-        values![&held.proof_id, &one.instance_key, &one.environment, &one.product_version, one.expires_at, one.now,];
-    transaction.execute(sql::REPEAT_ACTIVATION, &parameters).map(|_| ())
-}
-
 /// Finds an activation, also one that was released.
 ///
 /// # Errors
@@ -320,21 +114,44 @@ pub fn find(transaction: &mut Transaction<'_>, proof_id: &str) -> Result<Activat
     })
 }
 
-/// Names the activation that a machine holds now, by the digest of its fingerprint.
+/// Names the activation that a machine holds now: its own, or that of the machine that it has drifted from.
 ///
 /// # Errors
 /// `Unavailable`.
 pub fn of_machine(
     transaction: &mut Transaction<'_>,
     license_id: &str,
-    fingerprint: &str,
+    machine: &Machine,
 ) -> Result<Option<String>, LedgerError> {
     let mut held = None;
-    transaction.each_of_all(sql::HELD_ACTIVATIONS, &values![license_id, fingerprint], &mut |cells| {
+    transaction.each_of_all(sql::HELD_ACTIVATIONS, &values![license_id, machine.digest()], &mut |cells| {
         held = Row::kept(cells).maybe_text()?;
         Ok(())
     })?;
-    Ok(held)
+    match held {
+        Some(proof_id) => Ok(Some(proof_id)),
+        None => Ok(drift::find(transaction, license_id, machine)?.map(|found| found.proof_id)),
+    }
+}
+
+/// Finds the activation that a machine holds now, or else the one that it gave back last.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn last_of_machine(
+    transaction: &mut Transaction<'_>,
+    license_id: &str,
+    machine: &Machine,
+) -> Result<Option<Activation>, LedgerError> {
+    if let Some(proof_id) = of_machine(transaction, license_id, machine)? {
+        return find(transaction, &proof_id).map(Some);
+    }
+    for one in of_license(transaction, license_id)?.into_iter().rev() {
+        if one.released_at.is_some() && one.is_of(machine)? {
+            return Ok(Some(one));
+        }
+    }
+    Ok(None)
 }
 
 /// Reads the activations of a license, also those that were released.
@@ -359,10 +176,24 @@ fn read(mut row: Row) -> Result<Activation, LedgerError> {
         seen_at: row.time()?,
         released_at: row.maybe_time()?,
         release_reason: row.maybe_text()?,
+        document: row.maybe_text()?,
     })
 }
 
 impl Activation {
+    /// Whether it is of this machine, also where that has drifted since it was bound.
+    ///
+    /// # Errors
+    /// `Unavailable(Corrupted)` when the ledger holds the machine and cannot read it.
+    pub fn is_of(&self, machine: &Machine) -> Result<bool, LedgerError> {
+        Ok(self.fingerprint == machine.digest() || self.machine()?.recognises(machine).is_some())
+    }
+
+    /// Reads the machine that is bound.
+    fn machine(&self) -> Result<Machine, LedgerError> {
+        Machine::stored(&self.fingerprint, self.document.as_deref())
+    }
+
     /// Writes the activation, without its nonce.
     pub fn write(&self, out: &mut Writer) {
         let maybe = |out: &mut Writer, text: Option<&str>| match text {

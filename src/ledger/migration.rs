@@ -5,7 +5,7 @@ use super::value::values;
 use super::{Birth, Cause, LedgerError, Row, sql};
 
 /// Every step; a ledger is at version n once the first n have run.
-pub(crate) const STEPS: [&str; 10] = [
+pub(crate) const STEPS: [&str; 11] = [
     include_str!("migration/1-licenses.sql"),
     include_str!("migration/2-activations.sql"),
     include_str!("migration/3-seats.sql"),
@@ -16,6 +16,7 @@ pub(crate) const STEPS: [&str; 10] = [
     include_str!("migration/8-approvals.sql"),
     include_str!("migration/9-grace.sql"),
     include_str!("migration/10-given-back.sql"),
+    include_str!("migration/11-drift.sql"),
 ];
 
 /// Brings the schema up to date, unless a newer program has been here. Without a `birth` no book is made where there is none.

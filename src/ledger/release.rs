@@ -4,6 +4,7 @@ use sha2::{Digest, Sha256};
 
 use super::activation::Activation;
 use super::audit::Entry;
+use super::machine::Machine;
 use super::seat::{EndReason, Lease};
 use super::value::values;
 use super::{LedgerError, Transaction, activation, license, seat, sql};
@@ -39,6 +40,9 @@ pub fn release(transaction: &mut Transaction<'_>, release: &Release) -> Result<(
         return Ok((activation::find(transaction, &release.proof_id)?, false));
     }
     transaction.send_all(sql::COUNT_ACTIVATIONS, &values![&held.license_id, -1_i64])?;
+    if held.document.is_some() {
+        activation::forget(transaction, &held.proof_id)?;
+    }
     let entry = Entry::new(release.now, &release.actor, "deactivated", &held.license_id).target(&held.proof_id);
     transaction.record(entry.detail(|out| {
         out.name("fingerprint").string(&held.fingerprint);
@@ -114,8 +118,8 @@ pub struct Heartbeat {
     pub proof_id: String,
     /// The license.
     pub license_id: String,
-    /// The digest of the machine's fingerprint.
-    pub fingerprint: String,
+    /// The machine.
+    pub machine: Machine,
     /// The nonce that it was handed last.
     pub nonce: String,
     /// A fresh nonce to hand out.
@@ -158,7 +162,7 @@ pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<
             format!("activation {proof} is of license {id}, not {}", beat.license_id),
         );
     }
-    if activation.fingerprint != beat.fingerprint {
+    if !activation.is_of(&beat.machine)? {
         return refused(Code::WrongMachine, format!("activation {proof} is of another machine"));
     }
     if let Some(at) = activation.released_at {

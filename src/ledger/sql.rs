@@ -42,7 +42,7 @@ pub(crate) const BOOK_TABLES: [Columns; 13] = [
     Columns {
         table: "activation",
         columns: "proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, last_nonce, last_reply, \
-                  activated_at, expires_at, seen_at, released_at, release_reason, release",
+                  activated_at, expires_at, seen_at, released_at, release_reason, release, document",
     },
     APPROVAL,
     Columns {
@@ -150,7 +150,7 @@ pub(crate) const REVOKED: &str =
 pub(crate) const ACTIVATION: Columns = Columns {
     table: "activation",
     columns: "proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
-              expires_at, seen_at",
+              expires_at, seen_at, document",
 };
 pub(crate) const REPEAT_ACTIVATION: &str = "UPDATE activation SET instance_key = COALESCE(?2, instance_key), environment = ?3, product_version = ?4, \
      expires_at = ?5, seen_at = ?6 WHERE proof_id = ?1";
@@ -159,7 +159,7 @@ macro_rules! activations {
     ($rest:literal) => {
         concat!(
             "SELECT proof_id, license_id, fingerprint, instance_key, environment, product_version, nonce, activated_at, \
-             expires_at, seen_at, released_at, release_reason FROM activation ",
+             expires_at, seen_at, released_at, release_reason, document FROM activation ",
             $rest
         )
     };
@@ -174,6 +174,8 @@ pub(crate) const FIND_ACTIVATION: &str = activations!("WHERE proof_id = ?1");
 pub(crate) const FIND_ACTIVATIONS: Many<'_> = Many { sql: activations!("WHERE proof_id = ?*"), width: 1 };
 pub(crate) const RELEASE_ACTIVATION: &str = "UPDATE activation SET released_at = ?2, release_reason = ?3, release = ?4 \
      WHERE proof_id = ?1 AND released_at IS NULL";
+pub(crate) const BIND_ACTIVATION: Many<'_> =
+    Many { sql: "UPDATE activation SET fingerprint = ?2, document = ?3 WHERE proof_id = ?1", width: 3 };
 pub(crate) const LAST_NONCE: &str = "SELECT last_nonce, last_reply FROM activation WHERE proof_id = ?1";
 pub(crate) const ROTATE_NONCE: &str =
     "UPDATE activation SET nonce = ?2, last_nonce = ?3, last_reply = ?4, seen_at = ?5 WHERE proof_id = ?1";
@@ -361,6 +363,22 @@ pub(crate) const ASKED_ACTIVATIONS: Many<'_> = Many {
 /// Finds the license that an id stands for already, of an activation or of a lease: `ledger release` takes either.
 pub(crate) const TAKEN_ID: &str = "SELECT license_id FROM activation WHERE proof_id = ?1 \
      UNION ALL SELECT license_id FROM lease WHERE lease_id = ?1 LIMIT 1";
+
+/// By what machines are found after they have drifted: made of the documents of activations, so that no export holds it.
+pub(crate) const ACTIVATION_COMPONENT: Columns =
+    Columns { table: "activation_component", columns: "license_id, digest, proof_id" };
+pub(crate) const FORGET_COMPONENTS: Many<'_> =
+    Many { sql: "DELETE FROM activation_component WHERE proof_id = ?1", width: 1 };
+pub(crate) const DOCUMENTS: &str = "SELECT license_id, proof_id, fingerprint, document FROM activation \
+     WHERE released_at IS NULL AND document IS NOT NULL ORDER BY proof_id";
+
+/// Finds activations by license and digest, a line for each: those that could be meant, and no more where many have it in
+/// common. Asked as `HELD_ACTIVATIONS`.
+pub(crate) const HALLMARKED: Many<'_> = Many {
+    sql: "SELECT column1, column2, (SELECT string_agg(proof_id, '\n') FROM (SELECT proof_id FROM activation_component \
+          WHERE license_id = column1 AND digest = column2 ORDER BY proof_id LIMIT 64) AS found) FROM ({rows}) AS machine",
+    width: 2,
+};
 
 /// Counts activations up or down, by license; each has its row.
 pub(crate) const COUNT_ACTIVATIONS: Many<'_> = Many {

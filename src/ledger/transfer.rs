@@ -11,7 +11,7 @@ use super::license::{self, LicenseFilter};
 use super::migration::STEPS;
 use super::sql::{self, Columns};
 use super::value::{Cell, values};
-use super::{Cause, LedgerError, Transaction, Value};
+use super::{Cause, LedgerError, Transaction, Value, activation};
 use crate::code::Code;
 use crate::id::Hex;
 use crate::json::{self, Members, Writer};
@@ -159,6 +159,9 @@ fn carry_over(schema: usize, table: &str, row: &mut Members<'_>) {
     if table == sql::LEASE.table && schema < 10 {
         row.extend(["instance_key", "release"].map(|name| (name.into(), json::Value::Null)));
     }
+    if table == sql::ACTIVATION.table && schema < 11 {
+        row.push(("document".into(), json::Value::Null));
+    }
 }
 
 /// Finds the table of a row and puts its values in the order of the columns.
@@ -192,7 +195,7 @@ fn read_row(members: Members<'_>, schema: usize) -> Option<(usize, Vec<Value>)> 
 ///
 /// # Errors
 /// `Refused` with `license-exists` when the ledger is in use, with `malformed` when the audit chain of the export is broken or
-/// a license of it cannot be read; `Unavailable`.
+/// a license or a machine of it cannot be read; `Unavailable`.
 pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64, LedgerError> {
     let mut in_use = Link::find(transaction)?.sequence > 0;
     for table in sql::BOOK_TABLES.iter().filter(|table| table.table != "book") {
@@ -212,14 +215,16 @@ pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64,
     let not_whole = |what: &dyn fmt::Display| {
         LedgerError::refused(Code::Malformed, format_args!("the export is not whole: {what}"))
     };
+    let unreadable = |error| match error {
+        LedgerError::Unavailable(Cause::Corrupted, what) => not_whole(&what),
+        error => error,
+    };
+    activation::keep_anew(transaction).map_err(unreadable)?;
     let end = Link::find(transaction)?;
     audit::follow(transaction, &end, |_| {})?.map_err(|broken| not_whole(&broken))?;
     let (mut filter, mut count) = (LicenseFilter::default(), 0);
     loop {
-        let page = license::page(transaction, &filter, PAGE).map_err(|error| match error {
-            LedgerError::Unavailable(Cause::Corrupted, what) => not_whole(&what),
-            error => error,
-        })?;
+        let page = license::page(transaction, &filter, PAGE).map_err(unreadable)?;
         let Some(last) = page.last() else { return Ok(count) };
         filter.after.clone_from(&last.license.license_id);
         count += page.len() as u64;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use mintage::ledger::activation::Activate;
+use mintage::ledger::machine::Machine;
 use mintage::ledger::session::Session;
 use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::operation::ledger::issue::{self, Record};
@@ -46,7 +47,7 @@ fn activate(license: String, machine: String) -> Activate {
     Activate {
         proof_id: format!("{license}/{machine}"),
         license_id: license,
-        fingerprint: machine,
+        machine: Machine::of_digest(machine),
         nonce: "AAAAAAAAAAAAAAAAAAAAAA==".to_owned(),
         instance_key: None,
         environment: None,

@@ -28,6 +28,7 @@ use mintage::json::{self, Value};
 use mintage::keyring::Keyring;
 use mintage::ledger::activation::Activate;
 use mintage::ledger::license_key::LicenseKey;
+use mintage::ledger::machine::Machine;
 use mintage::ledger::release::Heartbeat;
 use mintage::ledger::{Birth, Ledger, LedgerUrl};
 use mintage::operation::ledger::Stamp;
@@ -369,7 +370,7 @@ async fn bare_activate(State(ledger): State<Arc<Ledger>>, body: Bytes) -> String
     let activate = Activate {
         license_id: license_id.clone(),
         proof_id: uuid::Uuid::new_v4().to_string(),
-        fingerprint: machine,
+        machine: Machine::of_digest(machine),
         nonce: fresh(),
         instance_key: None,
         environment: None,
@@ -391,7 +392,7 @@ async fn bare_heartbeat(State(ledger): State<Arc<Ledger>>, body: Bytes) -> Strin
     let beat = Heartbeat {
         proof_id: take(&mut asked, "proofId"),
         license_id: take(&mut asked, "licenseId"),
-        fingerprint: take(&mut asked, "machineFingerprint"),
+        machine: Machine::of_digest(take(&mut asked, "machineFingerprint")),
         nonce: take(&mut asked, "nonce"),
         fresh_nonce: fresh(),
         grace_hours: 0,

@@ -27,7 +27,7 @@ const SALT: &str = concat!(
 );
 
 /// A made-up machine: a folder of the bench.
-struct Machine<'a> {
+pub(crate) struct Machine<'a> {
     bench: &'a Bench,
     name: &'static str,
 }
@@ -43,7 +43,7 @@ impl<'a> Machine<'a> {
     }
 
     /// A machine with an interface and a disk.
-    fn physical(bench: &'a Bench, name: &'static str, address: &str, serial: &str) -> Self {
+    pub(crate) fn physical(bench: &'a Bench, name: &'static str, address: &str, serial: &str) -> Self {
         Self::new(bench, name, ID).interface("eno1", "pci0", address).disk(serial)
     }
 

@@ -5,6 +5,7 @@ mod broken;
 mod cluster;
 mod commands;
 mod crashes;
+mod drifted;
 mod earlier;
 mod faulty;
 mod handed_out;
@@ -31,6 +32,7 @@ mod true_up;
 use std::path::Path;
 
 use mintage::ledger::activation::Activate;
+use mintage::ledger::machine::Machine;
 use mintage::ledger::{Birth, Ledger, LedgerError, LedgerUrl};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
@@ -111,7 +113,7 @@ fn record(ledger: &Ledger, id: &str, machines: Option<u64>) {
 fn activate(id: &str, machine: &str, seconds: i64) -> Activate {
     Activate {
         license_id: id.to_owned(),
-        fingerprint: machine.to_owned(),
+        machine: Machine::of_digest(machine),
         proof_id: format!("proof-{id}-{machine}-{seconds}"),
         nonce: format!("nonce-{machine}-{seconds}"),
         instance_key: None,

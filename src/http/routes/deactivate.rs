@@ -11,8 +11,8 @@ use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::{Value, Writer, canonical};
 use crate::ledger::LedgerError;
 use crate::ledger::license_key::LicenseKey;
+use crate::ledger::machine::Machine;
 use crate::operation::document;
-use crate::operation::ledger::activate::machine_id;
 use crate::operation::ledger::release::{self, GivenBack, Released, Returned, Right, SignedError};
 use crate::time::Timestamp;
 use crate::verdict::Refusal;
@@ -75,8 +75,8 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
             return Err(Problem::new(Code::Malformed, message).hint(BODIES));
         }
     };
-    let fingerprint = machine.as_ref().map(machine_id);
-    let asked = GivenBack { license_id, proof_id, fingerprint, right, reason };
+    let machine = machine.as_ref().map(Machine::of);
+    let asked = GivenBack { license_id, proof_id, machine, right, reason };
     let released = release::give_back(ledger, &call.stamp_of_machine(), asked);
     released.map(|released| told(&released)).map_err(|error| of_ledger(app, call, error))
 }

@@ -15,8 +15,8 @@ use crate::http::schema::{Holds, Schema, must};
 use crate::http::steps::Next;
 use crate::json::Writer;
 use crate::ledger::LedgerError;
+use crate::ledger::machine::Machine;
 use crate::ledger::release::{Beat, Heartbeat};
-use crate::operation::ledger::activate::machine_id;
 use crate::operation::ledger::heartbeat::heartbeat_then;
 use crate::time::Timestamp;
 use crate::verdict::Refusal;
@@ -57,7 +57,8 @@ pub(super) fn beat(app: &App, call: &Call) -> Result<Next, Problem> {
     let beat = Heartbeat {
         proof_id: member("proofId"),
         license_id: member("licenseId"),
-        fingerprint: machine.as_ref().map(machine_id).unwrap_or_default(),
+        // Who names no machine is none that is bound.
+        machine: machine.map_or_else(|| Machine::of_digest(""), |fingerprint| Machine::of(&fingerprint)),
         nonce: member("nonce"),
         fresh_nonce: STANDARD.encode(app.fresh_bytes::<16>()?),
         grace_hours: call.roles.grace_hours,

@@ -11,8 +11,8 @@ use crate::json::Writer;
 use crate::ledger::activation;
 use crate::ledger::license::{Held, HeldState};
 use crate::ledger::license_key::LicenseKey;
+use crate::ledger::machine::Machine;
 use crate::license::Activation;
-use crate::operation::ledger::activate::machine_id;
 
 pub(super) static REQUEST: Schema = Schema {
     name: "ValidateRequest",
@@ -57,10 +57,12 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
         held => held?,
     };
     let id = &held.license.license_id;
-    let bound = ledger.read(|transaction| activation::of_license(transaction, id))?;
-    let machine = machine.map(|text| machine_id(&Fingerprint::Exact(text)));
-    let here = |one: &activation::Activation| one.released_at.is_none() && Some(&one.fingerprint) == machine.as_ref();
-    let is_bound = held.license.activation == Activation::None || bound.iter().any(here);
+    let machine = machine.map(|text| Machine::of(&Fingerprint::Exact(text)));
+    let is_bound = held.license.activation == Activation::None
+        || match &machine {
+            Some(machine) => ledger.read(|book| activation::of_machine(book, id, machine))?.is_some(),
+            None => false,
+        };
     let why_not = why_not(&held, is_bound, action.as_deref(), call);
     Ok(told(Some(&held), why_not.as_deref()))
 }

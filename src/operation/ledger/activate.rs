@@ -3,18 +3,16 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use sha2::{Digest, Sha256};
 
 use super::Stamp;
 use crate::code::Code;
-use crate::fingerprint::Fingerprint;
 use crate::id::Hex;
-use crate::json::Writer;
 use crate::key::PublicKey;
 use crate::ledger::activation::{Activate, Activated};
 use crate::ledger::approval::{Assembly, Unapproved};
 use crate::ledger::license::{self, Held};
 use crate::ledger::license_key::LicenseKey;
+use crate::ledger::machine::Machine;
 use crate::ledger::{Ledger, LedgerError, Transaction, approval};
 use crate::operation::proof::{self, Answer};
 use crate::proof::{ManifestBinding, Proof};
@@ -103,14 +101,6 @@ pub fn by_id(ledger: &Ledger, license_id: &str) -> Result<Held, LedgerError> {
     held.ok_or_else(|| license::unknown(license_id))
 }
 
-/// Names a machine: what tells it from another in the ledger. A machine that enrols anew with the same salt, unchanged, has
-/// the same name.
-pub fn machine_id(fingerprint: &Fingerprint) -> String {
-    let mut out = Writer::default();
-    fingerprint.write(&mut out);
-    Hex(&Sha256::digest(out.finish())).to_string()
-}
-
 /// Spells the key of a machine as the ledger holds it: base64.
 pub(super) fn stored(instance_key: &PublicKey) -> String {
     STANDARD.encode(instance_key.as_bytes())
@@ -125,7 +115,7 @@ impl Draft {
         let proof = proof::answer(request, answer)?;
         let activate = Activate {
             license_id: proof.license_id.clone(),
-            fingerprint: machine_id(&request.fingerprint),
+            machine: Machine::of(&request.fingerprint),
             proof_id: proof.proof_id.clone(),
             nonce: proof.heartbeat_nonce.to_string(),
             instance_key: holds_key.then(|| stored(&request.instance_key)),

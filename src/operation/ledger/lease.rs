@@ -11,6 +11,7 @@ use super::activate::{self, ActivateError};
 use crate::code::Code;
 use crate::keyring::Keyring;
 use crate::ledger::license_key::LicenseKey;
+use crate::ledger::machine::Machine;
 use crate::ledger::release::is_same_nonce;
 use crate::ledger::seat::{self, Claim, Claimed, EndReason, Lease};
 use crate::ledger::{Ledger, LedgerError, Transaction, activation, license, release};
@@ -67,7 +68,7 @@ pub enum Right {
         /// The license.
         license_id: String,
         /// The machine.
-        machine: String,
+        machine: Machine,
     },
 }
 
@@ -79,11 +80,11 @@ pub enum Right {
 /// [`seat::claim`].
 pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Result<Seated, LedgerError> {
     let (stamp, terms) = (stamp.clone(), terms.clone());
-    let (machine, lease_id) = (Machine::of(&draft), draft.proof.proof_id.clone());
+    let (claimant, lease_id) = (Claimant::of(&draft), draft.proof.proof_id.clone());
     let claimed = ledger.write(move |transaction| {
         let claim = Claim {
-            holder: machine.holder(transaction)?,
-            license_id: machine.license_id.clone(),
+            holder: claimant.holder(transaction)?,
+            license_id: claimant.license_id.clone(),
             username: terms.username.clone(),
             lease_id: lease_id.clone(),
             seconds: terms.seconds,
@@ -94,7 +95,7 @@ pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Res
         };
         let claimed = seat::claim(transaction, &claim)?;
         if let Claimed::Granted(lease) = &claimed {
-            release::keep_lease_key(transaction, &lease.lease_id, &machine.instance_key)?;
+            release::keep_lease_key(transaction, &lease.lease_id, &claimant.instance_key)?;
         }
         Ok(claimed)
     })?;
@@ -133,12 +134,12 @@ pub fn lend(
 /// # Errors
 /// As [`claim`] and [`seat::renew`].
 pub fn renew(ledger: &Ledger, stamp: &Stamp, draft: Draft, seconds: i64) -> Result<Leased, LedgerError> {
-    let (stamp, machine) = (stamp.clone(), Machine::of(&draft));
+    let (stamp, claimant) = (stamp.clone(), Claimant::of(&draft));
     let lease = ledger.write(move |transaction| {
-        let holder = machine.holder(transaction)?;
-        let lease = seat::of_holder(transaction, &machine.license_id, &holder)?;
+        let holder = claimant.holder(transaction)?;
+        let lease = seat::of_holder(transaction, &claimant.license_id, &holder)?;
         let lease = seat::renew(transaction, &lease.lease_id, seconds, stamp.now, &stamp.actor)?;
-        release::keep_lease_key(transaction, &lease.lease_id, &machine.instance_key)?;
+        release::keep_lease_key(transaction, &lease.lease_id, &claimant.instance_key)?;
         Ok(lease)
     })?;
     Ok(Leased::of(draft.proof, lease))
@@ -179,21 +180,21 @@ pub fn release(
     })
 }
 
-/// The machine that a lease is for.
-struct Machine {
+/// Who claims a seat, or renews its lease.
+struct Claimant {
     license_id: String,
-    machine: String,
+    machine: Machine,
     /// The key that its lease names.
     instance_key: String,
     /// Whether the ledger knows which machines are activated.
     knows_activations: bool,
 }
 
-impl Machine {
+impl Claimant {
     fn of(draft: &Draft) -> Self {
         Self {
             license_id: draft.proof.license_id.clone(),
-            machine: activate::machine_id(&draft.proof.fingerprint),
+            machine: Machine::of(&draft.proof.fingerprint),
             instance_key: activate::stored(&draft.proof.instance_key),
             knows_activations: draft.knows_activations,
         }
@@ -203,7 +204,7 @@ impl Machine {
     fn holder(&self, transaction: &mut Transaction<'_>) -> Result<String, LedgerError> {
         let Self { license_id, machine, knows_activations, .. } = self;
         if !knows_activations {
-            return Ok(machine.clone());
+            return Ok(machine.digest().to_owned());
         }
         let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
         match activation::of_machine(transaction, license_id, machine)? {
@@ -212,7 +213,7 @@ impl Machine {
                 let message = format!("license {license_id} counts machines, and this one holds no activation");
                 Err(LedgerError::refused(Code::ProofRequired, message))
             }
-            None => Ok(machine.clone()),
+            None => Ok(machine.digest().to_owned()),
         }
     }
 }
@@ -238,7 +239,7 @@ impl Right {
         request: &Request,
     ) -> Result<Self, ActivateError> {
         let held = draft::of_reference(ledger, keyring, seats, &request.license)?;
-        let machine = activate::machine_id(&request.fingerprint);
+        let machine = Machine::of(&request.fingerprint);
         Ok(Self::Machine { license_id: held.license.license_id, machine })
     }
 
@@ -246,7 +247,7 @@ impl Right {
     fn only(&self, transaction: &mut Transaction<'_>) -> Result<Lease, LedgerError> {
         let (license_id, machine) = match self {
             Self::Proof(proof) => match seat::find(transaction, &proof.proof_id) {
-                Err(LedgerError::Refused(_)) => (&proof.license_id, activate::machine_id(&proof.fingerprint)),
+                Err(LedgerError::Refused(_)) => (&proof.license_id, Machine::of(&proof.fingerprint)),
                 found => return found,
             },
             Self::Machine { license_id, machine } => (license_id, machine.clone()),
@@ -256,7 +257,8 @@ impl Right {
         };
         let activated = activation::of_machine(transaction, license_id, &machine)?;
         // Also one that has ended, so that who lost the answer can ask again.
-        seat::last_of_holder(transaction, license_id, &activated.unwrap_or(machine))
+        let holder = activated.unwrap_or_else(|| machine.digest().to_owned());
+        seat::last_of_holder(transaction, license_id, &holder)
     }
 
     fn reaches(&self, transaction: &mut Transaction<'_>, lease: &Lease) -> Result<bool, LedgerError> {
@@ -264,7 +266,7 @@ impl Right {
             Self::Admin => true,
             Self::Proof(proof) => {
                 let own = [&lease.lease_id, &lease.holder].contains(&&proof.proof_id);
-                let machine = activate::machine_id(&proof.fingerprint);
+                let machine = Machine::of(&proof.fingerprint);
                 own || holds(transaction, &proof.license_id, &machine, lease)?
             }
             Self::Machine { license_id, machine } => holds(transaction, license_id, machine, lease)?,
@@ -285,12 +287,12 @@ impl Right {
 fn holds(
     transaction: &mut Transaction<'_>,
     license_id: &str,
-    machine: &str,
+    machine: &Machine,
     lease: &Lease,
 ) -> Result<bool, LedgerError> {
     if *license_id != lease.license_id {
         return Ok(false);
     }
-    Ok(machine == lease.holder
+    Ok(machine.digest() == lease.holder
         || activation::of_machine(transaction, license_id, machine)?.as_ref() == Some(&lease.holder))
 }

@@ -12,6 +12,7 @@ use crate::id::Kid;
 use crate::key::PublicKey;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::license_key::LicenseKey;
+use crate::ledger::machine::Machine;
 use crate::ledger::release::{self, Release};
 use crate::ledger::seat::{self, Lease};
 use crate::ledger::{Ledger, LedgerError, Transaction, license};
@@ -161,8 +162,8 @@ pub struct GivenBack {
     pub license_id: Option<String>,
     /// The activation.
     pub proof_id: Option<String>,
-    /// The machine, as [`machine_id`](super::activate::machine_id) names it.
-    pub fingerprint: Option<String>,
+    /// The machine.
+    pub machine: Option<Machine>,
     /// Why it may.
     pub right: Right,
     /// Why it does, for people.
@@ -197,11 +198,11 @@ pub fn give_back(ledger: &Ledger, stamp: &Stamp, asked: GivenBack) -> Result<Rel
             let message = format!("activation {id} is of license {of}, not {named}");
             return Err(LedgerError::refused(Code::LicenseMismatch, message));
         }
-        if asked.fingerprint.as_ref().is_some_and(|named| *named != activation.fingerprint) {
-            return Err(LedgerError::refused(
-                Code::WrongMachine,
-                format_args!("activation {id} is of another machine"),
-            ));
+        if let Some(machine) = &asked.machine
+            && !activation.is_of(machine)?
+        {
+            let message = format!("activation {id} is of another machine");
+            return Err(LedgerError::refused(Code::WrongMachine, message));
         }
         let Stamp { actor, now } = stamp.clone();
         let release = Release { proof_id: id.clone(), reason: asked.reason.clone(), document: None, now, actor };
@@ -218,15 +219,14 @@ fn of_license_key(
     let unknown = |what: &str| LedgerError::refused(Code::UnknownLicense, what);
     let held = license::find_by_license_key(transaction, &key.hash())?;
     let held = held.ok_or_else(|| unknown("the ledger knows no such license key"))?;
-    let is_named = |one: &Activation| match (&asked.proof_id, &asked.fingerprint) {
-        (Some(id), _) => one.proof_id == *id,
-        (None, machine) => Some(&one.fingerprint) == machine.as_ref(),
+    let license_id = &held.license.license_id;
+    let named = match (&asked.proof_id, &asked.machine) {
+        (Some(id), _) => activation::of_license(transaction, license_id)?.into_iter().find(|one| one.proof_id == *id),
+        // A machine may have given back what it holds anew; one that gives it back twice has it given back already.
+        (None, Some(machine)) => activation::last_of_machine(transaction, license_id, machine)?,
+        (None, None) => None,
     };
-    let mut named = activation::of_license(transaction, &held.license.license_id)?;
-    named.retain(is_named);
-    // A machine may have given back what it holds anew; one that gives it back twice has it given back already.
-    let at = named.iter().position(|one| one.released_at.is_none()).or(named.len().checked_sub(1));
-    at.map(|at| named.swap_remove(at)).ok_or_else(|| unknown("the license is not activated on this machine"))
+    named.ok_or_else(|| unknown("the license is not activated on this machine"))
 }
 
 fn of_nonce(transaction: &mut Transaction<'_>, nonce: &str, asked: &GivenBack) -> Result<Activation, LedgerError> {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use mintage::code::Code;
 use mintage::ledger::approval::{self, Assembly};
+use mintage::ledger::machine::Machine;
 use mintage::ledger::release::{Beat, Heartbeat};
 use mintage::ledger::seat::{Claim, Claimed, EndReason};
 use mintage::ledger::session::Session;
@@ -50,7 +51,7 @@ fn beat(nonce: &str, fresh: &str, seconds: i64) -> Heartbeat {
     Heartbeat {
         proof_id: "proof-lic-1-m1-1".to_owned(),
         license_id: "lic-1".to_owned(),
-        fingerprint: "m1".to_owned(),
+        machine: Machine::of_digest("m1"),
         nonce: nonce.to_owned(),
         fresh_nonce: fresh.to_owned(),
         grace_hours: 24,
@@ -79,7 +80,7 @@ fn machines(ledger: &Ledger) {
         heartbeat::heartbeat(ledger, beat).unwrap_err().code()
     };
     assert_eq!(wrong(|beat| "lic-2".clone_into(&mut beat.license_id)), Code::LicenseMismatch);
-    assert_eq!(wrong(|beat| "m2".clone_into(&mut beat.fingerprint)), Code::WrongMachine);
+    assert_eq!(wrong(|beat| beat.machine = Machine::of_digest("m2")), Code::WrongMachine);
     assert_eq!(wrong(|beat| "none".clone_into(&mut beat.proof_id)), Code::UnknownLicense);
     assert_eq!(wrong(|beat| beat.now = at(1_001)), Code::Expired);
     // Released, the machine beats no more, and another takes its place.
@@ -96,7 +97,7 @@ fn machines(ledger: &Ledger) {
     // Withdrawn, it is told so, and until when it still counts.
     change::change(ledger, &by_ann(20), "lic-1", &Change::Revoke { reason: None, grace_hours: None }).unwrap();
     let mut last = beat(&second.nonce, "n9", 21);
-    (last.proof_id, last.fingerprint) = (second.proof_id.clone(), "m2".to_owned());
+    (last.proof_id, last.machine) = (second.proof_id.clone(), Machine::of_digest("m2"));
     let answer = heartbeat::heartbeat(ledger, last).unwrap();
     assert_eq!((answer.revoked, answer.grace_until), (true, Some(at(20 + 24 * 3_600))));
     // A withdrawal that allows no grace is not one that says nothing of it.
@@ -104,7 +105,7 @@ fn machines(ledger: &Ledger) {
     let third = ledger.activate(activate("lic-0", "m3", 22)).unwrap();
     change::change(ledger, &by_ann(23), "lic-0", &Change::Revoke { reason: None, grace_hours: Some(0) }).unwrap();
     let mut last = beat(&third.nonce, "n10", 24);
-    (last.license_id, last.proof_id, last.fingerprint) = ("lic-0".to_owned(), third.proof_id, "m3".to_owned());
+    (last.license_id, last.proof_id, last.machine) = ("lic-0".to_owned(), third.proof_id, Machine::of_digest("m3"));
     let answer = heartbeat::heartbeat(ledger, last).unwrap();
     assert_eq!((answer.revoked, answer.grace_until), (true, Some(at(23))));
 }

@@ -16,6 +16,8 @@ const BACK: &str = "ALTER TABLE license ADD COLUMN activations BIGINT NOT NULL D
     DROP INDEX approval_by_sha256;
     ALTER TABLE lease DROP COLUMN instance_key;
     ALTER TABLE lease DROP COLUMN release;
+    DROP TABLE activation_component;
+    ALTER TABLE activation DROP COLUMN document;
     DELETE FROM mintage_schema WHERE version >= 6;";
 
 #[test]

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use mintage::code::Code;
-use mintage::ledger::Ledger;
 use mintage::ledger::release::Heartbeat;
+use mintage::ledger::{self, Ledger};
 use mintage::operation::ledger::{audit, heartbeat, show};
 
 use super::{Place, activate, at, open, record};
@@ -117,7 +117,7 @@ impl Machine {
         let beat = Heartbeat {
             proof_id: format!("proof-lic-1-{}-1", self.name),
             license_id: "lic-1".to_owned(),
-            fingerprint: self.name.clone(),
+            machine: ledger::machine::Machine::of_digest(&*self.name),
             nonce: nonce.to_owned(),
             fresh_nonce: format!("{}-{}", self.name, self.sent),
             grace_hours: 0,

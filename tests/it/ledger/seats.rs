@@ -9,9 +9,9 @@ use mintage::code::Code;
 use mintage::keyring::Keyring;
 use mintage::ledger::activation::Activate;
 use mintage::ledger::audit::AuditFilter;
+use mintage::ledger::machine::Machine;
 use mintage::ledger::seat::{Claim, Claimed, EndReason};
 use mintage::ledger::{Ledger, LedgerError};
-use mintage::operation::ledger::activate::machine_id;
 use mintage::operation::ledger::install::{self, Origin};
 use mintage::operation::ledger::lease::{self, Drafting, Seated, Seats, Shown, Terms};
 use mintage::operation::ledger::posture::Judge;
@@ -192,8 +192,8 @@ fn a_machine_that_gives_its_activation_back_gives_its_seat_back() {
         issue::record(&ledger, &by_ann(0), vec![record]).unwrap();
         for machine in 1..=3_u8 {
             let name = format!("m{machine}");
-            let fingerprint = machine_id(&Fingerprint::Exact(name.clone()));
-            ledger.activate(Activate { fingerprint, ..activate("lic-1", &name, 1) }).unwrap();
+            let machine = Machine::of(&Fingerprint::Exact(name.clone()));
+            ledger.activate(Activate { machine, ..activate("lic-1", &name, 1) }).unwrap();
         }
         let lease = claim(&ledger, &token, 1, 2).unwrap();
         let borrowed = seat(&ledger, &token, 2, 2, Some(500)).unwrap();
