@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::verify::{Against, read_bytes, refused, settle};
 use crate::code::Code;
 use crate::dsse::Envelope;
-use crate::fingerprint::Fingerprint;
+use crate::fingerprint::{Fingerprint, Weak};
 use crate::id::{Hex, KeyId};
 use crate::keyring::Keyring;
 use crate::license::License;
@@ -217,6 +217,13 @@ fn judge_reference(reference: &LicenseReference, answer: &Answer<'_>, license: &
 
 /// Holds the machine of the request against the one that the license is bound to.
 fn judge_machine(asked: &Fingerprint, license: &License, refusals: &mut Vec<Refusal>) {
+    // Whoever asks writes the rule by which his proof is judged later; one component alone he could make up as well.
+    if let Fingerprint::Fp1(fp1) = asked
+        && let Err(error) = fp1.check_rule(Weak::Allow)
+    {
+        let message = format!("in the request, {error}");
+        refusals.push(Refusal::new(Code::WeakFingerprint, message));
+    }
     let Some(bound) = &license.fingerprint else { return };
     let comparison = bound.compare_enrolled(asked);
     if let Some(code) = comparison.code() {

@@ -65,6 +65,30 @@ fn a_request_by_id_is_answered_with_the_license_at_hand() {
     assert!(by_key.stderr().contains("error[ledger-unavailable]"), "{by_key}");
 }
 
+/// Who asks writes the fingerprint, and with it the rule that verifiers go by.
+#[test]
+fn a_request_that_lets_other_machines_pass_is_refused() {
+    let bench = customer();
+    let license = bench.path("acme.lic");
+    let license = license.to_str().unwrap();
+    bench.write("root/etc/machine-id", "4c1f1c2f9d8e4b6ba5d0b1c2d3e4f506\n");
+    let ask = ["-q", "fingerprint", "--request", "--sysroot", "root", "--allow-weak", "--license", license];
+    assert_eq!(bench.run([&ask[..], &["-o", "request.json"]].concat()).status, Some(0));
+    let asked = bench.read("request.json");
+    let loose = asked.replace("\"threshold\":2", "\"threshold\":1");
+    assert_ne!(loose, asked);
+    bench.write("request.json", loose);
+    assert_snapshot!(bench.answer(&["-o", "proof.json"]), @"
+    ------- stderr -------
+    mintage: error[weak-fingerprint]: in the request, the fingerprint lets 1 of 3 points pass, and 2 make a host
+    mintage: hint: ask for one as `mintage fingerprint` prints it, unchanged; --allow-weak accepts one of a single component
+    [exit status: 1]
+    ");
+    assert!(!bench.path("proof.json").exists());
+    bench.write("request.json", asked);
+    assert_eq!(bench.answer(&["-o", "proof.json"]).status, Some(0));
+}
+
 #[test]
 fn every_reason_is_given_and_nothing_is_minted() {
     let bench = customer();
