@@ -28,8 +28,9 @@ const LONG: u64 = 16 << 20;
 const PIECES: usize = 4;
 const PIECE_BYTES: usize = 256 << 10;
 
-/// Longer than the clock of any file system here takes to tick; one on another machine may tick to its own clock.
-const TICK: Duration = Duration::from_millis(20);
+/// Longer than the clock of any file system here takes to tick; one on another machine may tick to its own clock. And longer
+/// than a busy system leaves a writer waiting in the middle of a write, of which a stamp tells the beginning alone.
+const TICK: Duration = Duration::from_millis(100);
 
 /// How many files a thread takes at a time, at most; they mostly lie in one folder.
 const CHUNK: usize = 4;

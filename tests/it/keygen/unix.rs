@@ -106,10 +106,17 @@ fn a_terminal_is_asked_twice_for_a_new_passphrase_and_once_for_an_old_one() {
     assert!(rest.contains("error[bad-passphrase]: key file `mintage.key`: the passphrase does not open"), "{rest}");
 }
 
+/// A shell that takes every signal, also where those who run the tests ignore some: a shell can trap none of these.
+fn shell(bench: &Bench) -> Command {
+    let mut shell = bench.command_of("env");
+    shell.args(["--default-signal=HUP,INT,QUIT,TERM", "sh"]);
+    shell
+}
+
 #[test]
 fn an_interrupted_prompt_leaves_the_terminal_as_it_was() {
     let bench = Bench::new();
-    let mut shell = bench.command_of("sh");
+    let mut shell = shell(&bench);
     let script = "trap : INT; stty -a >before; \"$@\"; echo status $?; stty -a >after";
     shell.args(["-c", script, "sh"]).arg(bench.command().get_program()).arg("keygen");
     let mut session = spawn_command(shell, Some(PATIENCE_MS)).unwrap();
@@ -138,7 +145,7 @@ fn a_signal_at_a_prompt_ends_it_and_leaves_the_terminal_as_it_was() {
         // The prompt's own line tells that the question has been asked, and so that the echo is off.
         let script = "trap : TERM HUP INT QUIT; stty -a >before; (read _ <go; kill -$signal $(cat pid)) &
             sh -c 'echo $$ >pid; exec \"$@\"' sh \"$@\"; echo status $?; wait; stty -a >after";
-        let mut shell = bench.command_of("sh");
+        let mut shell = shell(&bench);
         assert!(bench.command_of("mkfifo").arg("go").status().unwrap().success());
         shell.env("signal", signal).args(["-c", script, "sh"]).arg(bench.command().get_program());
         shell.args(arguments.split(' '));
@@ -149,6 +156,29 @@ fn a_signal_at_a_prompt_ends_it_and_leaves_the_terminal_as_it_was() {
         assert!(rest.contains(&format!("status {status}")), "{signal}: {rest}");
         assert_eq!(bench.read("before"), bench.read("after"), "{signal}");
     }
+}
+
+/// As under `nohup`. Both threads of the program sleep again once the signal is behind them.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_signal_that_is_ignored_leaves_a_prompt_without_echo() {
+    let bench = Bench::new();
+    assert!(bench.command_of("mkfifo").arg("go").status().unwrap().success());
+    let script = "(read _ <go; read pid <pid; kill -HUP $pid
+        until grep -q '^ShdPnd:[[:space:]]*0*$' /proc/$pid/status && ! grep -q '^State:.*R' /proc/$pid/task/*/status \\
+            && stty -a </dev/tty | grep -q ' -echo '; do :; done; echo sent) &
+        trap '' HUP; sh -c 'echo $$ >pid; exec \"$@\"' sh \"$@\"; echo status $?; wait";
+    let mut shell = shell(&bench);
+    shell.args(["-c", script, "sh"]).arg(bench.command().get_program()).arg("keygen");
+    let mut session = spawn_command(shell, Some(PATIENCE_MS)).unwrap();
+    session.exp_string("new passphrase: ").unwrap();
+    bench.write("go", "\n");
+    session.exp_string("sent").unwrap();
+    session.send_line(PASSPHRASE).unwrap();
+    let seen = answer(&mut session, "the same again: ", PASSPHRASE);
+    let (rest, status) = end(session);
+    assert!(rest.contains("status 0") && status == 0, "{rest}");
+    assert!(!seen.contains(PASSPHRASE) && !rest.contains(PASSPHRASE), "{seen}{rest}");
 }
 
 #[test]

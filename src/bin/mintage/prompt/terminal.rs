@@ -26,28 +26,31 @@ impl Terminal {
     pub(super) fn open() -> io::Result<Self> {
         let tty = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
         let before = tcgetattr(&tty)?;
-        // From here on a drop undoes everything.
-        let terminal = Self { tty, before, _held_back: HeldBack::new()? };
-        terminal.watch()?;
-        let mut quiet = terminal.before.clone();
+        let mut quiet = before.clone();
         quiet.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG);
         quiet.special_codes[SpecialCodeIndex::VMIN] = 1;
         quiet.special_codes[SpecialCodeIndex::VTIME] = 0;
+        // From here on a drop undoes everything.
+        let terminal = Self { tty, before, _held_back: HeldBack::new()? };
+        terminal.watch(quiet.clone())?;
         tcsetattr(&terminal.tty, OptionalActions::Flush, &quiet)?;
         Ok(terminal)
     }
 
     /// Waits for a signal that ends the process, and lets it do so once the terminal is as it was. After the last answer
     /// such signals go to the threads that do not hold them back, and this one waits for nothing until the end.
-    fn watch(&self) -> io::Result<()> {
+    fn watch(&self, quiet: Termios) -> io::Result<()> {
         let (tty, before) = (self.tty.try_clone()?, self.before.clone());
         let wait = move || {
             let endings = endings();
-            if let Ok(signal) = endings.wait() {
+            while let Ok(signal) = endings.wait() {
                 restore(&tty, &before);
                 // Sent to this thread alone, so that none waits for it any more.
                 let _ = endings.thread_unblock();
                 let _ = raise(signal);
+                // It is one that this process was started to ignore, and the question is still open.
+                let _ = endings.thread_block();
+                restore(&tty, &quiet);
             }
         };
         thread::Builder::new().name("prompt".to_owned()).spawn(wait).map(drop)
@@ -90,7 +93,7 @@ impl Read for Keys {
     }
 }
 
-fn restore(tty: &File, before: &Termios) {
+fn restore(tty: &File, modes: &Termios) {
     // A terminal that is gone needs no echo.
-    let _ = tcsetattr(tty, OptionalActions::Now, before);
+    let _ = tcsetattr(tty, OptionalActions::Now, modes);
 }
