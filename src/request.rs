@@ -164,7 +164,7 @@ impl fmt::Debug for Nonce {
 }
 
 /// Writes a member that may be absent.
-pub(crate) fn optional(out: &mut Writer, name: &str, text: Option<&str>) {
+pub(crate) fn optional(out: &mut Writer, name: &'static str, text: Option<&str>) {
     if let Some(text) = text {
         out.name(name).string(text);
     }

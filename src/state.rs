@@ -130,7 +130,7 @@ impl VerifierState {
         if !self.newest.is_empty() {
             out.name("sequences").begin_object();
             for (series, newest) in &self.newest {
-                out.name(series).begin_object();
+                out.key(series).begin_object();
                 out.name("digest").string(&newest.digest);
                 if let Some(time) = newest.issued_at {
                     out.name("issuedAt").integer(time.seconds().into());

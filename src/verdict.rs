@@ -172,7 +172,7 @@ impl Verdict {
             Some(id) => out.name("keyId").plain(id),
             None => out.name("keyId").null(),
         }
-        out.name("kind").string(self.kind);
+        out.name("kind").word(self.kind);
         match &self.license {
             Some(license) => license.write_readable(out.name("license")),
             None => out.name("license").null(),
@@ -190,8 +190,8 @@ impl Verdict {
             repairs.iter().for_each(|repair| out.string(&repair.to_string()));
             out.end_array();
         }
-        out.name("state").string(self.state.as_str());
-        out.name("verdict").string(if self.is_valid() { "valid" } else { "refused" });
+        out.name("state").word(self.state.as_str());
+        out.name("verdict").word(if self.is_valid() { "valid" } else { "refused" });
         out.end_object();
     }
 
@@ -200,7 +200,7 @@ impl Verdict {
         for limit in &self.effective_limits {
             out.begin_object();
             out.name("key").string(&limit.key);
-            out.name("source").string(limit.source.as_str());
+            out.name("source").word(limit.source.as_str());
             out.name("value").integer(limit.value.into());
             out.end_object();
         }
@@ -263,8 +263,8 @@ pub(crate) fn write_checks(checks: &[Check], out: &mut Writer) {
     for check in checks {
         out.begin_object();
         out.name("detail").string(&check.detail);
-        out.name("name").string(check.name);
-        out.name("outcome").string(check.outcome.as_str());
+        out.name("name").word(check.name);
+        out.name("outcome").word(check.outcome.as_str());
         out.end_object();
     }
     out.end_array();
@@ -292,7 +292,7 @@ impl Refusal {
     /// Writes the refusal as `{"code","hint","message"}`.
     pub fn write(&self, out: &mut Writer) {
         out.begin_object();
-        out.name("code").string(self.code.as_str());
+        out.name("code").word(self.code.as_str());
         out.name("hint").string(self.code.hint());
         out.name("message").string(&self.message);
         out.end_object();

@@ -100,7 +100,7 @@ fn write_route(out: &mut Writer, route: &Route) {
     statuses.sort_unstable();
     statuses.dedup();
     for status in statuses {
-        out.name(&status.to_string()).begin_object();
+        out.key(&status.to_string()).begin_object();
         out.name("content").begin_object();
         match (status, route.gives) {
             (200, Gives::Json(schema)) => write_content(out, JSON, |out| refer(out, schema)),
@@ -171,7 +171,7 @@ fn operation_id(route: &Route) -> String {
 }
 
 fn write_content(out: &mut Writer, content_type: &str, schema: impl FnOnce(&mut Writer)) {
-    out.name(content_type).begin_object();
+    out.key(content_type).begin_object();
     schema(out.name("schema"));
     out.end_object();
 }

@@ -45,19 +45,37 @@ impl Writer {
         self.close(']');
     }
 
-    /// Writes a member's name; its value must follow.
-    pub fn name(&mut self, name: &str) -> &mut Self {
-        self.separate();
-        self.quote(name);
+    /// Writes a member's name that this program chose, plain ASCII without quotes or backslashes; its value must follow.
+    pub fn name(&mut self, name: &'static str) -> &mut Self {
+        debug_assert!(is_plain(name), "{name:?} needs escapes");
+        self.begin_string();
+        self.text.push_str(name);
+        self.text.push_str("\":");
+        self.first = true;
+        self
+    }
+
+    /// Writes a member's name that somebody else chose; its value must follow.
+    pub fn key(&mut self, name: &str) -> &mut Self {
+        self.string(name);
         self.text.push(':');
         self.first = true;
         self
     }
 
+    /// Writes a string that this program chose, as [`Writer::name`].
+    pub fn word(&mut self, word: &'static str) {
+        debug_assert!(is_plain(word), "{word:?} needs escapes");
+        self.begin_string();
+        self.text.push_str(word);
+        self.text.push('"');
+    }
+
     /// Writes a string.
     pub fn string(&mut self, text: &str) {
-        self.separate();
+        self.begin_string();
         self.quote(text);
+        self.text.push('"');
     }
 
     /// Writes what displays as plain ASCII without quotes or backslashes, such as a time or an id, as a string.
@@ -112,7 +130,7 @@ impl Writer {
                 sorted.sort_by(|left, right| left.0.as_bytes().cmp(right.0.as_bytes()));
                 self.begin_object();
                 for (name, value) in sorted {
-                    self.name(name).value(value);
+                    self.key(name).value(value);
                 }
                 self.end_object();
             }
@@ -146,6 +164,11 @@ impl Writer {
         self.first = false;
     }
 
+    fn begin_string(&mut self) {
+        self.text.push_str(if self.first || self.text.is_empty() { "\"" } else { ",\"" });
+        self.first = false;
+    }
+
     fn separate(&mut self) {
         if !self.first && !self.text.is_empty() {
             self.text.push(',');
@@ -153,16 +176,10 @@ impl Writer {
         self.first = false;
     }
 
-    /// Quotes per RFC 8259, section 7, with short escapes where they exist. Bidi controls and other characters that steer
+    /// Spells what stands between quotes per RFC 8259, section 7, with short escapes where they exist. Bidi controls and other characters that steer
     /// a terminal are escaped too, so that what we print as JSON can be looked at.
     fn quote(&mut self, text: &str) {
-        self.text.push('"');
-        if is_plain(text) {
-            self.text.push_str(text);
-        } else {
-            self.escape(text);
-        }
-        self.text.push('"');
+        if is_plain(text) { self.text.push_str(text) } else { self.escape(text) }
     }
 
     #[cold]

@@ -7,6 +7,7 @@
 //! of small-order points could ever pass.
 
 use std::fmt;
+use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{LazyLock, OnceLock};
 
@@ -48,7 +49,7 @@ impl PublicKey {
 ///
 /// Unlike a random linear combination this decides each signature exactly and lets no bad one spoil its neighbours.
 pub fn verify_many(claims: &[Claim<'_>]) -> Vec<Result<(), BadSignature>> {
-    let computed: Vec<Option<EdwardsPoint>> = claims.iter().map(compute_r).collect();
+    let computed = compute_many(claims);
     let points: Vec<EdwardsPoint> = computed.iter().flatten().copied().collect();
     let mut encodings = EdwardsPoint::compress_batch_alloc(&points).into_iter();
     let judge = |(claim, point): (&Claim<'_>, &Option<EdwardsPoint>)| {
@@ -61,19 +62,69 @@ pub fn verify_many(claims: &[Claim<'_>]) -> Vec<Result<(), BadSignature>> {
     claims.iter().zip(&computed).map(judge).collect()
 }
 
-/// Computes R = sB - hA, as RFC 8032 expects it; `None` when the signature is refused by its form alone.
-fn compute_r(claim: &Claim<'_>) -> Option<EdwardsPoint> {
-    if has_small_order_r(claim.signature) {
-        return None;
+/// The numbers by which R is computed: R = sB - hA, as RFC 8032 expects it.
+struct Factors {
+    s: Scalar,
+    h: Scalar,
+}
+
+impl Factors {
+    /// Reads what a claim says; `None` when the signature is refused by its form alone.
+    fn of(claim: &Claim<'_>) -> Option<Self> {
+        if has_small_order_r(claim.signature) {
+            return None;
+        }
+        let (r, s) = claim.signature.split_at(32);
+        let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s.try_into().ok()?))?;
+        let hash =
+            Sha512::new().chain_update(r).chain_update(claim.key.as_bytes()).chain_update(claim.message).finalize();
+        Some(Self { s, h: Scalar::from_bytes_mod_order_wide(&hash.into()) })
     }
-    let (r, s) = claim.signature.split_at(32);
-    let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s.try_into().ok()?))?;
-    let hash = Sha512::new().chain_update(r).chain_update(claim.key.as_bytes()).chain_update(claim.message).finalize();
-    let h = Scalar::from_bytes_mod_order_wide(&hash.into());
-    Some(match claim.key.minus.often_used() {
-        Some(table) => table.add(BASE.add(EdwardsPoint::identity(), &s), &h),
-        None => EdwardsPoint::vartime_double_scalar_mul_basepoint(&h, &claim.key.minus.point, &s),
-    })
+
+    /// Computes R without a table.
+    fn compute(&self, minus: &EdwardsPoint) -> EdwardsPoint {
+        EdwardsPoint::vartime_double_scalar_mul_basepoint(&self.h, minus, &self.s)
+    }
+
+    /// Computes R of many by the table of the key that all of them name.
+    fn compute_by<'a>(table: &Table, factors: impl Iterator<Item = &'a Self> + Clone) -> Vec<EdwardsPoint> {
+        let (of_base, of_key): (Vec<_>, Vec<_>) = factors.map(|one| (digits(&one.s), digits(&one.h))).unzip();
+        let mut sums = vec![EdwardsPoint::identity(); of_base.len()];
+        BASE.add(&mut sums, &of_base);
+        table.add(&mut sums, &of_key);
+        sums
+    }
+}
+
+/// Computes R as a claim says it; `None` when the signature is refused by its form alone.
+fn compute_r(claim: &Claim<'_>) -> Option<EdwardsPoint> {
+    let factors = Factors::of(claim)?;
+    match claim.key.minus.often_used() {
+        Some(table) => Factors::compute_by(table, std::iter::once(&factors)).pop(),
+        None => Some(factors.compute(&claim.key.minus.point)),
+    }
+}
+
+/// As [`compute_r`], of each claim.
+fn compute_many(claims: &[Claim<'_>]) -> Vec<Option<EdwardsPoint>> {
+    let mut computed = vec![None; claims.len()];
+    let mut by_table: Vec<(&Table, Vec<(usize, Factors)>)> = Vec::new();
+    for (at, claim) in claims.iter().enumerate() {
+        let Some(factors) = Factors::of(claim) else { continue };
+        let Some(table) = claim.key.minus.often_used() else {
+            computed[at] = Some(factors.compute(&claim.key.minus.point));
+            continue;
+        };
+        match by_table.iter_mut().find(|(other, _)| ptr::eq(*other, table)) {
+            Some((_, waiting)) => waiting.push((at, factors)),
+            None => by_table.push((table, vec![(at, factors)])),
+        }
+    }
+    for (table, waiting) in by_table {
+        let points = Factors::compute_by(table, waiting.iter().map(|(_, factors)| factors));
+        waiting.iter().zip(points).for_each(|((at, _), point)| computed[*at] = Some(point));
+    }
+    computed
 }
 
 /// The negated point of a key, and once it has been used often, a table of its multiples.
@@ -126,20 +177,33 @@ impl Table {
         Self(multiples)
     }
 
-    /// Adds the point's multiple by `scalar`, which is below 2^253, to `sum`; in variable time, since nothing is secret.
-    fn add(&self, mut sum: EdwardsPoint, scalar: &Scalar) -> EdwardsPoint {
-        let mut carry = 0;
-        for (byte, multiples) in scalar.as_bytes().iter().zip(self.0.chunks_exact(MULTIPLES)) {
-            let digit = usize::from(*byte) + carry;
-            carry = usize::from(digit > MULTIPLES);
-            if carry == 1 && digit < 2 * MULTIPLES {
-                sum -= multiples[2 * MULTIPLES - digit - 1];
-            } else if carry == 0 && digit > 0 {
-                sum += multiples[digit - 1];
+    /// Adds to each sum the point's multiple by a number; in variable time, since nothing is secret. One row after the
+    /// other serves all sums, so that it is fetched once for all of them.
+    fn add(&self, sums: &mut [EdwardsPoint], numbers: &[Digits]) {
+        for (place, row) in self.0.chunks_exact(MULTIPLES).enumerate() {
+            for (sum, digits) in sums.iter_mut().zip(numbers) {
+                let digit = digits[place];
+                let multiple = usize::from(digit.unsigned_abs()).checked_sub(1).map(|at| &row[at]);
+                match multiple {
+                    Some(multiple) if digit > 0 => *sum += multiple,
+                    Some(multiple) => *sum -= multiple,
+                    None => {}
+                }
             }
         }
-        sum
     }
+}
+
+/// A number below 2^253 to the base 256, the lowest digit first, each in `-127..=128`.
+type Digits = [i16; DIGITS];
+
+fn digits(scalar: &Scalar) -> Digits {
+    let mut carry = 0;
+    scalar.as_bytes().map(|byte| {
+        let digit = i16::from(byte) + carry;
+        carry = i16::from(digit > 128);
+        digit - 256 * carry
+    })
 }
 
 fn has_small_order_r(signature: &[u8; 64]) -> bool {
@@ -206,7 +270,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn keys_with_a_table_and_keys_without_are_judged_together() {
+        let secrets = [1, 2, 3].map(|seed| SecretKey::from_seed(&[seed; 32]));
+        let keys = secrets.each_ref().map(SecretKey::public);
+        keys[..2].iter().for_each(|key| key.minus.uses.store(OFTEN, Ordering::Relaxed));
+        let messages: Vec<[u8; 1]> = (0..30).map(|number| [number]).collect();
+        // Every fifth is signed by another key than it names.
+        let signed: Vec<_> =
+            (0..30).map(|at| secrets[if at % 5 == 0 { at + 1 } else { at } % 3].sign(&messages[at])).collect();
+        let claim = |at: usize| Claim { key: &keys[at % 3], message: &messages[at], signature: &signed[at] };
+        let expected: Vec<_> = (0..30).map(|at| if at % 5 == 0 { Err(BadSignature) } else { Ok(()) }).collect();
+        assert_eq!(verify_many(&(0..30).map(claim).collect::<Vec<_>>()), expected);
+        assert_eq!(keys.each_ref().map(|key| key.minus.table.get().is_some()), [true, true, false]);
+    }
+
     proptest! {
+        #[test]
+        fn digits_are_the_number(bytes: [u8; 32]) {
+            let number = Scalar::from_bytes_mod_order(bytes);
+            let digits = digits(&number);
+            prop_assert!(digits.iter().all(|digit| (-127..=128).contains(digit)));
+            let sign = |digit: i16| if digit < 0 { -Scalar::ONE } else { Scalar::ONE };
+            let value = |sum: Scalar, digit: &i16| sum * Scalar::from(256_u64) + sign(*digit) * Scalar::from(digit.unsigned_abs());
+            prop_assert_eq!(digits.iter().rev().fold(Scalar::ZERO, value), number);
+        }
+
         #[test]
         fn many_decide_as_one_does(seed: [u8; 32], message: Vec<u8>, flips in prop::collection::vec(0_usize..512, 0..40)) {
             let secret = SecretKey::from_seed(&seed);

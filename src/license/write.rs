@@ -129,7 +129,7 @@ impl License {
     fn write_limits(&self, out: &mut Writer) {
         out.name("limits").begin_object();
         for (key, value) in &self.limits {
-            out.name(key).integer((*value).into());
+            out.key(key).integer((*value).into());
         }
         out.end_object();
     }
@@ -138,7 +138,7 @@ impl License {
         if !self.meta.is_empty() {
             out.name("meta").begin_object();
             for (key, value) in &self.meta {
-                out.name(key).string(value);
+                out.key(key).string(value);
             }
             out.end_object();
         }
@@ -151,25 +151,25 @@ fn strings(out: &mut Writer, texts: &[String]) {
     out.end_array();
 }
 
-fn text(out: &mut Writer, name: &str, value: Option<&str>) {
+fn text(out: &mut Writer, name: &'static str, value: Option<&str>) {
     if let Some(value) = value {
         out.name(name).string(value);
     }
 }
 
-fn count(out: &mut Writer, name: &str, value: Option<u64>) {
+fn count(out: &mut Writer, name: &'static str, value: Option<u64>) {
     if let Some(value) = value {
         out.name(name).integer(value.into());
     }
 }
 
-fn seconds(out: &mut Writer, name: &str, value: Option<Timestamp>) {
+fn seconds(out: &mut Writer, name: &'static str, value: Option<Timestamp>) {
     if let Some(value) = value {
         out.name(name).integer(value.seconds().into());
     }
 }
 
-fn moment(out: &mut Writer, name: &str, value: Option<Timestamp>) {
+fn moment(out: &mut Writer, name: &'static str, value: Option<Timestamp>) {
     if let Some(value) = value {
         out.name(name).plain(value);
     }

@@ -72,7 +72,7 @@ impl Identity {
 
     /// Writes the identity.
     pub(super) fn write(&self, out: &mut Writer) {
-        let mut member = |name: &str, value: Option<&str>| {
+        let mut member = |name: &'static str, value: Option<&str>| {
             if let Some(value) = value {
                 out.name(name).string(value);
             }

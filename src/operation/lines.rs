@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
+use memchr::memchr_iter;
+
 use super::ordered::in_order;
 use super::verify::{Against, read, read_bytes, refused, settle};
 use crate::armor::Repair;
 use crate::code::Code;
 use crate::json::{self, JsonError, Value, Writer};
-use crate::token::UnverifiedToken;
+use crate::token::{Token, UnverifiedToken};
 use crate::verdict::Refusal;
 
 /// How much is read at a time; a block of this size holds the few hundred tokens that share one inversion.
@@ -85,7 +87,7 @@ struct Answers {
 }
 
 fn verify_block(block: &Block, against: Against<'_>) -> Answers {
-    let lines = block.text.split(|byte| *byte == b'\n').zip(block.first_line..);
+    let lines = lines(&block.text).zip(block.first_line..);
     let lines = lines.filter(|(line, _)| !line.trim_ascii().is_empty());
     let (mut tokens, mut slots) = (Vec::new(), Vec::new());
     for (line, number) in lines {
@@ -117,12 +119,25 @@ fn verify_block(block: &Block, against: Against<'_>) -> Answers {
     Answers { text: out.finish(), summary }
 }
 
+/// Cuts a text at its line ends; what stands after the last of them is a line too.
+fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut start = 0;
+    memchr_iter(b'\n', text).chain(std::iter::once(text.len())).map(move |end| {
+        let line = &text[start..end];
+        start = end + 1;
+        line
+    })
+}
+
 fn read_line(line: &[u8], repairs: &mut Vec<Repair>) -> Result<UnverifiedToken, Refusal> {
     let malformed = |error: &JsonError| Refusal::new(error.code(), error);
     if line.len() > MAX_LINE_BYTES {
         return Err(Refusal::new(Code::Malformed, format_args!("the line is longer than {MAX_LINE_BYTES} bytes")));
     }
     let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if let Some(token) = spelled_shortly(line) {
+        return Ok(token);
+    }
     if line.trim_ascii_start().first() == Some(&b'{') {
         let members =
             json::parse(line).and_then(|value| value.into_object("line")).map_err(|error| malformed(&error))?;
@@ -134,6 +149,13 @@ fn read_line(line: &[u8], repairs: &mut Vec<Repair>) -> Result<UnverifiedToken, 
     } else {
         read_bytes(line, repairs)
     }
+}
+
+/// Reads `{"token":TEXT}` where it is spelled without white space and the text is a token as it stands: no quote or escape is
+/// in it, and so no other member. Whatever else a line holds is read as JSON.
+fn spelled_shortly(line: &[u8]) -> Option<UnverifiedToken> {
+    let text = line.strip_prefix(br#"{"token":""#)?.strip_suffix(br#""}"#)?;
+    Token::parse(std::str::from_utf8(text).ok()?).ok()
 }
 
 /// Cuts a stream into blocks of whole lines. Of a line that is too long only enough is kept to refuse it.
@@ -161,6 +183,7 @@ impl<R: Read> Blocks<R> {
                 text.truncate(MAX_LINE_BYTES + 1);
             }
             searched = text.len();
+            text.reserve(BLOCK_BYTES);
             let read = (&mut self.input).take(BLOCK_BYTES as u64).read_to_end(&mut text)?;
             if read == 0 {
                 self.ended = true;
@@ -168,7 +191,7 @@ impl<R: Read> Blocks<R> {
             }
         }
         let first_line = self.line;
-        self.line += text.iter().map(|byte| u64::from(*byte == b'\n')).sum::<u64>();
+        self.line += memchr_iter(b'\n', &text).count() as u64;
         Ok(Block { text, first_line })
     }
 }
@@ -184,6 +207,9 @@ impl<R: Read> Iterator for Blocks<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::SecretKey;
+    use crate::license::License;
+    use crate::time::Timestamp;
 
     fn blocks(text: &[u8]) -> Vec<(u64, Vec<u8>)> {
         Blocks::new(text).map(|block| block.unwrap()).map(|block| (block.first_line, block.text)).collect()
@@ -202,6 +228,28 @@ mod tests {
             assert!(text.is_empty() || text.ends_with(b"\n"));
             expected += text.len() as u64 / 1_000;
         }
+    }
+
+    #[test]
+    fn a_line_is_read_alike_however_its_json_is_spelled() {
+        let license = License::new("id".to_owned(), "tenant".to_owned(), Timestamp::EPOCH, Timestamp::NEVER);
+        let token = Token::mint(license, &SecretKey::from_seed(&[7; 32])).to_string();
+        let short = format!(r#"{{"token":"{token}"}}"#);
+        let read = |line: &str| read_line(line.as_bytes(), &mut Vec::new()).map(|token| token.to_token());
+        assert!(spelled_shortly(short.as_bytes()).is_some());
+        let escaped = format!(r#"{{"token":"\u{:04x}{}"}}"#, u32::from(token.as_bytes()[0]), &token[1..]);
+        for line in [
+            format!(r#" {{ "token" : "{token}" }} "#),
+            format!(r#"{{"a":1,"token":"{token}"}}"#),
+            escaped,
+            token.clone(),
+        ] {
+            assert!(spelled_shortly(line.as_bytes()).is_none(), "{line}");
+            assert_eq!(read(&line), read(&short));
+        }
+        let twice = format!(r#"{{"token":"{token}","token":"{token}"}}"#);
+        assert!(read(&twice).unwrap_err().message.contains("token"));
+        assert!(read(&short[..short.len() - 1]).is_err());
     }
 
     #[test]

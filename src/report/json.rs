@@ -57,18 +57,18 @@ fn spell(report: &Report, signed: Option<&Signed>) -> String {
 }
 
 impl Spelling {
-    fn count(&mut self, name: &str, count: u64) {
+    fn count(&mut self, name: &'static str, count: u64) {
         self.out.name(name).integer(count.into());
     }
 
-    fn moment(&mut self, name: &str, at: Timestamp) {
+    fn moment(&mut self, name: &'static str, at: Timestamp) {
         match self.times {
             Times::Readable => self.out.name(name).plain(at),
             Times::Seconds => self.out.name(name).integer(at.seconds().into()),
         }
     }
 
-    fn text(&mut self, name: &str, text: Option<&str>) {
+    fn text(&mut self, name: &'static str, text: Option<&str>) {
         text.iter().for_each(|text| self.out.name(name).string(text));
     }
 

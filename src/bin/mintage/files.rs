@@ -1,5 +1,6 @@
 //! Reading with a bound, and writing all or nothing.
 
+mod behind;
 mod read;
 
 use std::fs::{self, File, TryLockError};
@@ -9,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use mintage::code::Code;
 use tempfile::{Builder, NamedTempFile, TempPath};
+
+use behind::Behind;
 
 pub(crate) use read::{SECRET_BYTES, named, open, read, read_by_head, read_lines, read_private, read_setting};
 
@@ -77,6 +80,7 @@ pub(crate) fn remove(path: &Path) -> Result<(), FileError> {
 #[derive(Debug)]
 pub(crate) struct Unfinished {
     aside: NamedTempFile,
+    behind: Behind,
     target: PathBuf,
     overwrite: Overwrite,
 }
@@ -103,13 +107,14 @@ impl Unfinished {
             // Held until the end: a sweep takes only what nobody holds. Where locks are unknown, nothing is swept.
             let swept = matches!(aside.as_file().try_lock(), Err(TryLockError::WouldBlock)) || !aside.path().exists();
             if !swept {
-                return Ok(Self { aside, target: path.to_owned(), overwrite });
+                return Ok(Self { aside, behind: Behind::default(), target: path.to_owned(), overwrite });
             }
         }
     }
 
     pub(crate) fn append(&mut self, data: &[u8]) -> Result<(), FileError> {
-        self.aside.write_all(data).map_err(|error| FileError::writing(&self.target, error))
+        let written = self.aside.write_all(data).and_then(|()| self.behind.wrote(data.len(), self.aside.as_file()));
+        written.map_err(|error| FileError::writing(&self.target, error))
     }
 
     /// Syncs the file and puts it in place for good.
@@ -119,9 +124,9 @@ impl Unfinished {
 
     /// Syncs the file and puts it in place, until it is kept or taken back.
     pub(crate) fn place(self) -> Result<Placed, FileError> {
-        let Self { aside, target, overwrite } = self;
+        let Self { aside, behind, target, overwrite } = self;
         let fail = |error| FileError::writing(&target, error);
-        aside.as_file().sync_all().map_err(fail)?;
+        behind.finish().and_then(|()| aside.as_file().sync_all()).map_err(fail)?;
         check_target(&target, overwrite)?;
         let previous = match overwrite {
             Overwrite::Forbid => Previous::None,
