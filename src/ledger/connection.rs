@@ -17,6 +17,9 @@ pub(crate) trait Engine: Send + Sync {
     /// Connects; a file that is not there is made.
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError>;
 
+    /// Returns how many connections may write at once.
+    fn writers(&self) -> usize;
+
     /// Says what is wrong where there is nothing that could hold a ledger, and makes nothing.
     fn find(&self) -> Result<(), LedgerError>;
 }
@@ -34,8 +37,16 @@ pub(crate) struct Many<'a> {
     pub(crate) width: usize,
 }
 
+/// A statement for many rows with their values, one row after the other, and who takes what it answers.
+pub(crate) struct Asked<'a> {
+    pub(crate) statement: Many<'a>,
+    pub(crate) values: &'a [Cell<'a>],
+    pub(crate) each: Each<'a>,
+}
+
 /// A connection with at most one transaction on it.
 pub(crate) trait Connection: Send {
+    /// Begins a transaction. That a transaction for changes could not begin may be told only by what is asked first in it.
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError>;
     fn commit(&mut self) -> Result<(), LedgerError>;
     fn rollback(&mut self) -> Result<(), LedgerError>;
@@ -51,6 +62,11 @@ pub(crate) trait Connection: Send {
 
     /// As `each`, for many rows: their values, one row after the other.
     fn each_of_all(&mut self, statement: Many<'_>, values: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError>;
+
+    /// As `each_of_all` for each statement in turn, and asks all of them at once where that spares a way there and back.
+    fn each_of_several(&mut self, asked: &mut [Asked<'_>]) -> Result<(), LedgerError> {
+        asked.iter_mut().try_for_each(|Asked { statement, values, each }| self.each_of_all(*statement, values, *each))
+    }
 
     /// Changes many rows. That it failed may be told only by what is asked next, or by the commit.
     fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError>;

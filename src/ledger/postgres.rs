@@ -25,7 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use parameter::Parameter;
 
-use super::connection::{Connection, Each, Engine, Many, Mode};
+use super::connection::{Asked, Connection, Each, Engine, Many, Mode};
 use super::value::Cell;
 use super::{Cause, LedgerError, Row, Value};
 
@@ -119,6 +119,11 @@ fn split_authorities(url: &str) -> (String, Option<PathBuf>) {
 impl Engine for Postgres {
     fn find(&self) -> Result<(), LedgerError> {
         Ok(())
+    }
+
+    /// While one of them waits for the disk, another is decided.
+    fn writers(&self) -> usize {
+        2
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
@@ -246,15 +251,18 @@ impl Open {
 
 impl Connection for Open {
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError> {
-        let sql = match mode {
-            Mode::Read => "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-            Mode::Write => "BEGIN",
-        };
-        if mode == Mode::Write && !self.writes {
-            self.run(POINT_LOOKUPS)?;
-            self.writes = true;
+        match mode {
+            Mode::Read => self.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[]).map(|_| ()),
+            Mode::Write => {
+                if !self.writes {
+                    self.run(POINT_LOOKUPS)?;
+                    self.writes = true;
+                }
+                let statement = self.statement("BEGIN")?;
+                self.unsent.push(Question { statement, parameters: Vec::new() });
+                Ok(())
+            }
         }
-        self.ask(sql, &[]).map(|_| ())
     }
 
     fn commit(&mut self) -> Result<(), LedgerError> {
@@ -292,11 +300,20 @@ impl Connection for Open {
     }
 
     fn each_of_all(&mut self, statement: Many<'_>, values: &[Cell<'_>], each: Each<'_>) -> Result<(), LedgerError> {
-        let questions = self.questions(statement, values)?;
-        for answer in self.ask_all(questions)? {
+        self.each_of_several(&mut [Asked { statement, values, each }])
+    }
+
+    fn each_of_several(&mut self, asked: &mut [Asked<'_>]) -> Result<(), LedgerError> {
+        let (mut questions, mut takers) = (Vec::new(), Vec::new());
+        for (taker, one) in asked.iter().enumerate() {
+            let its = self.questions(one.statement, one.values)?;
+            takers.extend(its.iter().map(|_| taker));
+            questions.extend(its);
+        }
+        for (taker, answer) in takers.into_iter().zip(self.ask_all(questions)?) {
             for row in &answer.rows {
                 let cells: Result<Vec<_>, _> = cells(row).collect();
-                each(&cells.map_err(|error| explain(&self.shown, &error))?)?;
+                (asked[taker].each)(&cells.map_err(|error| explain(&self.shown, &error))?)?;
             }
         }
         Ok(())

@@ -79,6 +79,11 @@ impl Engine for Sqlite {
         Err(LedgerError::unreachable(format_args!("{}: {what}", self.shown)))
     }
 
+    /// A file has one writer at a time.
+    fn writers(&self) -> usize {
+        1
+    }
+
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
         let shown = &self.shown;
         let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;

@@ -1,7 +1,7 @@
 //! [`Transaction`]: what an act may do.
 
 use super::audit::{Chained, Entry, Link};
-use super::connection::{Connection, Each, Many};
+use super::connection::{Asked, Connection, Each, Many};
 use super::sql::{self, Columns};
 use super::value::Cell;
 use super::{LedgerError, Row};
@@ -62,6 +62,11 @@ impl<'a> Transaction<'a> {
         each: Each<'_>,
     ) -> Result<(), LedgerError> {
         self.connection.each_of_all(statement, values, each)
+    }
+
+    /// As `each_of_all`, for several statements of which none waits for what another answers.
+    pub(crate) fn each_of_several(&mut self, asked: &mut [Asked<'_>]) -> Result<(), LedgerError> {
+        self.connection.each_of_several(asked)
     }
 
     /// Keeps every other writer from many rows until the transaction ends.

@@ -1,9 +1,10 @@
-//! The one writer: gathers the acts that wait, runs them in one transaction, commits, then answers each.
+//! The writer: gathers the acts that wait, runs them in one transaction, commits, then answers each.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 
 use super::activation::{self, Activate, Activated, Decided};
@@ -22,9 +23,9 @@ const PATIENCE: usize = 16;
 /// How often an act is tried again that another process came in the way of.
 const RETRIES: usize = 16;
 
-/// The thread that writes; it finishes what it was given, so that the engine can close in order.
+/// The threads that write; they finish what they were given, so that the engine can close in order.
 pub(crate) struct Writer {
-    worker: Worker<Job>,
+    workers: Vec<Worker<Job>>,
     /// How many callers wait for an answer.
     waiting: Arc<AtomicU64>,
 }
@@ -68,10 +69,16 @@ enum Failed {
 }
 
 impl Writer {
-    pub(crate) fn start(connection: Box<dyn Connection>, engine: Box<dyn Engine>) -> Result<Self, LedgerError> {
-        let work = move |jobs: &Receiver<Job>| Desk { engine, connection: Some(connection) }.serve(jobs);
-        let worker = Worker::start("ledger", work).map_err(LedgerError::unreachable)?;
-        Ok(Self { worker, waiting: Arc::default() })
+    /// Begins as many threads as the engine has writers; the first of them has a connection already.
+    pub(crate) fn start(connection: Box<dyn Connection>, engine: &Arc<dyn Engine>) -> Result<Self, LedgerError> {
+        let alone = Arc::new(RwLock::new(()));
+        let connections = std::iter::once(Some(connection)).chain(std::iter::repeat_with(|| None));
+        let begin = |connection| {
+            let mut desk = Desk { engine: Arc::clone(engine), connection, alone: Arc::clone(&alone) };
+            Worker::start("ledger", move |jobs: &Receiver<Job>| desk.serve(jobs)).map_err(LedgerError::unreachable)
+        };
+        let workers = connections.take(engine.writers()).map(begin).collect::<Result<_, _>>()?;
+        Ok(Self { workers, waiting: Arc::default() })
     }
 
     /// Runs an act, and waits for its answer.
@@ -119,32 +126,37 @@ impl Writer {
     }
 
     fn send(&self, job: Job) {
-        if let Err(job) = self.worker.give(job) {
+        let given = match self.workers.get(job.place(self.workers.len())) {
+            Some(worker) => worker.give(job),
+            None => Err(job),
+        };
+        if let Err(job) = given {
             job.answer(Err(LedgerError::abandoned()), None);
         }
     }
 }
 
-/// Where the writer works: one connection, made anew when it breaks.
+/// Where a thread writes: one connection, made anew when it breaks.
 struct Desk {
-    engine: Box<dyn Engine>,
+    engine: Arc<dyn Engine>,
     connection: Option<Box<dyn Connection>>,
+    /// Held by a group whose acts lock what they like, in whatever order: beside another, each could wait for what the other
+    /// holds. Activations lock their licenses in one order, and share it.
+    alone: Arc<RwLock<()>>,
 }
 
 impl Desk {
-    fn serve(&mut self, waiting: &Receiver<Job>) {
+    fn serve(&mut self, jobs: &Receiver<Job>) {
         let mut before = 1;
-        while let Ok(first) = waiting.recv() {
-            let mut group = vec![first];
-            group.extend(waiting.try_iter().take(MOST - 1));
-            for _ in 0..PATIENCE {
-                if group.len() >= before {
-                    break;
-                }
-                thread::yield_now();
-                group.extend(waiting.try_iter().take(MOST - group.len()));
-            }
+        while let Some(group) = gather(jobs, before) {
             before = group.len();
+            let alone = Arc::clone(&self.alone);
+            let (_alone, _together);
+            if group.iter().all(|job| job.asks_to_activate().is_some()) {
+                _together = alone.read().unwrap_or_else(PoisonError::into_inner);
+            } else {
+                _alone = alone.write().unwrap_or_else(PoisonError::into_inner);
+            }
             self.commit(group);
         }
     }
@@ -180,40 +192,65 @@ impl Desk {
         }
     }
 
+    /// Runs a group in one transaction. A connection that broke while nothing was asked of it is replaced.
     fn attempt(&mut self, group: &mut [Job]) -> Result<(), Failed> {
-        let outcome = self.begin().map_err(Failed::Transaction).and_then(|connection| {
-            let filled = fill(connection, group);
-            match filled {
-                Ok(()) => connection.commit().map_err(Failed::Transaction),
-                Err(error) => {
-                    // The first fault is the one to tell; a connection that cannot even roll back is dropped.
-                    let rolled_back = connection.rollback();
-                    Err(rolled_back.err().map_or(error, Failed::Transaction))
-                }
-            }
+        let was_connected = self.connection.is_some();
+        let mut filled = self.begin_and_fill(group);
+        if let Err(Failed::Transaction(LedgerError::Unavailable(Cause::Unreachable, _))) = filled
+            && was_connected
+        {
+            // Nobody has asked for a commit yet, so nothing of the group can stand anywhere.
+            filled = self.begin_and_fill(group);
+        }
+        let committed = filled.and_then(|()| {
+            // Only where the group was run can it be committed.
+            let connection = self.connection.as_mut().ok_or_else(LedgerError::abandoned);
+            connection.and_then(|connection| connection.commit()).map_err(Failed::Transaction)
         });
-        if let Err(Failed::Transaction(LedgerError::Unavailable(..))) = outcome {
+        if let Err(Failed::Transaction(LedgerError::Unavailable(..))) = committed {
             self.connection = None;
         }
-        outcome
+        committed
     }
 
-    /// Begins a transaction; a connection that broke while nothing was asked of it is replaced.
-    fn begin(&mut self) -> Result<&mut dyn Connection, LedgerError> {
-        if let Some(connection) = &mut self.connection {
-            match connection.begin(Mode::Write) {
-                Ok(()) => {}
-                Err(LedgerError::Unavailable(Cause::Unreachable, _)) => self.connection = None,
-                Err(error) => return Err(error),
-            }
+    /// Begins a transaction and runs a group in it; when that fails, nothing of it stays, and a connection that is of no use
+    /// any more is let go of.
+    fn begin_and_fill(&mut self, group: &mut [Job]) -> Result<(), Failed> {
+        let connection = self.connected()?;
+        let filled = match connection.begin(Mode::Write) {
+            Ok(()) => fill(connection, group).map_err(|error| {
+                // The first fault is the one to tell; a connection that cannot even roll back is dropped.
+                connection.rollback().err().map_or(error, Failed::Transaction)
+            }),
+            Err(error) => Err(Failed::Transaction(error)),
+        };
+        if let Err(Failed::Transaction(LedgerError::Unavailable(..))) = filled {
+            self.connection = None;
         }
-        if self.connection.is_none() {
-            let mut connection = self.engine.connect()?;
-            connection.begin(Mode::Write)?;
-            self.connection = Some(connection);
-        }
-        Ok(self.connection.as_mut().ok_or_else(LedgerError::abandoned)?.as_mut())
+        filled
     }
+
+    fn connected(&mut self) -> Result<&mut dyn Connection, Failed> {
+        if self.connection.is_none() {
+            self.connection = Some(self.engine.connect().map_err(Failed::Transaction)?);
+        }
+        let connection = self.connection.as_mut().ok_or_else(|| Failed::Transaction(LedgerError::abandoned()))?;
+        Ok(connection.as_mut())
+    }
+}
+
+/// Takes what waits, and waits for the first; nothing once no more can come.
+fn gather(waiting: &Receiver<Job>, before: usize) -> Option<Vec<Job>> {
+    let mut group = vec![waiting.recv().ok()?];
+    group.extend(waiting.try_iter().take(MOST - 1));
+    for _ in 0..PATIENCE {
+        if group.len() >= before {
+            break;
+        }
+        thread::yield_now();
+        group.extend(waiting.try_iter().take(MOST - group.len()));
+    }
+    Some(group)
 }
 
 /// Tells a group that it was committed. Those who wait go on while the others are told here.
@@ -251,6 +288,15 @@ fn fill(connection: &mut dyn Connection, group: &mut [Job]) -> Result<(), Failed
 }
 
 impl Job {
+    /// Says which of so many writers the job is for: always the same for a license, so that those who ask for it are decided
+    /// in the order in which they asked.
+    fn place(&self, writers: usize) -> usize {
+        let Some(activate) = self.asks_to_activate().filter(|_| writers > 1) else { return 0 };
+        let mut hasher = DefaultHasher::new();
+        activate.license_id.hash(&mut hasher);
+        usize::try_from(hasher.finish() % writers as u64).unwrap_or(0)
+    }
+
     fn asks_to_activate(&self) -> Option<&Activate> {
         match self {
             Self::Activate(waiting) => Some(&waiting.activate),

@@ -3,13 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::holders::{Holders, Holds, Rebound};
+use super::holders::{Found, Holders, Holds, Rebound};
 use super::{Activate, Activated, drift};
 use crate::code::Code;
 use crate::ledger::audit::Entry;
+use crate::ledger::connection::Asked;
 use crate::ledger::license::{HeldState, unknown, usable};
 use crate::ledger::value::{Cell, present, values};
-use crate::ledger::{LedgerError, Transaction, sql};
+use crate::ledger::{LedgerError, Row, Transaction, sql};
 use crate::time::Timestamp;
 
 /// How an activation was decided.
@@ -50,8 +51,8 @@ pub(in crate::ledger) fn decide(
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let mut counters = lock(transaction, asked)?;
-    let mut holders = Holders::find(transaction, asked, &counters)?;
+    let (mut counters, found) = lock(transaction, asked)?;
+    let mut holders = Holders::find(transaction, asked, &counters, found)?;
     let (mut answers, mut repeats) = (Vec::with_capacity(asked.len()), Vec::new());
     let mut unwritten = Vec::with_capacity(asked.len());
     for one in asked.iter().copied() {
@@ -91,16 +92,17 @@ pub(in crate::ledger) fn decide(
     Ok(answers)
 }
 
+/// Locks the licenses, then reads what is counted against them, and which of the machines and ids stand in the ledger: what
+/// was read before they were locked, another may still have changed.
 fn lock<'a>(
     transaction: &mut Transaction<'_>,
     asked: &[&'a Activate],
-) -> Result<BTreeMap<&'a str, Counter>, LedgerError> {
+) -> Result<(BTreeMap<&'a str, Counter>, Found), LedgerError> {
     let ids: BTreeSet<&'a str> = asked.iter().map(|one| one.license_id.as_str()).collect();
     let cells: Vec<Cell<'_>> = ids.iter().copied().map(Cell::from).collect();
     transaction.lock_all(sql::LOCK_LICENSES, &cells)?;
-    let mut counters = BTreeMap::new();
-    // What was read before they were locked, another may still have changed.
-    transaction.each_of_all(sql::COUNTERS, &cells, &mut |cells| {
+    let (mut counters, mut found) = (BTreeMap::new(), Found::default());
+    let mut count = |cells: &[Cell<'_>]| {
         let [id, state, reason, grace_until, most, held] = *cells else {
             return Err(LedgerError::corrupted("a license has fewer columns than it should"));
         };
@@ -119,8 +121,13 @@ fn lock<'a>(
             counters.insert(*id, counter);
         }
         Ok(())
-    })?;
-    Ok(counters)
+    };
+    let mut find = |cells: &[Cell<'_>]| found.add(Row::kept(cells));
+    transaction.each_of_several(&mut [
+        Asked { statement: sql::COUNTERS, values: &cells, each: &mut count },
+        Asked { statement: sql::ASKED_ACTIVATIONS, values: &Found::asked(asked), each: &mut find },
+    ])?;
+    Ok((counters, found))
 }
 
 /// The refusal of an id that stands in the ledger already, of whatever license and machine.

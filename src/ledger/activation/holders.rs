@@ -45,6 +45,35 @@ pub(super) enum Rebound {
     Known,
 }
 
+/// What stands in the ledger of the machines that ask, and of the ids that they are to have.
+#[derive(Default)]
+pub(super) struct Found {
+    /// The proofs of machines that hold an activation.
+    held: Vec<String>,
+    /// Ids that stand for something already, each with the license it stands for.
+    taken: Vec<(String, String)>,
+}
+
+impl Found {
+    /// Returns the values that `ASKED_ACTIVATIONS` is asked with.
+    pub(super) fn asked<'a>(asked: &[&'a Activate]) -> Vec<Cell<'a>> {
+        let machines: BTreeSet<_> =
+            asked.iter().map(|one| (&one.license_id, one.machine.digest(), &one.proof_id)).collect();
+        machines.into_iter().flat_map(|(id, machine, proof_id)| values![id, machine, proof_id]).collect()
+    }
+
+    /// Takes in a row that it answers.
+    ///
+    /// # Errors
+    /// `Unavailable(Corrupted)`.
+    pub(super) fn add(&mut self, mut row: Row) -> Result<(), LedgerError> {
+        let (asked, held) = (row.text()?, row.maybe_text()?);
+        self.held.extend(held);
+        self.taken.extend(row.maybe_text()?.map(|license_id| (asked, license_id)));
+        Ok(())
+    }
+}
+
 impl<'a> Holders<'a> {
     /// Finds those who hold what is asked for, and those whom others of the asked may have drifted from.
     ///
@@ -54,22 +83,12 @@ impl<'a> Holders<'a> {
         transaction: &mut Transaction<'_>,
         asked: &[&'a Activate],
         licenses: &BTreeMap<&'a str, T>,
+        found: Found,
     ) -> Result<Self, LedgerError> {
         let held = HashMap::with_capacity(asked.len());
-        let mut holders = Self { held, machines: Vec::new(), marked: HashMap::new(), taken: HashMap::new() };
-        let machines: BTreeSet<_> =
-            asked.iter().map(|one| (&one.license_id, one.machine.digest(), &one.proof_id)).collect();
-        let machines: Vec<Cell<'_>> =
-            machines.into_iter().flat_map(|(id, machine, proof_id)| values![id, machine, proof_id]).collect();
-        let mut ids = Vec::new();
-        transaction.each_of_all(sql::ASKED_ACTIVATIONS, &machines, &mut |cells| {
-            let mut row = Row::kept(cells);
-            let (asked, held) = (row.text()?, row.maybe_text()?);
-            ids.extend(held);
-            holders.taken.extend(row.maybe_text()?.map(|license_id| (Cow::Owned(asked), Cow::Owned(license_id))));
-            Ok(())
-        })?;
-        let ids: Vec<Cell<'_>> = ids.iter().map(Cell::from).collect();
+        let taken = found.taken.into_iter().map(|(id, license_id)| (Cow::Owned(id), Cow::Owned(license_id))).collect();
+        let mut holders = Self { held, machines: Vec::new(), marked: HashMap::new(), taken };
+        let ids: Vec<Cell<'_>> = found.held.iter().map(Cell::from).collect();
         let of = |activation: &Activation| licenses.get_key_value(activation.license_id.as_str()).map(|(id, _)| *id);
         transaction.each_of_all(sql::FIND_ACTIVATIONS, &ids, &mut |cells| {
             let found = read(Row::kept(cells))?;

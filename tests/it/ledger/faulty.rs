@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use super::cluster::{Server, programs};
-use super::{Place, open, record, told};
+use super::{Place, activate, open, record, told};
 use crate::harness::{Bench, Outcome};
 use crate::interop::present;
 
@@ -49,6 +49,26 @@ fn a_server_on_which_another_holds_the_row_is_locked() {
     }
     other.batch_execute("ROLLBACK").unwrap();
     assert_eq!(suspend(&bench, &url).status, Some(0));
+}
+
+#[test]
+fn a_connection_that_the_server_ends_is_replaced_and_nothing_is_done_twice() {
+    let Some(mut place) = Place::all().into_iter().nth(1) else { return };
+    let url = place.url("ended");
+    let ledger = open(&url).unwrap();
+    record(&ledger, "lic-1", Some(3));
+    let mut other = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    for number in 1..=3 {
+        let ended = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity \
+                     WHERE application_name = 'mintage' AND datname = current_database()";
+        assert!(!other.query(ended, &[]).unwrap().is_empty());
+        let activated = ledger.activate(activate("lic-1", &format!("machine-{number}"), number)).unwrap();
+        assert!(!activated.repeated);
+    }
+    let counted = other.query_one("SELECT activations FROM activation_count WHERE license_id = 'lic-1'", &[]).unwrap();
+    assert_eq!(counted.get::<_, i64>(0), 3);
+    let told = other.query_one("SELECT count(*) FROM audit WHERE action = 'activated'", &[]).unwrap();
+    assert_eq!(told.get::<_, i64>(0), 3);
 }
 
 #[test]
