@@ -91,7 +91,7 @@ impl Ledger {
         let engine = url.engine()?;
         let mut connection = engine.connect()?;
         migration::run(connection.as_mut(), birth)?;
-        let writer = Writer::start(connection, &url.engine()?.into())?;
+        let writer = Writer::start(connection, url.engine()?)?;
         Ok(Self { url: url.clone(), readers: Arc::new(Readers::new(engine)), finder: OnceLock::new(), writer })
     }
 

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Receiver;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread;
 
 use super::activation::{self, Activate, Activated, Decided};
@@ -69,16 +69,15 @@ enum Failed {
 }
 
 impl Writer {
-    /// Begins as many threads as the engine has writers; the first of them has a connection already.
-    pub(crate) fn start(connection: Box<dyn Connection>, engine: &Arc<dyn Engine>) -> Result<Self, LedgerError> {
-        let alone = Arc::new(RwLock::new(()));
-        let connections = std::iter::once(Some(connection)).chain(std::iter::repeat_with(|| None));
-        let begin = |connection| {
-            let mut desk = Desk { engine: Arc::clone(engine), connection, alone: Arc::clone(&alone) };
+    /// Begins as many threads as the engine has writers, with one connection to begin with.
+    pub(crate) fn start(connection: Box<dyn Connection>, engine: Box<dyn Engine>) -> Result<Self, LedgerError> {
+        let writers = engine.writers();
+        let shared = Arc::new(Shared { engine, idle: Mutex::new(vec![connection]), alone: RwLock::new(()) });
+        let begin = |_| {
+            let mut desk = Desk { shared: Arc::clone(&shared), connection: None };
             Worker::start("ledger", move |jobs: &Receiver<Job>| desk.serve(jobs)).map_err(LedgerError::unreachable)
         };
-        let workers = connections.take(engine.writers()).map(begin).collect::<Result<_, _>>()?;
-        Ok(Self { workers, waiting: Arc::default() })
+        Ok(Self { workers: (0..writers).map(begin).collect::<Result<_, _>>()?, waiting: Arc::default() })
     }
 
     /// Runs an act, and waits for its answer.
@@ -136,13 +135,27 @@ impl Writer {
     }
 }
 
-/// Where a thread writes: one connection, made anew when it breaks.
+/// Where a thread writes.
 struct Desk {
-    engine: Arc<dyn Engine>,
+    shared: Arc<Shared>,
+    /// While it works on a group, and made anew when it breaks.
     connection: Option<Box<dyn Connection>>,
+}
+
+/// What the threads have in common.
+struct Shared {
+    engine: Box<dyn Engine>,
+    /// Connections that nobody works with: who is alone makes no second one.
+    idle: Mutex<Vec<Box<dyn Connection>>>,
     /// Held by a group whose acts lock what they like, in whatever order: beside another, each could wait for what the other
     /// holds. Activations lock their licenses in one order, and share it.
-    alone: Arc<RwLock<()>>,
+    alone: RwLock<()>,
+}
+
+impl Shared {
+    fn idle(&self) -> MutexGuard<'_, Vec<Box<dyn Connection>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Desk {
@@ -150,21 +163,32 @@ impl Desk {
         let mut before = 1;
         while let Some(group) = gather(jobs, before) {
             before = group.len();
-            let alone = Arc::clone(&self.alone);
+            let shared = Arc::clone(&self.shared);
             let (_alone, _together);
             if group.iter().all(|job| job.asks_to_activate().is_some()) {
-                _together = alone.read().unwrap_or_else(PoisonError::into_inner);
+                _together = shared.alone.read().unwrap_or_else(PoisonError::into_inner);
             } else {
-                _alone = alone.write().unwrap_or_else(PoisonError::into_inner);
+                _alone = shared.alone.write().unwrap_or_else(PoisonError::into_inner);
             }
+            self.connection = shared.idle().pop();
             self.commit(group);
+            self.rest();
         }
+    }
+
+    /// Gives the connection away until there is something to do.
+    fn rest(&mut self) {
+        self.shared.idle().extend(self.connection.take());
     }
 
     /// Commits a group; when that is spoilt, each of its jobs alone.
     fn commit(&mut self, mut group: Vec<Job>) {
         match self.attempt(&mut group) {
-            Ok(()) => tell(group),
+            Ok(()) => {
+                // Whoever is told may ask again at once, and another thread.
+                self.rest();
+                tell(group);
+            }
             Err(
                 Failed::Act
                 | Failed::Transaction(LedgerError::Conflict(_) | LedgerError::Unavailable(Cause::Corrupted, _)),
@@ -232,7 +256,7 @@ impl Desk {
 
     fn connected(&mut self) -> Result<&mut dyn Connection, Failed> {
         if self.connection.is_none() {
-            self.connection = Some(self.engine.connect().map_err(Failed::Transaction)?);
+            self.connection = Some(self.shared.engine.connect().map_err(Failed::Transaction)?);
         }
         let connection = self.connection.as_mut().ok_or_else(|| Failed::Transaction(LedgerError::abandoned()))?;
         Ok(connection.as_mut())

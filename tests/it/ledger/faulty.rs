@@ -72,6 +72,22 @@ fn a_connection_that_the_server_ends_is_replaced_and_nothing_is_done_twice() {
 }
 
 #[test]
+fn who_asks_alone_needs_one_connection() {
+    let Some(mut place) = Place::all().into_iter().nth(1) else { return };
+    let url = place.url("alone");
+    let ledger = open(&url).unwrap();
+    let mut other = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    for number in 0..16 {
+        let license = format!("lic-{number}");
+        record(&ledger, &license, None);
+        ledger.activate(activate(&license, "machine", 1)).unwrap();
+    }
+    let open = "SELECT count(*) FROM pg_stat_activity \
+                WHERE application_name = 'mintage' AND datname = current_database()";
+    assert_eq!(other.query_one(open, &[]).unwrap().get::<_, i64>(0), 1);
+}
+
+#[test]
 fn a_server_that_takes_no_changes_is_read_only() {
     let Some(mut place) = Place::all().into_iter().nth(1) else { return };
     let bench = Bench::new();
