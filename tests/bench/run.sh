@@ -115,6 +115,8 @@ batch() { echo "verify $verify --force --output $work/verdicts.jsonl --batch $wo
         [ "$number" -le "$lines" ] || continue
         sed -n "$number{s/.*:\"//;s/\".*//;p;q}" "$work/bad.jsonl" >"$work/single.lic"
         "$mintage" verify "$work/single.lic" $verify --json >"$work/single.json" 2>/dev/null || true
+        # A batch says nothing of repairs where there were none.
+        sed -i 's/"repairs":\[\],//' "$work/single.json"
         sed -n "$number{s/\"line\":[0-9]*,//;p;q}" "$work/verdicts.jsonl" | cmp -s - "$work/single.json" ||
             echo "line $number: the batch and the single door disagree"
     done
