@@ -199,8 +199,9 @@ impl Open {
         self.runtime.block_on(self.client.prepare(sql)).map_err(|error| explain(&self.shown, &error))
     }
 
-    /// Runs statements that have neither parameters nor answers.
+    /// Runs statements that have neither parameters nor answers, after what waits to be sent.
     fn run(&mut self, sql: &str) -> Result<(), LedgerError> {
+        self.ask_all(Vec::new())?;
         self.runtime.block_on(self.client.batch_execute(sql)).map_err(|error| explain(&self.shown, &error))
     }
 

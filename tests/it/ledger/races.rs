@@ -1,8 +1,9 @@
 //! Many at once: nothing is sold twice, nobody is told that the ledger is busy.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Barrier};
+use std::thread;
 
 use mintage::code::Code;
 use mintage::ledger::release::Heartbeat;
@@ -19,7 +20,7 @@ fn rush(ledger: &Arc<Ledger>, license: &str, total: u64) -> (u64, BTreeSet<Code>
     let clients: Vec<_> = (0..CLIENTS)
         .map(|_| {
             let (ledger, next, license) = (Arc::clone(ledger), Arc::clone(&next), license.to_owned());
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 let (mut granted, mut refused) = (0, BTreeSet::new());
                 loop {
                     let machine = next.fetch_add(1, Ordering::Relaxed);
@@ -64,7 +65,7 @@ fn one_machine_is_one_however_often_it_asks() {
             .map(|asker| {
                 let ledger = Arc::clone(&ledger);
                 let ask = move |second| ledger.activate(activate("lic-1", "m1", second)).unwrap().proof_id;
-                std::thread::spawn(move || {
+                thread::spawn(move || {
                     (0..16)
                         .map(|round| ask(i64::try_from((asker * 16 + round) % 900).unwrap()))
                         .collect::<BTreeSet<_>>()
@@ -87,7 +88,7 @@ fn several_processes_share_what_is_left() {
             .map(|client| {
                 let ledger = Arc::clone(&ledgers[usize::try_from(client).unwrap() % 4]);
                 let ask = move |round| ledger.activate(activate("lic-1", &format!("m{client}-{round}"), 1));
-                std::thread::spawn(move || {
+                thread::spawn(move || {
                     let answers: Vec<_> = (0..10).map(ask).collect();
                     let refused = |code| answers.iter().flatten().count() as u64 + code;
                     for answer in answers.iter().filter_map(|answer| answer.as_ref().err()) {
@@ -135,7 +136,7 @@ fn lost_answers_strand_nobody_and_replays_are_refused() {
         record(&ledger, "lic-1", None);
         let machines = (0..16).map(|number| {
             let (ledger, name) = (Arc::clone(&ledger), format!("m{number}"));
-            std::thread::spawn(move || {
+            thread::spawn(move || {
                 let first = ledger.activate(activate("lic-1", &name, 1)).unwrap().nonce;
                 let mut machine = Machine { ledger, name, nonces: vec![first], sent: 0 };
                 let (mut dropped, mut replayed) = (0, 0);
@@ -164,5 +165,24 @@ fn lost_answers_strand_nobody_and_replays_are_refused() {
         let (dropped, replayed) = sums.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
         assert!(dropped > 0 && replayed > 0);
         println!("{beats} heartbeats, {dropped} answers dropped: 0 stranded; {replayed} replays: 0 accepted");
+    }
+}
+
+#[test]
+fn who_opens_an_empty_place_at_once_finds_one_book() {
+    for mut place in Place::all() {
+        for round in 0..4 {
+            let url = place.url(&format!("opened_{round}"));
+            let together = Barrier::new(8);
+            let open = || {
+                together.wait();
+                open(&url).map(drop)
+            };
+            let opened = thread::scope(|scope| {
+                let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+                threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<(), _>>()
+            });
+            assert_eq!(opened, Ok(()));
+        }
     }
 }
