@@ -180,7 +180,7 @@ fn who_opens_an_empty_place_at_once_finds_one_book() {
             };
             let opened = thread::scope(|scope| {
                 let threads: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
-                threads.into_iter().map(|thread| thread.join().unwrap()).collect::<Result<(), _>>()
+                threads.into_iter().try_for_each(|thread| thread.join().unwrap())
             });
             assert_eq!(opened, Ok(()));
         }
