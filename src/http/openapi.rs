@@ -170,8 +170,8 @@ fn operation_id(route: &Route) -> String {
     id
 }
 
-fn write_content(out: &mut Writer, content_type: &str, schema: impl FnOnce(&mut Writer)) {
-    out.key(content_type).begin_object();
+fn write_content(out: &mut Writer, content_type: &'static str, schema: impl FnOnce(&mut Writer)) {
+    out.name(content_type).begin_object();
     schema(out.name("schema"));
     out.end_object();
 }

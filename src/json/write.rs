@@ -74,7 +74,7 @@ impl Writer {
     /// Writes a string.
     pub fn string(&mut self, text: &str) {
         self.begin_string();
-        self.quote(text);
+        self.between_quotes(text);
         self.text.push('"');
     }
 
@@ -165,8 +165,8 @@ impl Writer {
     }
 
     fn begin_string(&mut self) {
-        self.text.push_str(if self.first || self.text.is_empty() { "\"" } else { ",\"" });
-        self.first = false;
+        self.separate();
+        self.text.push('"');
     }
 
     fn separate(&mut self) {
@@ -176,9 +176,9 @@ impl Writer {
         self.first = false;
     }
 
-    /// Spells what stands between quotes per RFC 8259, section 7, with short escapes where they exist. Bidi controls and other characters that steer
-    /// a terminal are escaped too, so that what we print as JSON can be looked at.
-    fn quote(&mut self, text: &str) {
+    /// Spells what stands between quotes per RFC 8259, section 7, with short escapes where they exist. Bidi controls and other
+    /// characters that steer a terminal are escaped too, so that what we print as JSON can be looked at.
+    fn between_quotes(&mut self, text: &str) {
         if is_plain(text) { self.text.push_str(text) } else { self.escape(text) }
     }
 

@@ -115,9 +115,9 @@ impl FileFacts {
 }
 
 /// Writes bytes as a member `NAME`, or as `NAMEB64` when they are not UTF-8.
-pub(super) fn write_bytes(out: &mut Writer, name: &str, bytes: &[u8]) {
+pub(super) fn write_bytes(out: &mut Writer, name: &'static str, bytes: &[u8]) {
     match std::str::from_utf8(bytes) {
-        Ok(text) => out.key(name).string(text),
+        Ok(text) => out.name(name).string(text),
         Err(_) => out.key(&format!("{name}B64")).string(&STANDARD.encode(bytes)),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// How many items are under way for each thread: enough to go on with while the sink waits for a disk.
-const EACH: usize = 8;
+const PER_THREAD: usize = 8;
 
 /// Runs `work` on `threads` threads over `items` and hands every result to `sink` in order, on the calling thread.
 ///
@@ -18,7 +18,7 @@ pub(super) fn in_order<T: Send, R: Send, E>(
     work: impl Fn(T) -> R + Sync,
     mut sink: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let under_way = threads.max(1) * EACH;
+    let under_way = threads.max(1) * PER_THREAD;
     let (jobs, queue) = sync_channel::<(T, Sender<R>)>(under_way);
     let queue = Mutex::new(queue);
     thread::scope(|scope| {

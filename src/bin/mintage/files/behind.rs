@@ -29,13 +29,12 @@ impl Behind {
             return Ok(());
         }
         self.written = 0;
-        let syncing = match self.syncing.take() {
+        let syncing = match &mut self.syncing {
             Some(syncing) => syncing,
-            None => Syncing::start(file.try_clone()?)?,
+            none => none.insert(Syncing::start(file.try_clone()?)?),
         };
         // Where one waits already, it will sync this one too.
         let _ = syncing.due.try_send(());
-        self.syncing = Some(syncing);
         Ok(())
     }
 
