@@ -34,6 +34,7 @@ mod transaction;
 pub mod transfer;
 pub mod url;
 mod value;
+pub mod withdrawn;
 mod worker;
 mod writer;
 

@@ -24,6 +24,8 @@ pub struct Held {
     pub key_id: String,
     /// The token, as it was handed out.
     pub token: String,
+    /// Whether its holder has installed it here; the book's owner did not issue it.
+    pub installed: bool,
     /// How many machines hold an activation now.
     pub activations: u64,
     /// When it was withdrawn.
@@ -66,19 +68,6 @@ pub struct LicenseFilter {
     pub expiring_until: Option<Timestamp>,
 }
 
-/// A license that was withdrawn.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Withdrawn {
-    /// Its id.
-    pub license_id: String,
-    /// When.
-    pub at: Timestamp,
-    /// Hours in which it still counts; none where nothing was said.
-    pub grace_hours: u64,
-    /// Why, for people.
-    pub reason: Option<String>,
-}
-
 /// Records a new license.
 ///
 /// # Errors
@@ -115,6 +104,7 @@ pub fn insert(
         held.grace_hours,
         held.created_at,
         held.changed_at,
+        u64::from(held.installed),
     ];
     transaction.insert(sql::LICENSE, &row)?;
     transaction.insert(sql::ACTIVATION_COUNT, &values![&license.license_id, held.activations])
@@ -182,12 +172,12 @@ pub fn due(transaction: &mut Transaction<'_>, now: Timestamp, most: u64) -> Resu
     transaction.query(sql::DUE_LICENSES, &values![now, most])?.into_iter().map(|mut row| row.text()).collect()
 }
 
-/// Names every license but one that is active for a reason.
+/// Names every license but one that is installed here and active.
 ///
 /// # Errors
 /// `Unavailable`.
-pub fn active_for(transaction: &mut Transaction<'_>, reason: &str, but: &str) -> Result<Vec<String>, LedgerError> {
-    transaction.query(sql::ACTIVE_FOR, &values![reason, but])?.into_iter().map(|mut row| row.text()).collect()
+pub fn installed_active_but(transaction: &mut Transaction<'_>, but: &str) -> Result<Vec<String>, LedgerError> {
+    transaction.query(sql::INSTALLED_ACTIVE_BUT, &values![but])?.into_iter().map(|mut row| row.text()).collect()
 }
 
 /// Saves a change of state.
@@ -240,37 +230,6 @@ pub fn save_license_key(
     transaction.execute(sql::SET_LICENSE_KEY, &values![license_id, hash, now]).map(|_| ())
 }
 
-/// Names every license that was withdrawn.
-///
-/// # Errors
-/// `Unavailable`.
-pub fn withdrawn(transaction: &mut Transaction<'_>) -> Result<Vec<Withdrawn>, LedgerError> {
-    let rows = transaction.query(sql::REVOKED, &[])?;
-    rows.into_iter()
-        .map(|mut row| {
-            let (license_id, at) = (row.text()?, row.time()?);
-            Ok(Withdrawn { license_id, at, grace_hours: row.maybe_count()?.unwrap_or(0), reason: row.maybe_text()? })
-        })
-        .collect()
-}
-
-/// Takes the number of the next list of revocations: larger than every one before, also than those that a restored copy
-/// of the ledger has forgotten, because it is never below the time.
-///
-/// # Errors
-/// `Unavailable`.
-pub fn next_revocation_sequence(
-    transaction: &mut Transaction<'_>,
-    before: u64,
-    now: Timestamp,
-) -> Result<u64, LedgerError> {
-    let row = transaction.find(sql::LOCK_REVOCATION_SEQUENCE, &[])?;
-    let last = row.map_or(Ok(0), |mut row| row.count())?.max(before);
-    let next = last.saturating_add(1).max(now.seconds().unsigned_abs());
-    transaction.execute(sql::SET_REVOCATION_SEQUENCE, &values![next])?;
-    Ok(next)
-}
-
 /// Says why a license may not be used now, if it may not.
 pub(crate) fn usable(
     id: &str,
@@ -310,8 +269,20 @@ fn read(mut row: Row) -> Result<Held, LedgerError> {
         row.value()?;
     }
     let (activations, revoked_at, grace_hours) = (row.count()?, row.maybe_time()?, row.maybe_count()?);
-    let (created_at, changed_at) = (row.time()?, row.time()?);
-    Ok(Held { license, state, reason, key_id, token, activations, revoked_at, grace_hours, created_at, changed_at })
+    let (created_at, changed_at, installed) = (row.time()?, row.time()?, row.integer()? != 0);
+    Ok(Held {
+        license,
+        state,
+        reason,
+        key_id,
+        token,
+        installed,
+        activations,
+        revoked_at,
+        grace_hours,
+        created_at,
+        changed_at,
+    })
 }
 
 impl Held {

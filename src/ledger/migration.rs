@@ -5,7 +5,7 @@ use super::value::values;
 use super::{Birth, Cause, LedgerError, Row, sql};
 
 /// Every step; a ledger is at version n once the first n have run.
-pub(crate) const STEPS: [&str; 11] = [
+pub(crate) const STEPS: [&str; 12] = [
     include_str!("migration/1-licenses.sql"),
     include_str!("migration/2-activations.sql"),
     include_str!("migration/3-seats.sql"),
@@ -17,6 +17,7 @@ pub(crate) const STEPS: [&str; 11] = [
     include_str!("migration/9-grace.sql"),
     include_str!("migration/10-given-back.sql"),
     include_str!("migration/11-drift.sql"),
+    include_str!("migration/12-installed.sql"),
 ];
 
 /// Brings the schema up to date, unless a newer program has been here. Without a `birth` no book is made where there is none.

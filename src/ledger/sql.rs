@@ -99,7 +99,7 @@ pub(crate) const STRAY_ENTRY: &str = "SELECT sequence FROM audit WHERE sequence 
 pub(crate) const LICENSE: Columns = Columns {
     table: "license",
     columns: "license_id, tenant_id, product, tier, label, state, reason, key_id, token, claims, license_key_hash, issued_at, \
-              expires_at, grace_until, max_activations, seats, revoked_at, grace_hours, created_at, changed_at",
+              expires_at, grace_until, max_activations, seats, revoked_at, grace_hours, created_at, changed_at, installed",
 };
 
 /// How many activations of a license are held: a narrow row of its own, since it is written with each of them.
@@ -110,7 +110,7 @@ macro_rules! licenses {
         concat!(
             "SELECT license_id, tenant_id, product, tier, label, state, reason, key_id, token, claims, issued_at, expires_at, \
              grace_until, max_activations, seats, (SELECT activations FROM activation_count \
-             WHERE activation_count.license_id = license.license_id), revoked_at, grace_hours, created_at, changed_at \
+             WHERE activation_count.license_id = license.license_id), revoked_at, grace_hours, created_at, changed_at, installed \
              FROM license ",
             $rest
         )
@@ -135,8 +135,8 @@ pub(crate) const LICENSE_PAGE: &str = licenses!(
 );
 pub(crate) const DUE_LICENSES: &str =
     "SELECT license_id FROM license WHERE state = 'active' AND grace_until < ?1 ORDER BY license_id LIMIT ?2";
-pub(crate) const ACTIVE_FOR: &str =
-    "SELECT license_id FROM license WHERE state = 'active' AND reason = ?1 AND license_id <> ?2 ORDER BY license_id";
+pub(crate) const INSTALLED_ACTIVE_BUT: &str =
+    "SELECT license_id FROM license WHERE state = 'active' AND installed = 1 AND license_id <> ?1 ORDER BY license_id";
 pub(crate) const SET_LICENSE_STATE: &str = "UPDATE license SET state = ?2, reason = ?3, changed_at = ?4, revoked_at = ?5, grace_hours = ?6 \
      WHERE license_id = ?1";
 pub(crate) const RENEW_LICENSE: &str = "UPDATE license SET state = ?2, token = ?3, claims = ?4, key_id = ?5, issued_at = ?6, expires_at = ?7, \

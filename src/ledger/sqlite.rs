@@ -5,7 +5,8 @@ mod checkpoint;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement, ToSql, params_from_iter};
@@ -18,6 +19,9 @@ use super::{Cause, LedgerError, Row, Value};
 
 /// How long another process may hold the file before we say that it is locked.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long to wait before a file that is locked is opened again.
+const A_MOMENT: Duration = Duration::from_millis(5);
 
 /// Each connection is one thread's alone, and no link is followed to the file.
 const FLAGS: OpenFlags =
@@ -85,6 +89,20 @@ impl Engine for Sqlite {
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.open() {
+                // Those that turn a new file into a ledger at once are in each other's way, and SQLite waits for some of its
+                // locks only.
+                Err(LedgerError::Unavailable(Cause::Locked, _)) if Instant::now() < until => thread::sleep(A_MOMENT),
+                opened => return Ok(Box::new(opened?)),
+            }
+        }
+    }
+}
+
+impl Sqlite {
+    fn open(&self) -> Result<Open, LedgerError> {
         let shown = &self.shown;
         let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
         let fault = |error| explain(shown, &error);
@@ -106,7 +124,7 @@ impl Engine for Sqlite {
         connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
         connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoint::LONGEST_LOG).map_err(fault)?;
-        Ok(Box::new(Open { checkpoints: Checkpoints::new(path), connection, shown: shown.clone() }))
+        Ok(Open { checkpoints: Checkpoints::new(path), connection, shown: shown.clone() })
     }
 }
 

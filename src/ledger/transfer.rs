@@ -144,6 +144,9 @@ fn head(members: Members<'_>) -> Result<usize, LedgerError> {
     }
 }
 
+/// What the reason of a license that is installed here said, before a column did.
+const EARLIER_INSTALLED: [&str; 2] = ["installed here", "another license is installed here"];
+
 /// Does to a row what the steps after its schema do to a ledger; what they count, [`import`] counts anew.
 fn carry_over(schema: usize, table: &str, row: &mut Members<'_>) {
     if table == sql::LICENSE.table {
@@ -154,6 +157,11 @@ fn carry_over(schema: usize, table: &str, row: &mut Members<'_>) {
             let said_nothing = |value: &json::Value<'_>| matches!(value, json::Value::Integer(0));
             let hours = row.iter_mut().filter(|(name, value)| name == "grace_hours" && said_nothing(value));
             hours.for_each(|(_, value)| *value = json::Value::Null);
+        }
+        if schema < 12 {
+            let installed = EARLIER_INSTALLED.map(|reason| ("reason".into(), json::Value::String(reason.into())));
+            let is_installed = row.iter().any(|member| installed.contains(member));
+            row.push(("installed".into(), json::Value::Integer(is_installed.into())));
         }
     }
     if table == sql::LEASE.table && schema < 10 {

@@ -12,7 +12,7 @@ use crate::json::{Members, Value, Writer};
 use crate::ledger::audit::{self, AuditFilter, Chained};
 use crate::ledger::license::{self, Held, HeldState, LicenseFilter};
 use crate::ledger::license_key::LicenseKey;
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, withdrawn};
 use crate::operation::ledger::change::{self, Change};
 use crate::operation::ledger::named::license_id;
 use crate::operation::ledger::{self as operation, Stamp, show};
@@ -273,7 +273,7 @@ pub(super) fn audit(_: &App, call: &Call) -> Result<Reply, Problem> {
 
 /// `GET /revocation/list`: what was withdrawn, as of now.
 pub(super) fn withdrawn(_: &App, call: &Call) -> Result<Reply, Problem> {
-    let withdrawn = call.ledger()?.read(license::withdrawn)?;
+    let withdrawn = call.ledger()?.read(withdrawn::all)?;
     let mut out = Writer::default();
     out.begin_object();
     out.name("entries").begin_array();

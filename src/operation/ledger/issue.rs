@@ -47,13 +47,33 @@ pub fn record_missing(ledger: &Ledger, stamp: &Stamp, minted: Vec<Record>) -> Re
 
 /// As [`record`], of one license.
 pub(super) fn insert(transaction: &mut Transaction<'_>, stamp: &Stamp, minted: &Record) -> Result<(), LedgerError> {
+    enter(transaction, stamp, minted, None)
+}
+
+/// As [`insert`], of a license that its holder has installed here; that is why it stands there, in words.
+pub(super) fn insert_installed(
+    transaction: &mut Transaction<'_>,
+    stamp: &Stamp,
+    installed: &Record,
+    reason: &str,
+) -> Result<(), LedgerError> {
+    enter(transaction, stamp, installed, Some(reason))
+}
+
+fn enter(
+    transaction: &mut Transaction<'_>,
+    stamp: &Stamp,
+    minted: &Record,
+    installed: Option<&str>,
+) -> Result<(), LedgerError> {
     let license = &minted.license;
     let held = Held {
         license: license.clone(),
         state: HeldState::Active,
-        reason: None,
+        reason: installed.map(str::to_owned),
         key_id: minted.key_id.to_string(),
         token: minted.token.clone(),
+        installed: installed.is_some(),
         activations: 0,
         revoked_at: None,
         grace_hours: None,

@@ -4,7 +4,7 @@ use super::{Stamp, withdraw};
 use crate::code::Code;
 use crate::dsse::{Envelope, Kind};
 use crate::key::SecretKey;
-use crate::ledger::{Ledger, LedgerError, license, published};
+use crate::ledger::{Ledger, LedgerError, published, withdrawn};
 use crate::revocations::{LicenseHash, Revocations};
 use crate::time::{DAY, Timestamp};
 
@@ -25,7 +25,7 @@ pub fn revocations(
     named: Option<&Revocations>,
 ) -> Result<Option<u64>, LedgerError> {
     let (document, withdrawn) = ledger.read(|transaction| {
-        Ok((published::find(transaction, published::REVOCATIONS)?, license::withdrawn(transaction)?))
+        Ok((published::find(transaction, published::REVOCATIONS)?, withdrawn::all(transaction)?))
     })?;
     let current = document.map(|text| read(&text)).transpose()?;
     let is_listed =

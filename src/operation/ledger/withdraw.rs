@@ -1,7 +1,7 @@
 //! `mint revocations --ledger`: the list of everything that the ledger has withdrawn.
 
 use super::Stamp;
-use crate::ledger::license::{self, Withdrawn};
+use crate::ledger::withdrawn::{self, Withdrawn};
 use crate::ledger::{Ledger, LedgerError};
 use crate::operation::revocations::NextError;
 use crate::revocations::{LicenseHash, Revocation, Revocations};
@@ -28,8 +28,8 @@ pub fn list(
     }
     let before = previous.map_or(0, |list| list.sequence);
     let (sequence, withdrawn) = ledger.write(move |transaction| {
-        let sequence = license::next_revocation_sequence(transaction, before, now)?;
-        Ok((sequence, license::withdrawn(transaction)?))
+        let sequence = withdrawn::next_sequence(transaction, before, now)?;
+        Ok((sequence, withdrawn::all(transaction)?))
     })?;
     if let Err(error) = paced(sequence, now) {
         return Ok(Err(NextError::Sequence(error)));

@@ -154,6 +154,40 @@ fn the_license_that_is_installed_is_the_one_that_counts() {
 }
 
 #[test]
+fn what_the_operator_has_suspended_himself_is_his_to_reinstate() {
+    let scene = Scene::new();
+    let claim = |license: &str| scene.ask("claim", format!(r#"{{"request":{}}}"#, scene.request(license, "node-1")));
+    let [first, second] = ["lic-1", "lic-2"].map(|id| scene.mint(id, &["--seats", "1"]));
+    scene.install(&first);
+    assert!(claim("lic-1").starts_with("200"));
+    let change = |what: &str, id: &str| {
+        let outcome = scene.bench.run(["-q", "ledger", what, id, "--ledger", "sqlite:book.db"]);
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+    };
+    let active = || {
+        let listed =
+            scene.bench.run(["-q", "ledger", "list", "--ledger", "sqlite:book.db", "--state", "active", "--json"]);
+        ["lic-1", "lic-2"].map(|id| listed.stdout().contains(&format!(r#""licenseId":"{id}""#)))
+    };
+    // What he has stopped stays so, however often it is asked for or installed.
+    change("suspend", "lic-1");
+    assert!(claim("lic-1").starts_with("403"));
+    scene.install(&second);
+    assert!(claim("lic-2").starts_with("200"));
+    scene.install(&first);
+    assert!(claim("lic-1").starts_with("403"));
+    change("reinstate", "lic-1");
+    assert!(claim("lic-1").starts_with("200"));
+    // It is still known as one that was installed here, and goes when another takes its place.
+    scene.install(&second);
+    assert!(claim("lic-2").starts_with("200"));
+    assert_eq!(active(), [false, true]);
+    scene.install(&first);
+    assert!(claim("lic-1").starts_with("200"));
+    assert_eq!(active(), [true, false]);
+}
+
+#[test]
 fn machines_that_are_counted_show_the_proof_of_their_issuer() {
     let scene = Scene::new();
     scene.install(&scene.mint("lic-1", &["--seats", "1", "--max-activations", "2"]));

@@ -34,12 +34,12 @@ pub(super) fn anew(book: &str, schema: usize, change: impl Fn(String) -> Option<
     format!("{text}{{\"lines\":{},\"sha256\":\"{digest}\"}}\n", changed.len())
 }
 
-/// A line as it was before documents of machines were kept.
+/// A line as it was before documents of machines were kept, or that a license is installed.
 fn undocumented(line: &str) -> String {
-    line.replace(r#""document":null,"#, "")
+    line.replace(r#""document":null,"#, "").replace(r#""installed":0,"#, "")
 }
 
-fn schema(book: &str) -> usize {
+pub(super) fn schema(book: &str) -> usize {
     let head = json::parse(book.lines().next().unwrap().as_bytes()).unwrap().into_object("head").unwrap();
     let found = head.into_iter().find_map(|(name, value)| (name == "schema").then_some(value));
     let Some(Value::Integer(schema)) = found else { panic!("{book}") };
@@ -86,6 +86,12 @@ fn what_an_older_version_exported_is_carried_over() {
     let (_third, copy, count) = imported("leases", &counted);
     assert_eq!(count, "2");
     assert_eq!(show::show(&copy, "lic-1").unwrap().leases.len(), 1);
+    // What is installed was told by a reason.
+    let installed = anew(&now, 11, |line| {
+        Some(line.replace(r#""installed":0,"#, "").replace(r#""reason":null"#, r#""reason":"installed here""#))
+    });
+    let (_fourth, copy, _) = imported("installed", &installed);
+    assert!(show::show(&copy, "lic-1").unwrap().held.installed);
     let newer = imported("newer", &anew(&now, schema(&now) + 1, Some)).2;
     let (found, known) = (schema(&now) + 1, schema(&now));
     assert_eq!(

@@ -18,6 +18,9 @@ const BACK: &str = "ALTER TABLE license ADD COLUMN activations BIGINT NOT NULL D
     ALTER TABLE lease DROP COLUMN release;
     DROP TABLE activation_component;
     ALTER TABLE activation DROP COLUMN document;
+    DROP INDEX license_installed;
+    ALTER TABLE license DROP COLUMN installed;
+    UPDATE license SET reason = 'installed here' WHERE license_id = 'lic-2';
     DELETE FROM mintage_schema WHERE version >= 6;";
 
 #[test]
@@ -47,5 +50,6 @@ fn machines_that_were_counted_before_still_count() {
             "error[activations-exhausted]: 2 of 2 activations of license lic-1 are in use"
         );
         assert!(!ledger.activate(activate("lic-2", "m-3", 5)).unwrap().repeated);
+        assert_eq!(["lic-1", "lic-2"].map(|id| show::show(&ledger, id).unwrap().held.installed), [false, true]);
     }
 }

@@ -2,8 +2,8 @@
 
 use insta::assert_snapshot;
 use mintage::ledger::audit::ACTIONS;
-use mintage::ledger::license;
 use mintage::ledger::session::Session;
+use mintage::ledger::withdrawn;
 use mintage::operation::ledger::change::{self, Change};
 use mintage::operation::ledger::{audit, release, sessions, show};
 use mintage::time::Timestamp;
@@ -32,7 +32,7 @@ fn what_is_said_last_of_a_license_holds() {
     assert_eq!((later.held.grace_hours, later.held.reason.as_deref()), (Some(24), Some("refund")));
     let reworded = change(7, &revoke(Some("returned"), None)).held;
     assert_eq!((reworded.grace_hours, reworded.revoked_at), (Some(24), Some(at(4))));
-    let withdrawn = ledger.read(license::withdrawn).unwrap().remove(0);
+    let withdrawn = ledger.read(withdrawn::all).unwrap().remove(0);
     assert_eq!((withdrawn.at, withdrawn.grace_hours, withdrawn.reason.as_deref()), (at(4), 24, Some("returned")));
     let history = show::show(&ledger, "lic-1").unwrap().history;
     let history: Vec<String> =

@@ -1,7 +1,7 @@
 //! The license that is installed here, entered in the book, where its seats are counted as any other's.
 
 use crate::code::Code;
-use crate::ledger::license::{self, Held};
+use crate::ledger::license::{self, Held, HeldState};
 use crate::ledger::tenant;
 use crate::ledger::{Ledger, LedgerError, Transaction};
 use crate::license::License;
@@ -12,7 +12,7 @@ use crate::operation::ledger::posture::{Judge, Refused};
 use crate::operation::ledger::renew;
 use crate::operation::verify;
 
-/// Why a license stands in a book that did not issue it.
+/// Why a license stands in a book whose owner did not issue it.
 const HERE: &str = "installed here";
 
 /// Why one that stood there is not counted any more.
@@ -42,7 +42,11 @@ pub fn enter(ledger: &Ledger, stamp: &Stamp, judge: &Judge, refused: Option<&Ref
     let id = claims.license_id.clone();
     let token = token.to_token().to_string();
     let record = Record { license: License::clone(&claims), token, key_id, license_key: None };
-    if ledger.read(|transaction| license::find(transaction, &id))?.is_some_and(|held| stands(&held, &record)) {
+    let is_settled = ledger.read(|transaction| {
+        let held = license::find(transaction, &id)?.filter(|held| stands(held, &record));
+        Ok(held.is_some() && license::installed_active_but(transaction, &id)?.is_empty())
+    })?;
+    if is_settled {
         return Ok(id);
     }
     let stamp = stamp.clone();
@@ -52,34 +56,28 @@ pub fn enter(ledger: &Ledger, stamp: &Stamp, judge: &Judge, refused: Option<&Ref
 
 /// Whether the book holds a license as it is installed. What the book's owner issued later counts before that.
 fn stands(held: &Held, installed: &Record) -> bool {
-    let is_counted = held.reason.as_deref() != Some(REPLACED);
-    let is_newer = is_issued_here(held) && held.license.issued_at > installed.license.issued_at;
+    let is_counted = !is_replaced(held);
+    let is_newer = !held.installed && held.license.issued_at > installed.license.issued_at;
     is_counted && (held.token == installed.token || is_newer)
 }
 
-/// Whether the book's owner issued a license itself.
-fn is_issued_here(held: &Held) -> bool {
-    ![Some(HERE), Some(REPLACED)].contains(&held.reason.as_deref())
+/// Whether a license is not counted because another one is installed. One that the operator has suspended stays so.
+fn is_replaced(held: &Held) -> bool {
+    held.installed && held.state == HeldState::Suspended && held.reason.as_deref() == Some(REPLACED)
 }
 
 fn settle(transaction: &mut Transaction<'_>, stamp: &Stamp, installed: &Record) -> Result<(), LedgerError> {
     let id = &installed.license.license_id;
     if license::find(transaction, id)?.is_none() {
-        match issue::insert(transaction, stamp, installed) {
+        match issue::insert_installed(transaction, stamp, installed, HERE) {
             // Another server has entered it in between.
             Err(error) if error.code() == Code::LicenseExists => {}
-            inserted => {
-                inserted?;
-                let mut held = license::lock(transaction, id)?;
-                held.reason = Some(HERE.to_owned());
-                license::save_state(transaction, &held)?;
-            }
+            inserted => inserted?,
         }
     }
     let mut held = license::lock(transaction, id)?;
     if !stands(&held, installed) {
-        let is_issued_here = is_issued_here(&held);
-        let is_replaced = held.reason.as_deref() == Some(REPLACED);
+        let is_replaced = is_replaced(&held);
         // What it says now decides whether it is active again.
         if held.token != installed.token {
             renew::replace(transaction, stamp, &mut held, &installed.license, &installed.token, installed.key_id)?;
@@ -87,14 +85,14 @@ fn settle(transaction: &mut Transaction<'_>, stamp: &Stamp, installed: &Record) 
         if is_replaced {
             held = change::apply(transaction, stamp, id, &Change::Reinstate)?.held;
         }
-        if !is_issued_here && held.reason.is_none() {
+        if held.installed && held.reason.is_none() {
             held.reason = Some(HERE.to_owned());
             license::save_state(transaction, &held)?;
         }
     }
     // Those that were installed here before are not counted any more.
     let replaced = Change::Suspend { reason: Some(REPLACED.to_owned()) };
-    license::active_for(transaction, HERE, id)?
+    license::installed_active_but(transaction, id)?
         .iter()
         .try_for_each(|before| change::apply(transaction, stamp, before, &replaced).map(drop))
 }
