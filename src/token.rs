@@ -90,9 +90,7 @@ impl Token {
             return Err(TokenError::Parts(1));
         }
         let payload = STANDARD.decode(payload).map_err(|_| TokenError::Base64("payload"))?;
-        let signature = STANDARD.decode(signature).map_err(|_| TokenError::Base64("signature"))?;
-        let length = signature.len();
-        let signature = signature.try_into().map_err(|_| TokenError::SignatureLength(length))?;
+        let signature = read_signature(signature)?;
         let body = Body::read(&payload)?;
         Ok(UnverifiedToken { payload, signature, body })
     }
@@ -247,6 +245,21 @@ impl VerifiedToken {
             Body::Open(license) => Some(Arc::clone(license)),
             Body::Sealed(_) => None,
         }
+    }
+}
+
+/// Reads a signature; one of the right length without asking for memory.
+fn read_signature(text: &str) -> Result<[u8; 64], TokenError> {
+    // 88 characters stand for 64 to 66 bytes.
+    let mut bytes = [0; 66];
+    let length = match text.len() {
+        88 => STANDARD.decode_slice(text, &mut bytes).ok(),
+        _ => STANDARD.decode(text).ok().map(|bytes| bytes.len()),
+    };
+    match (length, bytes.first_chunk()) {
+        (Some(64), Some(signature)) => Ok(*signature),
+        (Some(length), _) => Err(TokenError::SignatureLength(length)),
+        (None, _) => Err(TokenError::Base64("signature")),
     }
 }
 

@@ -262,7 +262,10 @@ pub(crate) fn write_checks(checks: &[Check], out: &mut Writer) {
     out.name("checks").begin_array();
     for check in checks {
         out.begin_object();
-        out.name("detail").string(&check.detail);
+        match &check.detail {
+            Cow::Borrowed(ours) => out.name("detail").word(ours),
+            Cow::Owned(detail) => out.name("detail").string(detail),
+        }
         out.name("name").word(check.name);
         out.name("outcome").word(check.outcome.as_str());
         out.end_object();

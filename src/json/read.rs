@@ -17,6 +17,9 @@ const FEW: usize = 24;
 /// For how many members an object has room from the start.
 const ROOM: usize = 8;
 
+/// The same of the outermost, which holds most of a document's; a license would outgrow the other.
+const OUTER_ROOM: usize = 16;
+
 /// Reads one JSON value that fills the whole text.
 ///
 /// # Errors
@@ -170,7 +173,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value<'de>, A::Error> {
         let deeper = self.deeper()?;
         self.count(ROOM)?;
-        let mut read = Read::default();
+        let mut read = Read::with_room(if self.depth == 0 { OUTER_ROOM } else { ROOM });
         while let Some(Name(name)) = entries.next_key()? {
             let name = read.name(name).map_err(|fault| self.refuse(fault))?;
             self.count(usize::from(read.members.len() >= ROOM))?;
@@ -187,13 +190,11 @@ struct Read<'a> {
     names: Option<HashSet<Cow<'a, str>>>,
 }
 
-impl Default for Read<'_> {
-    fn default() -> Self {
-        Self { members: Members::with_capacity(ROOM), names: None }
-    }
-}
-
 impl<'a> Read<'a> {
+    fn with_room(members: usize) -> Self {
+        Self { members: Members::with_capacity(members), names: None }
+    }
+
     /// Takes the name of the next member, and gives it back unless it is there already.
     fn name(&mut self, name: Cow<'a, str>) -> Result<Cow<'a, str>, JsonError> {
         if self.members.len() == MAX_MEMBERS {
@@ -233,7 +234,7 @@ impl<'de, F: FnMut(Value<'de>) -> Result<(), JsonError>> Visitor<'de> for WithLi
 
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<Value<'de>, A::Error> {
         let deeper = self.strict.deeper()?;
-        let mut read = Read::default();
+        let mut read = Read::with_room(OUTER_ROOM);
         while let Some(Name(name)) = entries.next_key()? {
             let name = read.name(name).map_err(|fault| self.strict.refuse(fault))?;
             let value = if name == self.list {

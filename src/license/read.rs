@@ -157,12 +157,13 @@ fn map<'a, T>(
     name: &str,
     read: impl Fn(Value<'a>, &str) -> Result<T, JsonError>,
 ) -> Result<BTreeMap<String, T>, JsonError> {
-    let members = value.into_object(name)?;
-    let entry = |(key, value): (std::borrow::Cow<'a, str>, Value<'a>)| {
+    // Put in one by one: who collects a map sorts a list first, which costs more than these few take.
+    let mut map = BTreeMap::new();
+    for (key, value) in value.into_object(name)? {
         let value = read(value, &key).map_err(|error| within(error, name))?;
-        Ok((key.into_owned(), value))
-    };
-    members.into_iter().map(entry).collect()
+        map.insert(key.into_owned(), value);
+    }
+    Ok(map)
 }
 
 fn within(error: JsonError, name: &str) -> JsonError {

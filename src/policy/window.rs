@@ -1,5 +1,7 @@
 //! The window rule: `nbf`, `exp` and the grace period.
 
+use std::fmt;
+
 use super::{Context, Findings};
 use crate::code::Code;
 use crate::license::License;
@@ -46,10 +48,19 @@ pub(super) fn state(license: &License, now: Timestamp) -> State {
     }
 }
 
-fn days(seconds: i64) -> String {
-    match seconds.div_euclid(DAY) {
-        0 => "less than a day".to_owned(),
-        1 => "1 day".to_owned(),
-        count => format!("{count} days"),
+/// Whole days, in words.
+struct Days(i64);
+
+fn days(seconds: i64) -> Days {
+    Days(seconds.div_euclid(DAY))
+}
+
+impl fmt::Display for Days {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("less than a day"),
+            1 => f.write_str("1 day"),
+            count => write!(f, "{count} days"),
+        }
     }
 }

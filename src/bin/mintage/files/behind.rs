@@ -49,9 +49,24 @@ impl Behind {
 impl Syncing {
     fn start(file: File) -> io::Result<Self> {
         let (due, stretches) = sync_channel(1);
-        let sync = move || stretches.iter().try_for_each(|()| file.sync_data());
+        let sync = move || {
+            stretches.iter().try_for_each(|()| {
+                file.sync_data()?;
+                #[cfg(target_os = "linux")]
+                forget(&file);
+                Ok(())
+            })
+        };
         Ok(Self { due, thread: thread::Builder::new().name("sync".to_owned()).spawn(sync)? })
     }
+}
+
+/// Lets the system take back the memory in which what has reached the disk is kept: a file of gigabytes would take that of
+/// everything else, and each new piece of it memory that nobody has touched for long, which costs a tenth of the time.
+#[cfg(target_os = "linux")]
+fn forget(file: &File) {
+    // An advice; a file system that takes none has lost nothing.
+    let _ = rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed);
 }
 
 #[cfg(test)]
