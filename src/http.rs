@@ -21,6 +21,7 @@ mod openapi;
 mod problem;
 mod proxies;
 mod request_ids;
+mod room;
 mod route;
 mod routes;
 mod schema;

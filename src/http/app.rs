@@ -18,6 +18,7 @@ use super::metrics::Metrics;
 use super::problem::Problem;
 use super::proxies::Proxies;
 use super::request_ids::RequestIds;
+use super::room::Room;
 use super::routes::Looked;
 use crate::code::Code;
 use crate::key::{PublicKey, SecretKey};
@@ -121,6 +122,7 @@ pub struct App {
     pub(super) looked: Looked,
     pub(super) metrics: Metrics,
     pub(super) ids: RequestIds,
+    pub(super) room: Room,
 }
 
 impl App {
@@ -138,6 +140,7 @@ impl App {
             looked: Looked::default(),
             metrics: Metrics::default(),
             ids: RequestIds::default(),
+            room: Room::default(),
         }
     }
 

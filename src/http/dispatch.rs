@@ -1,23 +1,20 @@
 //! The way of every request: named, checked, let in, read, answered, counted and logged.
 
+mod body;
 mod paced;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, RawPathParams, Request};
 use axum::http::HeaderMap;
 use axum::http::header::{self, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 use axum::response::Response;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
-
-use paced::{Paced, TooSlow};
 
 use super::app::{App, Roles};
 use super::auth::{admin_key, header_text};
@@ -27,9 +24,6 @@ use super::problem::Problem;
 use super::route::{Caller, Route, Run};
 use super::steps::{self, Next};
 use crate::code::Code;
-
-/// How long a body may take to arrive, however steadily it comes.
-const BODY_TIME: Duration = Duration::from_secs(300);
 
 /// Bodies longer than this are worked on where they hold up nobody, in bytes.
 const QUICK_BODY_BYTES: usize = 64 << 10;
@@ -125,12 +119,13 @@ async fn run_way(
         Caller::Anyone => {}
         Caller::Program => admit_program(app, peer, &parts.headers)?,
     }
-    let body = read(body, &parts.headers, route.max_body).await?;
+    // What the body holds of the room is given back with the answer.
+    let (body, _held) = body::read(&app.room, body, &parts.headers, route.max_body).await?;
     let id = if route.paths[0].contains('{') { parameter(parts).await? } else { String::new() };
     let query = query(parts.uri.query(), route)?;
     let headers = std::mem::take(&mut parts.headers);
     let call = Call { roles, now: app.now()?, peer, headers, id, query, body };
-    let is_quick = call.body.len() <= QUICK_BODY_BYTES;
+    let is_quick = is_quick(&call);
     match route.run {
         Run::Whole(run) if is_quick && !route.blocks => caught(route, || run(app, &call)),
         Run::Whole(run) => aside(route, app, &Arc::new(call), run).await,
@@ -154,6 +149,10 @@ async fn run_way(
     }
 }
 
+fn is_quick(call: &Call) -> bool {
+    call.body.len() <= QUICK_BODY_BYTES
+}
+
 /// Runs a part of a route where it holds up nobody.
 async fn aside<T: Send + 'static>(
     route: &'static Route,
@@ -161,6 +160,7 @@ async fn aside<T: Send + 'static>(
     call: &Arc<Call>,
     run: impl FnOnce(&App, &Call) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
+    let _turn = if is_quick(call) { None } else { app.room.turn().await };
     let (app, call) = (Arc::clone(app), Arc::clone(call));
     let work = spawn_blocking(move || caught(route, || run(&app, &call)));
     work.await.unwrap_or_else(|error| Err(Problem::internal(error)))
@@ -219,22 +219,6 @@ pub(super) fn admit_program(app: &App, peer: IpAddr, headers: &HeaderMap) -> Res
     app.guessed_wrong(peer);
     let hint = "send one of --license-key-file as X-License-Key";
     Err(Problem::new(Code::Unauthorized, "the license key is wrong").hint(hint))
-}
-
-async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Result<Bytes, Problem> {
-    let too_large =
-        || Problem::new(Code::TooLarge, format_args!("the body is larger than the {limit} bytes that are read"));
-    let announced = header_text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
-    if announced.is_some_and(|length: usize| length > limit) {
-        return Err(too_large());
-    }
-    match timeout(BODY_TIME, Limited::new(Paced::new(body), limit).collect()).await {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Ok(Err(error)) if error.is::<TooSlow>() => Err(Problem::new(Code::TimedOut, error)),
-        Ok(Err(_)) => Err(Problem::new(Code::Malformed, "the body broke off").hint("send it whole")),
-        Err(_) => Err(Problem::new(Code::TimedOut, format_args!("the body took more than {} s", BODY_TIME.as_secs()))),
-    }
 }
 
 /// Takes the caller's id if it is sound, so that one id goes through a whole system; else gives one.

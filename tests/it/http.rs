@@ -1,6 +1,7 @@
 //! The routes, without a socket: one fixed moment, one fixed key, every answer in full.
 
 mod book;
+mod crowded;
 mod described;
 mod enclosed;
 mod guarded;
