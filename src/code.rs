@@ -75,7 +75,7 @@ codes! {
     Borrowed "borrowed" No 409 "the seat is taken along until a stated time, and its lease counts offline until then" "wait until then, or ask the issuer to take the seat back"
     BuildNotCovered "build-not-covered" No 200 "the build is dated after the end of maintenance" "run an earlier build, or renew maintenance"
     BuildRequired "build-required" No 200 "builds are approved for the license, and the request names none" "name the build: `mintage activate --manifest FILE` in the request, `mint proof --manifest FILE` or `--manifest-key KEYID` in the answer"
-    Busy "busy" Unable 503 "the server holds as many long documents as it has room for" "try again as soon as the header Retry-After says"
+    Busy "busy" Unable 503 "the server holds as many documents as it has memory for" "try again as soon as the header Retry-After says"
     ClockBehind "clock-behind" No 200 "the document was issued more than 300 seconds in this machine's future" "set the clock of this machine"
     ClockRolledBack "clock-rolled-back" No 200 "the clock is earlier than a time this machine has already seen" "set the clock of this machine to the present"
     DamagedText "damaged-text" No 400 "the text was damaged on its way and could not be repaired" "copy it again, whole, or ask for it as a file or with --armor"

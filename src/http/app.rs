@@ -140,8 +140,15 @@ impl App {
             looked: Looked::default(),
             metrics: Metrics::default(),
             ids: RequestIds::default(),
-            room: Room::default(),
+            room: Room::of_mib(Room::DEFAULT_MIB),
         }
+    }
+
+    /// Lets documents take so many MiB of memory at once, instead of 2,048. Of each the first 64 KiB are not counted, the
+    /// rest eight times: what it may take while it is read.
+    #[must_use]
+    pub fn with_document_memory(self, mib: usize) -> Self {
+        Self { room: Room::of_mib(mib), ..self }
     }
 
     /// Replaces what the server was given; requests under way end with what they began with.

@@ -125,7 +125,7 @@ async fn run_way(
     let query = query(parts.uri.query(), route)?;
     let headers = std::mem::take(&mut parts.headers);
     let call = Call { roles, now: app.now()?, peer, headers, id, query, body };
-    let is_quick = is_quick(&call);
+    let is_quick = call.body.len() <= QUICK_BODY_BYTES;
     match route.run {
         Run::Whole(run) if is_quick && !route.blocks => caught(route, || run(app, &call)),
         Run::Whole(run) => aside(route, app, &Arc::new(call), run).await,
@@ -149,10 +149,6 @@ async fn run_way(
     }
 }
 
-fn is_quick(call: &Call) -> bool {
-    call.body.len() <= QUICK_BODY_BYTES
-}
-
 /// Runs a part of a route where it holds up nobody.
 async fn aside<T: Send + 'static>(
     route: &'static Route,
@@ -160,7 +156,6 @@ async fn aside<T: Send + 'static>(
     call: &Arc<Call>,
     run: impl FnOnce(&App, &Call) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
-    let _turn = if is_quick(call) { None } else { app.room.turn().await };
     let (app, call) = (Arc::clone(app), Arc::clone(call));
     let work = spawn_blocking(move || caught(route, || run(&app, &call)));
     work.await.unwrap_or_else(|error| Err(Problem::internal(error)))

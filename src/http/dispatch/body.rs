@@ -19,6 +19,7 @@ const BODY_TIME: Duration = Duration::from_secs(300);
 
 /// Reads a body of at most `limit` bytes; what it holds of the room is given back by whoever has done with it.
 pub(super) async fn read(room: &Room, body: Body, headers: &HeaderMap, limit: usize) -> Result<(Bytes, Held), Problem> {
+    let limit = limit.min(room.longest());
     let announced = header_text(headers, header::CONTENT_LENGTH.as_str()).and_then(|length| length.parse().ok());
     if announced.is_some_and(|length: usize| length > limit) {
         return Err(too_large(limit));
@@ -63,13 +64,16 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_holds_room_until_its_answer_is_given() {
-        let (room, headers) = (Room::new(1, 1), HeaderMap::new());
+        let (room, headers) = (Room::of_mib(16), HeaderMap::new());
         let long = || Body::from(vec![b' '; 2 << 20]);
         let (text, held) = read(&room, long(), &headers, 4 << 20).await.unwrap();
         assert_eq!(text.len(), 2 << 20);
         assert_eq!(read(&room, long(), &headers, 4 << 20).await.unwrap_err().code, Code::Busy);
         // A short one is read all the same.
         assert_eq!(read(&room, Body::from("{}"), &headers, 4 << 20).await.unwrap().0, "{}");
+        let longest = Room::of_mib(16).longest();
+        let too_long = read(&room, Body::from(vec![b' '; longest + 1]), &headers, 4 << 20).await.unwrap_err();
+        assert_eq!(too_long.message, format!("the body is larger than the {longest} bytes that are read"));
         drop(held);
         assert!(read(&room, long(), &headers, 4 << 20).await.is_ok());
         assert_eq!(read(&room, long(), &headers, 1 << 20).await.unwrap_err().code, Code::TooLarge);

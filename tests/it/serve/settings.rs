@@ -20,6 +20,7 @@ fn a_flag_comes_before_a_variable_and_a_variable_before_the_file() {
     admin-key-file = "secrets/admin-key"
     allow-readable-key = false
     # defaults is not set
+    document-memory = 2048
     # host is not set
     insecure-listen = false
     # key is not set
@@ -172,6 +173,13 @@ fn a_server_does_not_start_unsafe() {
     ------- stderr -------
     mintage: error[usage]: max-connections is 0, and must be 1 to 1000000
     mintage: hint: without one nobody is answered; leave it out for 1024
+    [exit status: 2]
+    ");
+    bench.write("serve.toml", "document-memory = 7");
+    assert_snapshot!(bench.run(["serve", "--config", "serve.toml", "--listen", "127.0.0.1:0"]), @r"
+    ------- stderr -------
+    mintage: error[usage]: document-memory is 7, and must be 8 to 1000000
+    mintage: hint: it counts MiB; leave it out for 2048
     [exit status: 2]
     ");
     for count in ["0", "18446744073709551615"] {

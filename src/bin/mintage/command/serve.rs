@@ -15,7 +15,7 @@ use anyhow::Context as _;
 use clap::Args;
 use mintage::code::Code;
 use mintage::http::server::{self, Tls};
-use mintage::http::{App, Roles, World};
+use mintage::http::{App, World};
 use tokio::net::TcpListener;
 use tracing::Level;
 
@@ -70,27 +70,27 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let hint = "give --tls-cert and --tls-key, or say --insecure-listen when something in front encrypts";
         return Err(Failure::new(Code::Usage, message).hint(hint).into());
     }
-    let most = load::connections(&settings)?;
+    let (most, memory) = (load::connections(&settings)?, load::document_memory(&settings)?);
     let roles = load::roles(&settings, clock::now()?, None)?;
     // The last hand on the book must be outside of the runtime, which its threads may not wait in.
     let ledger = roles.ledger.clone();
     let format = if settings.log.as_deref() == Some("json") || terminal.json { Format::Json } else { Format::Text };
     Log::start(format, level(&settings));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("the server cannot start")?.block_on(serve(settings, roles, address, tls, most))?;
+    let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
+    let app = Arc::new(App::new(world, roles).with_document_memory(memory));
+    runtime.context("the server cannot start")?.block_on(serve(settings, app, address, tls, most))?;
     drop(ledger);
     Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(
     settings: Settings,
-    roles: Roles,
+    app: Arc<App>,
     address: SocketAddr,
     tls: Option<Tls>,
     most: usize,
 ) -> anyhow::Result<()> {
-    let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
-    let app = Arc::new(App::new(world, roles));
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Failure::new(Code::ServerUnreachable, format_args!("{address} cannot be listened on: {error}"))
             .hint("stop what listens there, or choose another with --listen")

@@ -170,6 +170,14 @@ fn wrong_keys(settings: &Settings) -> anyhow::Result<Allowance> {
     Ok(Allowance::a_minute(allowed.ok_or_else(|| Failure::new(Code::Usage, message))?))
 }
 
+/// Returns how many MiB of memory documents may take at once.
+pub(super) fn document_memory(settings: &Settings) -> anyhow::Result<usize> {
+    let mib = settings.document_memory.unwrap_or(2_048);
+    let allowed = usize::try_from(mib).ok().filter(|mib| (8..=1_000_000).contains(mib));
+    let message = format!("document-memory is {mib}, and must be 8 to 1000000");
+    Ok(allowed.ok_or_else(|| Failure::new(Code::Usage, message).hint("it counts MiB; leave it out for 2048"))?)
+}
+
 /// Returns the most connections at once.
 pub(super) fn connections(settings: &Settings) -> anyhow::Result<usize> {
     let count = settings.max_connections.unwrap_or(1_024);

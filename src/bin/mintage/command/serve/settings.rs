@@ -96,6 +96,10 @@ pub(super) struct Settings {
     /// Let in only clients whose certificate one of these authorities signed, PEM
     #[arg(long, value_name = "FILE", env = "MINTAGE_TLS_CLIENT_CA")]
     pub(super) tls_client_ca: Option<PathBuf>,
+    /// Memory that documents may take at once; one takes up to eight times its length, and what finds no room is answered with
+    /// 503 [default: 2048]
+    #[arg(long, value_name = "MIB", env = "MINTAGE_DOCUMENT_MEMORY", value_parser = clap::value_parser!(u64).range(8..=1_000_000))]
+    pub(super) document_memory: Option<u64>,
     /// The most connections at once [default: 1024]
     #[arg(long, value_name = "N", env = "MINTAGE_MAX_CONNECTIONS", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub(super) max_connections: Option<u64>,
@@ -150,11 +154,12 @@ trait Setting {
 
 impl Settings {
     /// Every setting by its name.
-    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 30] {
+    fn all(&mut self) -> [(&'static str, &mut dyn Setting); 31] {
         [
             ("admin-key-file", &mut self.admin_key_file),
             ("allow-readable-key", &mut self.allow_readable_key),
             ("defaults", &mut self.defaults),
+            ("document-memory", &mut self.document_memory),
             ("host", &mut self.host),
             ("insecure-listen", &mut self.insecure_listen),
             ("key", &mut self.key),
@@ -239,6 +244,7 @@ impl Settings {
 
     /// Fills in what is in force where nothing was said.
     pub(super) fn settle(&mut self) {
+        self.document_memory.get_or_insert(2_048);
         self.listen.get_or_insert_with(|| "127.0.0.1:7420".to_owned());
         self.log.get_or_insert_with(|| "text".to_owned());
         self.log_level.get_or_insert_with(|| "info".to_owned());
