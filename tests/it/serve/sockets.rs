@@ -229,6 +229,34 @@ fn a_key_that_is_replaced_is_read_again_when_asked() {
 }
 
 #[test]
+fn the_file_of_settings_is_read_again_when_asked() {
+    let bench = Bench::new();
+    let public = example("vendor.pub");
+    let write = |more: &str| bench.write("serve.toml", format!("trust = [{public:?}]\n{more}"));
+    write("");
+    let mut server = Running::start(&bench, &["--config", "serve.toml"]);
+    let asked = |server: &Running, host: &str| {
+        let request = format!("GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        status(&server.raw(request.as_bytes())).to_owned()
+    };
+    assert_eq!(asked(&server, "licenses.example"), "421");
+    write("host = [\"licenses.example\"]\nmax-connections = 7\nlisten = \"127.0.0.1:1\"\n");
+    server.signal("HUP");
+    let said = server.wait_for("\"setting\":");
+    assert!(said.contains("\"setting\":\"max-connections\"") && said.contains("from the next start on"), "{said}");
+    server.wait_for("\"message\":\"read everything again\"");
+    // A flag still comes before the file.
+    assert_eq!(server.lines.iter().filter(|line| line.contains("\"setting\":")).count(), 1);
+    assert_eq!(asked(&server, "licenses.example"), "200");
+    // What cannot be used changes nothing.
+    write("hosts = []\n");
+    server.signal("HUP");
+    let said = server.wait_for("what changed cannot be used");
+    assert!(said.contains("there is no setting `hosts`"), "{said}");
+    assert_eq!(asked(&server, "licenses.example"), "200");
+}
+
+#[test]
 fn a_certificate_is_presented_and_one_may_be_demanded() {
     let bench = Bench::new();
     let certificate = |name: &str, extensions: &[&str]| {

@@ -3,11 +3,12 @@
 mod jobs;
 mod load;
 mod settings;
+mod sources;
 mod store;
 mod watch;
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ use tokio::net::TcpListener;
 use tracing::Level;
 
 use self::settings::Settings;
+use self::sources::Sources;
 use self::watch::{Stop, Watch};
 use crate::failure::Failure;
 use crate::log::{Format, Log};
@@ -32,7 +34,8 @@ use crate::{clock, random};
 /// it is given, and is told when it starts. Every setting may stand in the environment or in --config too; a flag comes
 /// before a variable, a variable before the file. Secrets are read from files, also from those of $CREDENTIALS_DIRECTORY
 /// (admin-key, key, ledger, passphrase, license, license-key, tls-cert, tls-key), and again when these change. SIGHUP reads
-/// everything again; SIGTERM and SIGINT let requests under way end.
+/// everything again, --config too, and names in the log what only another start takes over; SIGTERM and SIGINT let requests
+/// under way end.
 ///
 /// On a ledger the servers judge their license anew a minute after the start and daily at 03:00 UTC, sweep what has expired,
 /// sign a list of revocations that follows the ledger, and rotate the signing key where --rotate-days says so; each of these
@@ -51,15 +54,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let mut settings = arguments.settings.clone();
-    settings.take_trust();
-    if let Some(path) = &arguments.config {
-        settings.fill(path)?;
-    }
-    if let Some(folder) = std::env::var_os("CREDENTIALS_DIRECTORY") {
-        settings.take_credentials(Path::new(&folder))?;
-    }
-    settings.settle();
+    let sources = Sources::new(arguments.settings.clone(), arguments.config.clone());
+    let settings = sources.read()?;
     if arguments.print_config {
         terminal.data(settings.to_toml().as_bytes())?;
         return Ok(ExitCode::SUCCESS);
@@ -79,12 +75,13 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
     let app = Arc::new(App::new(world, roles).with_document_memory(memory));
-    runtime.context("the server cannot start")?.block_on(serve(settings, app, address, tls, most))?;
+    runtime.context("the server cannot start")?.block_on(serve(sources, settings, app, address, tls, most))?;
     drop(ledger);
     Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(
+    sources: Sources,
     settings: Settings,
     app: Arc<App>,
     address: SocketAddr,
@@ -96,7 +93,7 @@ async fn serve(
             .hint("stop what listens there, or choose another with --listen")
     })?;
     // Before anybody knows that the server is there, so that no signal finds it unprepared.
-    let (stop, watch) = (Stop::new()?, Watch::new(settings, Arc::clone(&app), tls.clone()));
+    let (stop, watch) = (Stop::new()?, Watch::new(sources, settings, Arc::clone(&app), tls.clone()));
     let bound = listener.local_addr().context("the server has no address")?;
     tracing::info!(address = %bound, tls = tls.is_some(), "listening");
     for (what, why_not) in app.roles().parts() {

@@ -152,6 +152,10 @@ trait Setting {
     fn shown(&self) -> Option<Value>;
 }
 
+/// Settings that are looked at once, when a server starts.
+const AT_START: [&str; 7] =
+    ["document-memory", "insecure-listen", "ledger", "listen", "log", "log-level", "max-connections"];
+
 impl Settings {
     /// Every setting by its name.
     fn all(&mut self) -> [(&'static str, &mut dyn Setting); 31] {
@@ -278,6 +282,16 @@ impl Settings {
             None => format!("# {name} is not set\n"),
         };
         settings.all().into_iter().map(line).collect()
+    }
+
+    /// Names the settings that differ from others and that a server takes when it starts alone.
+    pub(super) fn not_taken_over(&self, before: &Self) -> Vec<&'static str> {
+        let (mut now, mut before) = (self.clone(), before.clone());
+        let has_tls = |settings: &Self| settings.tls_cert.is_some();
+        let tls = (has_tls(&now) != has_tls(&before)).then_some("tls-cert");
+        let all = now.all().into_iter().zip(before.all());
+        let changed = all.filter(|((_, now), (_, before))| now.shown() != before.shown()).map(|((name, _), _)| name);
+        changed.filter(|name| AT_START.contains(name)).chain(tls).collect()
     }
 
     /// Returns every file that the settings name.

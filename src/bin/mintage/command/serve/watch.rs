@@ -10,6 +10,7 @@ use mintage::http::server::Tls;
 
 use super::load;
 use super::settings::Settings;
+use super::sources::Sources;
 use crate::clock;
 
 /// How often files are looked at.
@@ -23,6 +24,7 @@ pub(super) struct Watch {
 
 /// What is read, and what was seen of it last.
 struct Files {
+    sources: Sources,
     settings: Settings,
     app: Arc<App>,
     tls: Option<Tls>,
@@ -33,8 +35,8 @@ struct Files {
 type Stamp = Option<(u64, SystemTime, PathBuf)>;
 
 impl Watch {
-    pub(super) fn new(settings: Settings, app: Arc<App>, tls: Option<Tls>) -> Self {
-        let mut files = Files { settings, app, tls, seen: Vec::new() };
+    pub(super) fn new(sources: Sources, settings: Settings, app: Arc<App>, tls: Option<Tls>) -> Self {
+        let mut files = Files { sources, settings, app, tls, seen: Vec::new() };
         files.seen = files.look();
         Self { files, hangup: Hangup::new() }
     }
@@ -73,18 +75,29 @@ impl Files {
             return;
         }
         self.seen = now;
-        self.reload();
+        self.reload(is_asked);
     }
 
-    /// Takes the new files as a whole, or none of them.
-    fn reload(&self) {
+    /// Takes the new files as a whole, or none of them. The file of settings is read where that is asked for: who writes it
+    /// by hand may save it half-way.
+    fn reload(&mut self, is_asked: bool) {
         let loaded = clock::now().and_then(|now| {
-            let roles = load::roles(&self.settings, now, Some(&self.app.roles()))?;
-            let tls = load::tls(&self.settings)?;
-            Ok((roles, tls))
+            let settings = if is_asked { self.sources.read()? } else { self.settings.clone() };
+            let roles = load::roles(&settings, now, Some(&self.app.roles()))?;
+            let tls = load::tls(&settings)?;
+            // Though they hold from the next start on, it should not be that which tells of a slip.
+            load::connections(&settings).and(load::document_memory(&settings))?;
+            Ok((settings, roles, tls))
         });
         match loaded {
-            Ok((roles, tls)) => {
+            Ok((settings, roles, tls)) => {
+                for setting in settings.not_taken_over(&self.settings) {
+                    tracing::warn!(setting, "the setting was changed, and holds from the next start on");
+                }
+                let named_before = std::mem::replace(&mut self.settings, settings).files();
+                if self.settings.files() != named_before {
+                    self.seen = self.look();
+                }
                 if let (Some(old), Some(new)) = (&self.tls, &tls) {
                     old.reload(new);
                 }
