@@ -1,6 +1,7 @@
 //! [`Caller`]: who is told an answer. Those who wait in threads of their own wake each other, so that the one thread that
 //! writes soon goes on.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
@@ -49,7 +50,8 @@ impl<T> Caller<T> {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let answer = transaction.and_then(|()| value.unwrap_or_else(|| Err(LedgerError::abandoned())));
         match self.told {
-            Told::Then(then) => then(answer),
+            // Whoever panics when it is told takes the writer from nobody; its panic stands on standard error.
+            Told::Then(then) => drop(catch_unwind(AssertUnwindSafe(|| then(answer)))),
             Told::Asleep(asleep) => asleep.tell(answer, others),
         }
     }

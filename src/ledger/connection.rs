@@ -45,6 +45,15 @@ pub(crate) struct Asked<'a> {
 }
 
 /// A connection with at most one transaction on it.
+/// Beside which other groups a group may run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupLock {
+    /// None: its acts lock what they like, in any order.
+    Alone,
+    /// Those that lock all they need in one order.
+    Shared,
+}
+
 pub(crate) trait Connection: Send {
     /// Begins a transaction. That a transaction for changes could not begin may be told only by what is asked first in it.
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError>;
@@ -73,6 +82,10 @@ pub(crate) trait Connection: Send {
 
     /// Keeps every other writer from the rows that a statement names, until the transaction ends. Told as by `send_all`.
     fn lock_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError>;
+
+    /// Keeps other programs from running a group beside this one that could wait for what it holds, until the transaction ends.
+    /// Told as by `send_all`.
+    fn lock_group(&mut self, group: GroupLock) -> Result<(), LedgerError>;
 
     /// Runs the statements of a migration.
     fn script(&mut self, sql: &str) -> Result<(), LedgerError>;

@@ -1,36 +1,28 @@
 //! PostgreSQL, over TLS when its address asks for it.
 
+mod address;
+mod fault;
 mod parameter;
 
 use std::collections::HashMap;
-use std::error::Error;
 use std::future::poll_fn;
-use std::path::PathBuf;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use futures_util::future::maybe_done;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::runtime::Runtime;
-use tokio_postgres::config::SslMode;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
-use tokio_postgres::{Client, Config, NoTls, Statement};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, Statement};
 
+use address::Address;
+use fault::explain;
 use parameter::Parameter;
 
-use super::connection::{Asked, Connection, Each, Engine, Many, Mode};
+use super::connection::{Asked, Connection, Each, Engine, GroupLock, Many, Mode};
 use super::value::Cell;
-use super::{Cause, LedgerError, Row, Value};
-
-/// How long to wait for the server, unless the address says otherwise.
-const PATIENCE: Duration = Duration::from_secs(10);
+use super::{LedgerError, Row, Value};
+use crate::code::Code;
 
 /// Who writes looks up single rows. Planned while a table is small, a statement would go on reading the whole of it when it
 /// has grown. That somebody holds rows is told of after a while, as of a file, unless the address says after which.
@@ -40,17 +32,23 @@ const POINT_LOOKUPS: &str = "SET enable_seqscan = off; SET plan_cache_mode = for
 /// The lock that migrations take: `mintage` in ASCII.
 const SCHEMA_LOCK: &str = "SELECT pg_advisory_xact_lock(30795979474823013)";
 
+/// What groups take, of whichever program: `mintage`, and the number after.
+const GROUP_ALONE: &str = "SELECT 1 FROM pg_advisory_xact_lock(30795979474823014)";
+const GROUP_SHARED: &str = "SELECT 1 FROM pg_advisory_xact_lock_shared(30795979474823014)";
+
 /// As many rows go into one statement.
 const MOST_ROWS: usize = 1_000;
 
 /// As many statements wait at most until something is asked.
 const MOST_UNSENT: usize = 16;
 
-pub(crate) struct Postgres {
-    config: Config,
-    /// A file of authorities to trust instead of the machine's.
-    authorities: Option<PathBuf>,
-    shown: String,
+pub(crate) struct Postgres(Address);
+
+impl Postgres {
+    /// Reads an address; what is `shown` of it holds no password.
+    pub(crate) fn new(url: &str, shown: String) -> Result<Self, LedgerError> {
+        Address::parse(url, shown).map(Self)
+    }
 }
 
 struct Open {
@@ -61,59 +59,11 @@ struct Open {
     unsent: Vec<Question>,
     /// Whether it was told how to plan what a writer asks.
     writes: bool,
+    /// Whether the `BEGIN` of a transaction is not known to have worked.
+    is_beginning: bool,
+    /// The first fault of a transaction. The server commits nothing after it, and answers `COMMIT` as if it had.
+    fault: Option<LedgerError>,
     shown: String,
-}
-
-impl Postgres {
-    /// Reads the address: what libpq knows, `sslrootcert` among it.
-    pub(crate) fn new(url: &str, shown: String) -> Result<Self, LedgerError> {
-        let (url, authorities) = split_authorities(url);
-        let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            LedgerError::unreachable(format_args!("{shown}: {}", chain(&error)))
-        })?;
-        if config.get_connect_timeout().is_none() {
-            config.connect_timeout(PATIENCE);
-        }
-        if config.get_application_name().is_none() {
-            config.application_name("mintage");
-        }
-        Ok(Self { config, authorities, shown })
-    }
-
-    /// The certificate and the name of the server are always checked: a line that anybody can answer is no secret.
-    fn tls(&self) -> Result<MakeRustlsConnect, LedgerError> {
-        let fault = |detail: &dyn std::fmt::Display| LedgerError::unreachable(format_args!("{}: {detail}", self.shown));
-        let mut roots = RootCertStore::empty();
-        match &self.authorities {
-            Some(path) => {
-                for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fault(&error))? {
-                    roots.add(certificate.map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
-                }
-            }
-            None => {
-                roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let config = config.map_err(|error| fault(&error))?.with_root_certificates(roots).with_no_client_auth();
-        Ok(MakeRustlsConnect::new(config))
-    }
-}
-
-/// Takes `sslrootcert` out of an address, and spells the modes that check the server as the client knows them.
-fn split_authorities(url: &str) -> (String, Option<PathBuf>) {
-    let Some((address, query)) = url.split_once('?') else { return (url.to_owned(), None) };
-    let mut authorities = None;
-    let mut kept = Vec::new();
-    for part in query.split('&') {
-        match part.split_once('=') {
-            Some(("sslrootcert", path)) => authorities = Some(PathBuf::from(path.replace("%2F", "/"))),
-            Some(("sslmode", "verify-full" | "verify-ca")) => kept.push("sslmode=require"),
-            _ => kept.push(part),
-        }
-    }
-    (format!("{address}?{}", kept.join("&")), authorities)
 }
 
 impl Engine for Postgres {
@@ -127,23 +77,17 @@ impl Engine for Postgres {
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let runtime = runtime.map_err(LedgerError::unreachable)?;
-        let fault = |error| explain(&self.shown, &error);
-        let client = runtime.block_on(async {
-            if self.config.get_ssl_mode() == SslMode::Require {
-                let (client, connection) = self.config.connect(self.tls()?).await.map_err(fault)?;
-                tokio::spawn(connection);
-                Ok(client)
-            } else {
-                // Without a demand for it, TLS that an attacker could strip would only seem to protect.
-                let (client, connection) = self.config.connect(NoTls).await.map_err(fault)?;
-                tokio::spawn(connection);
-                Ok(client)
-            }
-        });
-        let (statements, unsent) = (HashMap::new(), Vec::new());
-        Ok(Box::new(Open { runtime, client: client?, statements, unsent, writes: false, shown: self.shown.clone() }))
+        let (runtime, client) = self.0.connect()?;
+        Ok(Box::new(Open {
+            runtime,
+            client,
+            statements: HashMap::new(),
+            unsent: Vec::new(),
+            writes: false,
+            is_beginning: false,
+            fault: None,
+            shown: self.0.shown.clone(),
+        }))
     }
 }
 
@@ -202,7 +146,8 @@ impl Open {
     /// Runs statements that have neither parameters nor answers, after what waits to be sent.
     fn run(&mut self, sql: &str) -> Result<(), LedgerError> {
         self.ask_all(Vec::new())?;
-        self.runtime.block_on(self.client.batch_execute(sql)).map_err(|error| explain(&self.shown, &error))
+        let run = self.runtime.block_on(self.client.batch_execute(sql)).map_err(|error| explain(&self.shown, &error));
+        self.noted(run)
     }
 
     /// Sends what waits and then these, each before the answer to the one before; the first fault is the one to tell.
@@ -218,11 +163,26 @@ impl Open {
             if pending.count() == 0 { Poll::Ready(()) } else { Poll::Pending }
         }));
         let answers = running.iter_mut().filter_map(|one| one.as_mut().take_output());
-        let mut answers = answers.collect::<Result<Vec<_>, _>>().map_err(|error| explain(&self.shown, &error))?;
-        Ok(answers.split_off(unsent))
+        let answers = answers.collect::<Result<Vec<_>, _>>().map_err(|error| explain(&self.shown, &error));
+        drop(running);
+        self.is_beginning = false;
+        Ok(self.noted(answers)?.split_off(unsent))
+    }
+
+    /// Remembers the first fault of a transaction.
+    fn noted<T>(&mut self, answer: Result<T, LedgerError>) -> Result<T, LedgerError> {
+        answer.inspect_err(|error| {
+            self.fault.get_or_insert_with(|| error.clone());
+        })
+    }
+
+    /// Waits until a transaction is known to have begun: what changes something must not run before, outside of it.
+    fn begun(&mut self) -> Result<(), LedgerError> {
+        if self.is_beginning { self.ask_all(Vec::new()).map(drop) } else { Ok(()) }
     }
 
     fn ask(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Answer, LedgerError> {
+        readable(parameters)?;
         let statement = self.statement(sql)?;
         let parameters = parameters.iter().map(Parameter::one).collect();
         let mut answers = self.ask_all(vec![Question { statement, parameters }])?;
@@ -231,6 +191,7 @@ impl Open {
 
     /// Makes the questions of a statement for many rows.
     fn questions(&mut self, many: Many<'_>, values: &[Cell<'_>]) -> Result<Vec<Question>, LedgerError> {
+        readable(values)?;
         if !many.sql.contains("{rows}") && !many.sql.contains("?*") {
             let statement = self.statement(many.sql)?;
             let question = |row: &[Cell<'_>]| Question {
@@ -250,8 +211,17 @@ impl Open {
     }
 }
 
+/// Refuses a text that the server cannot hold, before it spoils what others ask in the same transaction.
+fn readable(values: &[Cell<'_>]) -> Result<(), LedgerError> {
+    if values.iter().any(|cell| matches!(cell, Cell::Text(text) if text.contains('\0'))) {
+        return Err(LedgerError::refused(Code::Malformed, "a text holds the character U+0000, which no ledger keeps"));
+    }
+    Ok(())
+}
+
 impl Connection for Open {
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError> {
+        self.fault = None;
         match mode {
             Mode::Read => self.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[]).map(|_| ()),
             Mode::Write => {
@@ -259,20 +229,28 @@ impl Connection for Open {
                     self.run(POINT_LOOKUPS)?;
                     self.writes = true;
                 }
-                let statement = self.statement("BEGIN")?;
+                // Whatever a database has been told to begin with.
+                let statement = self.statement("BEGIN ISOLATION LEVEL READ COMMITTED")?;
                 self.unsent.push(Question { statement, parameters: Vec::new() });
+                self.is_beginning = true;
                 Ok(())
             }
         }
     }
 
     fn commit(&mut self) -> Result<(), LedgerError> {
+        if let Some(fault) = self.fault.take() {
+            self.rollback()?;
+            return Err(fault);
+        }
         self.ask("COMMIT", &[]).map(|_| ())
     }
 
     fn rollback(&mut self) -> Result<(), LedgerError> {
         self.unsent.clear();
-        self.ask("ROLLBACK", &[]).map(|_| ())
+        let ended = self.ask("ROLLBACK", &[]).map(|_| ());
+        (self.is_beginning, self.fault) = (false, None);
+        ended
     }
 
     fn query(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Vec<Row>, LedgerError> {
@@ -287,16 +265,18 @@ impl Connection for Open {
         let parameters: Vec<Parameter> = parameters.iter().map(Parameter::one).collect();
         let shown = &self.shown;
         let fault = |error| explain(shown, &error);
-        self.runtime.block_on(async {
+        let read = self.runtime.block_on(async {
             let mut rows = pin!(self.client.query_raw(&statement, &parameters).await.map_err(fault)?);
             while let Some(row) = rows.try_next().await.map_err(fault)? {
                 each(&cells(&row).collect::<Result<Vec<_>, _>>().map_err(fault)?)?;
             }
             Ok(())
-        })
+        });
+        self.noted(read)
     }
 
     fn execute(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<u64, LedgerError> {
+        self.begun()?;
         self.ask(sql, parameters).map(|answer| answer.changed)
     }
 
@@ -321,6 +301,7 @@ impl Connection for Open {
     }
 
     fn send_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
+        self.begun()?;
         let questions = self.questions(statement, values)?;
         self.unsent.extend(questions);
         if self.unsent.len() > MOST_UNSENT {
@@ -330,7 +311,18 @@ impl Connection for Open {
     }
 
     fn lock_all(&mut self, statement: Many<'_>, values: &[Cell<'_>]) -> Result<(), LedgerError> {
-        self.send_all(statement, values)
+        let questions = self.questions(statement, values)?;
+        self.unsent.extend(questions);
+        Ok(())
+    }
+
+    fn lock_group(&mut self, group: GroupLock) -> Result<(), LedgerError> {
+        let statement = self.statement(match group {
+            GroupLock::Alone => GROUP_ALONE,
+            GroupLock::Shared => GROUP_SHARED,
+        })?;
+        self.unsent.push(Question { statement, parameters: Vec::new() });
+        Ok(())
     }
 
     fn script(&mut self, sql: &str) -> Result<(), LedgerError> {
@@ -354,39 +346,4 @@ fn cells(row: &tokio_postgres::Row) -> impl Iterator<Item = Result<Cell<'_>, tok
         Type::INT8 => Ok(row.try_get::<_, Option<i64>>(at)?.map_or(Cell::Null, Cell::Integer)),
         _ => Ok(row.try_get::<_, Option<&str>>(at)?.map_or(Cell::Null, Cell::Text)),
     })
-}
-
-fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError {
-    let Some(state) = error.code() else {
-        return LedgerError::unreachable(format_args!("{shown}: {}", chain(error)));
-    };
-    let detail = format!("{shown}: {}", chain(error));
-    let cause = match *state {
-        // Who finds a row absent and inserts it may have been second; asked again, it finds the row.
-        SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE | SqlState::UNIQUE_VIOLATION => {
-            return LedgerError::Conflict(detail);
-        }
-        SqlState::LOCK_NOT_AVAILABLE => Cause::Locked,
-        SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::INSUFFICIENT_PRIVILEGE => Cause::ReadOnly,
-        SqlState::DISK_FULL => Cause::Full,
-        SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => Cause::Corrupted,
-        // A class of their own: rows or tables that are not as the schema says.
-        _ if ["23", "42"].iter().any(|class| state.code().starts_with(class)) => Cause::Corrupted,
-        _ => Cause::Unreachable,
-    };
-    LedgerError::Unavailable(cause, detail)
-}
-
-/// Tells an error with what is behind it; the client's own sentence is only its class.
-fn chain(error: &tokio_postgres::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        source = cause.source();
-    }
-    text
 }

@@ -32,9 +32,10 @@ pub struct Release {
 /// # Errors
 /// `Refused` with `unknown-license` when the ledger holds no such activation; `Unavailable`.
 pub fn release(transaction: &mut Transaction<'_>, release: &Release) -> Result<(Activation, bool), LedgerError> {
+    let license_id = activation::find(transaction, &release.proof_id)?.license_id;
+    // The license first: everybody locks in this order. Until then the machine may have drifted.
+    license::lock(transaction, &license_id)?;
     let held = activation::find(transaction, &release.proof_id)?;
-    // The license first: everybody locks in this order.
-    license::lock(transaction, &held.license_id)?;
     let parameters = values![&release.proof_id, release.now, &release.reason, &release.document];
     if transaction.execute(sql::RELEASE_ACTIVATION, &parameters)? == 0 {
         return Ok((activation::find(transaction, &release.proof_id)?, false));

@@ -13,7 +13,7 @@ use rusqlite::{ErrorCode, OpenFlags, Statement, ToSql, params_from_iter};
 
 use checkpoint::Checkpoints;
 
-use super::connection::{Connection, Each, Engine, Many, Mode};
+use super::connection::{Connection, Each, Engine, GroupLock, Many, Mode};
 use super::value::Cell;
 use super::{Cause, LedgerError, Row, Value};
 
@@ -217,6 +217,11 @@ impl Connection for Open {
     }
 
     fn lock_all(&mut self, _statement: Many<'_>, _values: &[Cell<'_>]) -> Result<(), LedgerError> {
+        // `BEGIN IMMEDIATE` has locked everything.
+        Ok(())
+    }
+
+    fn lock_group(&mut self, _group: GroupLock) -> Result<(), LedgerError> {
         // `BEGIN IMMEDIATE` has locked everything.
         Ok(())
     }

@@ -9,7 +9,7 @@ use std::thread;
 
 use super::activation::{self, Activate, Activated, Decided};
 use super::caller::{Caller, Others, Then, Told, wait, wake};
-use super::connection::{Connection, Engine, Mode};
+use super::connection::{Connection, Engine, GroupLock, Mode};
 use super::worker::Worker;
 use super::{Cause, LedgerError, Transaction};
 
@@ -191,7 +191,11 @@ impl Desk {
             }
             Err(
                 Failed::Act
-                | Failed::Transaction(LedgerError::Conflict(_) | LedgerError::Unavailable(Cause::Corrupted, _)),
+                | Failed::Transaction(
+                    LedgerError::Conflict(_)
+                    | LedgerError::Refused(_)
+                    | LedgerError::Unavailable(Cause::Corrupted | Cause::Locked, _),
+                ),
             ) => {
                 group.into_iter().for_each(|job| self.commit_alone(job));
             }
@@ -286,6 +290,13 @@ fn tell(group: Vec<Job>) {
 
 /// Runs the jobs of a group in a transaction that has begun.
 fn fill(connection: &mut dyn Connection, group: &mut [Job]) -> Result<(), Failed> {
+    // Who is alone holds nothing that another could wait for while it waits itself, but for an act of many licenses, which is
+    // tried again.
+    if group.len() > 1 {
+        let activates = group.iter().all(|job| job.asks_to_activate().is_some());
+        let lock = if activates { GroupLock::Shared } else { GroupLock::Alone };
+        connection.lock_group(lock).map_err(Failed::Transaction)?;
+    }
     let mut transaction = Transaction::new(connection);
     let asked: Vec<&Activate> = group.iter().filter_map(Job::asks_to_activate).collect();
     let mut answers = activation::decide(&mut transaction, &asked).map_err(Failed::Transaction)?.into_iter();

@@ -14,6 +14,7 @@ mod instances;
 #[cfg(feature = "serve")]
 mod jobs;
 mod life;
+mod meanwhile;
 mod moved;
 mod named;
 mod older;
@@ -24,6 +25,7 @@ mod rotated;
 mod said;
 mod seats;
 mod seats_by_file;
+mod spoilt;
 mod story;
 mod taken;
 mod told;

@@ -82,6 +82,8 @@ pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Res
     let (stamp, terms) = (stamp.clone(), terms.clone());
     let (claimant, lease_id) = (Claimant::of(&draft), draft.proof.proof_id.clone());
     let claimed = ledger.write(move |transaction| {
+        // Nobody may give back meanwhile what a seat is held under.
+        license::lock(transaction, &claimant.license_id)?;
         let claim = Claim {
             holder: claimant.holder(transaction)?,
             license_id: claimant.license_id.clone(),
@@ -136,6 +138,7 @@ pub fn lend(
 pub fn renew(ledger: &Ledger, stamp: &Stamp, draft: Draft, seconds: i64) -> Result<Leased, LedgerError> {
     let (stamp, claimant) = (stamp.clone(), Claimant::of(&draft));
     let lease = ledger.write(move |transaction| {
+        license::lock(transaction, &claimant.license_id)?;
         let holder = claimant.holder(transaction)?;
         let lease = seat::of_holder(transaction, &claimant.license_id, &holder)?;
         let lease = seat::renew(transaction, &lease.lease_id, seconds, stamp.now, &stamp.actor)?;

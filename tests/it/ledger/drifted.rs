@@ -38,7 +38,7 @@ fn document(profile: &str, threshold: u32, components: &[(&str, &str, u32, u32)]
 }
 
 /// A host with this disk, this network card and this machine id: 2, 2 and 3 points, of which 4 must match.
-fn host(disk: u32, card: u32, id: u32) -> Fingerprint {
+pub(super) fn host(disk: u32, card: u32, id: u32) -> Fingerprint {
     let disk = ("disk.root", "pbkdf2-200k", 2, disk);
     document("host", 4, &[disk, ("net.mac", "pbkdf2-200k", 2, card), ("os.machine-id", "hmac-sha256", 3, id)], "")
 }
@@ -54,7 +54,7 @@ fn ask(machine: &Fingerprint, seconds: i64) -> Activate {
     Activate { machine, ..super::activate("lic-1", &seconds.to_string(), seconds) }
 }
 
-fn activate(ledger: &Ledger, machine: &Fingerprint, seconds: i64) -> Result<Activated, Code> {
+pub(super) fn activate(ledger: &Ledger, machine: &Fingerprint, seconds: i64) -> Result<Activated, Code> {
     ledger.activate(ask(machine, seconds)).map_err(|error| error.code())
 }
 
