@@ -126,6 +126,9 @@ pub struct App {
 }
 
 impl App {
+    /// How much memory documents may take at once where nothing else is said, in MiB: four of the greatest length.
+    pub const DOCUMENT_MEMORY_MIB: usize = 2_048;
+
     /// Starts with what a server was given.
     pub fn new(world: World, roles: Roles) -> Self {
         let roles = RwLock::new(Arc::new(roles));
@@ -140,11 +143,11 @@ impl App {
             looked: Looked::default(),
             metrics: Metrics::default(),
             ids: RequestIds::default(),
-            room: Room::of_mib(Room::DEFAULT_MIB),
+            room: Room::of_mib(Self::DOCUMENT_MEMORY_MIB),
         }
     }
 
-    /// Lets documents take so many MiB of memory at once, instead of 2,048. Of each the first 64 KiB are not counted, the
+    /// Lets documents take so many MiB of memory at once, instead of [`Self::DOCUMENT_MEMORY_MIB`]. Of each the first 64 KiB are not counted, the
     /// rest eight times: what it may take while it is read.
     #[must_use]
     pub fn with_document_memory(self, mib: usize) -> Self {

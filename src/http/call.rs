@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 
 use super::app::Roles;
 use super::problem::Problem;
-use super::room::Held;
+use super::room::Share;
 use super::route::{Caller, Method, Route};
 use super::schema::{Holds, Schema};
 use crate::code::Code;
@@ -29,8 +29,8 @@ pub(super) struct Call {
     /// What stands behind the `?`, decoded.
     pub(super) query: Vec<(String, String)>,
     pub(super) body: Bytes,
-    /// What the body holds of the room, until nobody works on it: also where the caller has gone meanwhile.
-    pub(super) _held: Held,
+    /// What the body has taken of the room, until nobody works on it: also where the caller has gone meanwhile.
+    pub(super) _share: Share,
 }
 
 /// The address that a connection came from.

@@ -119,11 +119,11 @@ async fn run_way(
         Caller::Anyone => {}
         Caller::Program => admit_program(app, peer, &parts.headers)?,
     }
-    let (body, held) = body::read(&app.room, body, &parts.headers, route.max_body).await?;
+    let (body, share) = body::read(&app.room, body, &parts.headers, route.max_body).await?;
     let id = if route.paths[0].contains('{') { parameter(parts).await? } else { String::new() };
     let query = query(parts.uri.query(), route)?;
     let headers = std::mem::take(&mut parts.headers);
-    let call = Call { roles, now: app.now()?, peer, headers, id, query, body, _held: held };
+    let call = Call { roles, now: app.now()?, peer, headers, id, query, body, _share: share };
     let is_quick = call.body.len() <= QUICK_BODY_BYTES;
     match route.run {
         Run::Whole(run) if is_quick && !route.blocks => caught(route, || run(app, &call)),

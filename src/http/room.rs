@@ -25,12 +25,9 @@ pub(super) struct Room {
 
 /// What one body has taken of the room; it is given back when this is dropped.
 #[derive(Debug, Default)]
-pub(super) struct Held(Option<OwnedSemaphorePermit>);
+pub(super) struct Share(Option<OwnedSemaphorePermit>);
 
 impl Room {
-    /// What there is where nothing else was said, in MiB: four documents of the greatest length.
-    pub(super) const DEFAULT_MIB: usize = 2_048;
-
     /// Has room for documents that take so many MiB of memory.
     pub(super) fn of_mib(mib: usize) -> Self {
         let all = (mib << 20) / PIECE_BYTES / LENGTHS;
@@ -46,9 +43,9 @@ impl Room {
     ///
     /// # Errors
     /// `busy` when there is no room for it.
-    pub(super) fn hold(&self, held: &mut Held, length: usize) -> Result<(), Problem> {
+    pub(super) fn hold(&self, share: &mut Share, length: usize) -> Result<(), Problem> {
         let needed = length.div_ceil(PIECE_BYTES).saturating_sub(1);
-        let more = needed.saturating_sub(held.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        let more = needed.saturating_sub(share.0.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
         if more == 0 {
             return Ok(());
         }
@@ -59,8 +56,8 @@ impl Room {
             problem.retry_after = Some(RETRY_AFTER);
             return Err(problem);
         };
-        match &mut held.0 {
-            Some(held) => held.merge(taken),
+        match &mut share.0 {
+            Some(share) => share.merge(taken),
             none => *none = Some(taken),
         }
         Ok(())

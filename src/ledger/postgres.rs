@@ -169,16 +169,24 @@ impl Open {
         Ok(self.noted(answers)?.split_off(unsent))
     }
 
-    /// Remembers the first fault of a transaction.
+    /// Remembers the first fault of a transaction; what takers of rows refuse is none.
     fn noted<T>(&mut self, answer: Result<T, LedgerError>) -> Result<T, LedgerError> {
-        answer.inspect_err(|error| {
+        if let Err(error @ (LedgerError::Conflict(_) | LedgerError::Unavailable(..))) = &answer {
             self.fault.get_or_insert_with(|| error.clone());
-        })
+        }
+        answer
     }
 
     /// Waits until a transaction is known to have begun: what changes something must not run before, outside of it.
     fn begun(&mut self) -> Result<(), LedgerError> {
         if self.is_beginning { self.ask_all(Vec::new()).map(drop) } else { Ok(()) }
+    }
+
+    /// Has a statement without parameters leave with what is asked next.
+    fn ask_later(&mut self, sql: &str) -> Result<(), LedgerError> {
+        let statement = self.statement(sql)?;
+        self.unsent.push(Question { statement, parameters: Vec::new() });
+        Ok(())
     }
 
     fn ask(&mut self, sql: &str, parameters: &[Cell<'_>]) -> Result<Answer, LedgerError> {
@@ -230,8 +238,7 @@ impl Connection for Open {
                     self.writes = true;
                 }
                 // Whatever a database has been told to begin with.
-                let statement = self.statement("BEGIN ISOLATION LEVEL READ COMMITTED")?;
-                self.unsent.push(Question { statement, parameters: Vec::new() });
+                self.ask_later("BEGIN ISOLATION LEVEL READ COMMITTED")?;
                 self.is_beginning = true;
                 Ok(())
             }
@@ -317,12 +324,10 @@ impl Connection for Open {
     }
 
     fn lock_group(&mut self, group: GroupLock) -> Result<(), LedgerError> {
-        let statement = self.statement(match group {
+        self.ask_later(match group {
             GroupLock::Alone => GROUP_ALONE,
             GroupLock::Shared => GROUP_SHARED,
-        })?;
-        self.unsent.push(Question { statement, parameters: Vec::new() });
-        Ok(())
+        })
     }
 
     fn script(&mut self, sql: &str) -> Result<(), LedgerError> {

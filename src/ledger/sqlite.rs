@@ -70,6 +70,31 @@ impl Sqlite {
         }
         if fs::symlink_metadata(&path)?.is_file() { Ok(path) } else { Err(io::Error::other("it is no regular file")) }
     }
+
+    fn open(&self) -> Result<Open, LedgerError> {
+        let shown = &self.shown;
+        let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
+        let fault = |error| explain(shown, &error);
+        let connection = rusqlite::Connection::open_with_flags(&path, FLAGS).map_err(fault)?;
+        connection.busy_timeout(PATIENCE).map_err(fault)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        let application: i64 =
+            connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault)?;
+        let version: i64 = connection.pragma_query_value(None, "schema_version", |row| row.get(0)).map_err(fault)?;
+        if application != APPLICATION {
+            if version != 0 {
+                return Err(LedgerError::corrupted(format_args!("{shown}: the file is some other database")));
+            }
+            connection.pragma_update(None, "application_id", APPLICATION).map_err(fault)?;
+        }
+        connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
+        // What is acknowledged has been synced; what a loss of power may take was never acknowledged.
+        connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
+        connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
+        connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
+        connection.pragma_update(None, "wal_autocheckpoint", checkpoint::LONGEST_LOG).map_err(fault)?;
+        Ok(Open { checkpoints: Checkpoints::new(path), connection, shown: shown.clone() })
+    }
 }
 
 impl Engine for Sqlite {
@@ -98,33 +123,6 @@ impl Engine for Sqlite {
                 opened => return Ok(Box::new(opened?)),
             }
         }
-    }
-}
-
-impl Sqlite {
-    fn open(&self) -> Result<Open, LedgerError> {
-        let shown = &self.shown;
-        let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
-        let fault = |error| explain(shown, &error);
-        let connection = rusqlite::Connection::open_with_flags(&path, FLAGS).map_err(fault)?;
-        connection.busy_timeout(PATIENCE).map_err(fault)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        let application: i64 =
-            connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(fault)?;
-        let version: i64 = connection.pragma_query_value(None, "schema_version", |row| row.get(0)).map_err(fault)?;
-        if application != APPLICATION {
-            if version != 0 {
-                return Err(LedgerError::corrupted(format_args!("{shown}: the file is some other database")));
-            }
-            connection.pragma_update(None, "application_id", APPLICATION).map_err(fault)?;
-        }
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(fault)?;
-        // What is acknowledged has been synced; what a loss of power may take was never acknowledged.
-        connection.pragma_update(None, "synchronous", "FULL").map_err(fault)?;
-        connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
-        connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
-        connection.pragma_update(None, "wal_autocheckpoint", checkpoint::LONGEST_LOG).map_err(fault)?;
-        Ok(Open { checkpoints: Checkpoints::new(path), connection, shown: shown.clone() })
     }
 }
 

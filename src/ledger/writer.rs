@@ -165,7 +165,7 @@ impl Desk {
             before = group.len();
             let shared = Arc::clone(&self.shared);
             let (_alone, _together);
-            if group.iter().all(|job| job.asks_to_activate().is_some()) {
+            if lock_of(&group) == GroupLock::Shared {
                 _together = shared.alone.read().unwrap_or_else(PoisonError::into_inner);
             } else {
                 _alone = shared.alone.write().unwrap_or_else(PoisonError::into_inner);
@@ -288,14 +288,17 @@ fn tell(group: Vec<Job>) {
     rest.into_iter().for_each(|job| job.answer(Ok(()), None));
 }
 
+/// Says beside which other groups a group may run: activations lock their licenses in one order, acts in any.
+fn lock_of(group: &[Job]) -> GroupLock {
+    if group.iter().all(|job| job.asks_to_activate().is_some()) { GroupLock::Shared } else { GroupLock::Alone }
+}
+
 /// Runs the jobs of a group in a transaction that has begun.
 fn fill(connection: &mut dyn Connection, group: &mut [Job]) -> Result<(), Failed> {
     // Who is alone holds nothing that another could wait for while it waits itself, but for an act of many licenses, which is
     // tried again.
     if group.len() > 1 {
-        let activates = group.iter().all(|job| job.asks_to_activate().is_some());
-        let lock = if activates { GroupLock::Shared } else { GroupLock::Alone };
-        connection.lock_group(lock).map_err(Failed::Transaction)?;
+        connection.lock_group(lock_of(group)).map_err(Failed::Transaction)?;
     }
     let mut transaction = Transaction::new(connection);
     let asked: Vec<&Activate> = group.iter().filter_map(Job::asks_to_activate).collect();

@@ -6,6 +6,7 @@ use tokio_postgres::error::SqlState;
 
 use crate::ledger::{Cause, LedgerError};
 
+/// Says by its state which of our errors a fault of the server is; without one the way to it has failed.
 pub(super) fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError {
     let Some(state) = error.code() else {
         return LedgerError::unreachable(format_args!("{shown}: {}", chain(error)));

@@ -47,7 +47,7 @@ pub fn record_missing(ledger: &Ledger, stamp: &Stamp, minted: Vec<Record>) -> Re
 
 /// As [`record`], of one license.
 pub(super) fn insert(transaction: &mut Transaction<'_>, stamp: &Stamp, minted: &Record) -> Result<(), LedgerError> {
-    enter(transaction, stamp, minted, None)
+    insert_as(transaction, stamp, minted, None)
 }
 
 /// As [`insert`], of a license that its holder has installed here; that is why it stands there, in words.
@@ -57,10 +57,10 @@ pub(super) fn insert_installed(
     installed: &Record,
     reason: &str,
 ) -> Result<(), LedgerError> {
-    enter(transaction, stamp, installed, Some(reason))
+    insert_as(transaction, stamp, installed, Some(reason))
 }
 
-fn enter(
+fn insert_as(
     transaction: &mut Transaction<'_>,
     stamp: &Stamp,
     minted: &Record,

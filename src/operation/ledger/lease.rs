@@ -82,8 +82,6 @@ pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Res
     let (stamp, terms) = (stamp.clone(), terms.clone());
     let (claimant, lease_id) = (Claimant::of(&draft), draft.proof.proof_id.clone());
     let claimed = ledger.write(move |transaction| {
-        // Nobody may give back meanwhile what a seat is held under.
-        license::lock(transaction, &claimant.license_id)?;
         let claim = Claim {
             holder: claimant.holder(transaction)?,
             license_id: claimant.license_id.clone(),
@@ -138,7 +136,6 @@ pub fn lend(
 pub fn renew(ledger: &Ledger, stamp: &Stamp, draft: Draft, seconds: i64) -> Result<Leased, LedgerError> {
     let (stamp, claimant) = (stamp.clone(), Claimant::of(&draft));
     let lease = ledger.write(move |transaction| {
-        license::lock(transaction, &claimant.license_id)?;
         let holder = claimant.holder(transaction)?;
         let lease = seat::of_holder(transaction, &claimant.license_id, &holder)?;
         let lease = seat::renew(transaction, &lease.lease_id, seconds, stamp.now, &stamp.actor)?;
@@ -209,7 +206,8 @@ impl Claimant {
         if !knows_activations {
             return Ok(machine.digest().to_owned());
         }
-        let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
+        // Nobody may give back meanwhile what the seat is held under.
+        let held = license::lock(transaction, license_id)?;
         match activation::of_machine(transaction, license_id, machine)? {
             Some(proof_id) => Ok(proof_id),
             None if held.license.max_activations.is_some() => {

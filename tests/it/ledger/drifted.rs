@@ -11,7 +11,7 @@ use mintage::ledger::license_key::LicenseKey;
 use mintage::ledger::machine::Machine;
 use mintage::ledger::release::Heartbeat;
 use mintage::ledger::{Ledger, LedgerError};
-use mintage::operation::ledger::lease::{self, Drafting, Seated, Seats, Shown, Terms};
+use mintage::operation::ledger::lease::{self, Draft, Drafting, Seated, Seats, Shown, Terms};
 use mintage::operation::ledger::release::{self, GivenBack, Right};
 use mintage::operation::ledger::{audit, heartbeat, issue, seats, show, transfer};
 use mintage::operation::proof::Fresh;
@@ -56,6 +56,26 @@ fn ask(machine: &Fingerprint, seconds: i64) -> Activate {
 
 pub(super) fn activate(ledger: &Ledger, machine: &Fingerprint, seconds: i64) -> Result<Activated, Code> {
     ledger.activate(ask(machine, seconds)).map_err(|error| error.code())
+}
+
+/// What the machine asks for a seat of the license with, whose token it shows.
+pub(super) fn draft(ledger: &Ledger, token: &str, machine: &Fingerprint, second: i64) -> Draft {
+    let request = Request {
+        license: LicenseReference::Token(token.to_owned()),
+        fingerprint: machine.clone(),
+        environment: None,
+        product: None,
+        product_version: None,
+        manifest_digest: None,
+        nonce: Nonce([1; 16]),
+        instance_key: key().public(),
+        created_at: at(second),
+    };
+    let (proof_id, keyring) = (format!("lease-{second}"), Keyring::from(key().public()));
+    let fresh = Fresh { proof_id, heartbeat_nonce: Nonce([1; 16]), now: at(second) };
+    let (seats, revocations) = (Seats::OfIssuer, RevocationsContext::None);
+    let drafting = Drafting { seats, keyring: &keyring, revocations, until: None, fresh };
+    lease::draft(ledger, &Shown::Request(&request), drafting).unwrap()
 }
 
 fn fingerprints(ledger: &Ledger) -> Vec<String> {
@@ -229,24 +249,7 @@ fn a_machine_that_has_drifted_keeps_its_seat() {
         let token = record.token.clone();
         issue::record(&ledger, &by_ann(0), vec![record]).unwrap();
         activate(&ledger, &host(1, 1, 1), 1).unwrap();
-        let draft = |machine: &Fingerprint, second| {
-            let request = Request {
-                license: LicenseReference::Token(token.clone()),
-                fingerprint: machine.clone(),
-                environment: None,
-                product: None,
-                product_version: None,
-                manifest_digest: None,
-                nonce: Nonce([1; 16]),
-                instance_key: key().public(),
-                created_at: at(second),
-            };
-            let (proof_id, keyring) = (format!("lease-{second}"), Keyring::from(key().public()));
-            let fresh = Fresh { proof_id, heartbeat_nonce: Nonce([1; 16]), now: at(second) };
-            let (seats, revocations) = (Seats::OfIssuer, RevocationsContext::None);
-            let drafting = Drafting { seats, keyring: &keyring, revocations, until: None, fresh };
-            lease::draft(&ledger, &Shown::Request(&request), drafting).unwrap()
-        };
+        let draft = |machine: &Fingerprint, second| draft(&ledger, &token, machine, second);
         let claim = |machine: &Fingerprint, second| {
             let terms = Terms { seconds: 100, borrow_until: None, username: None, wait: false };
             match lease::claim(&ledger, &by_ann(second), draft(machine, second), &terms) {

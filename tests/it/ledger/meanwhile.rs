@@ -1,20 +1,14 @@
 //! What another program does between a look and the lock that follows it.
 
-use mintage::Keyring;
 use mintage::code::Code;
-use mintage::fingerprint::Fingerprint;
 use mintage::ledger::activation::Activate;
-use mintage::ledger::license_key::LicenseKey;
 use mintage::ledger::machine::Machine;
-use mintage::operation::ledger::lease::{self, Drafting, Seats, Shown, Terms};
+use mintage::operation::ledger::lease::{self, Terms};
 use mintage::operation::ledger::{issue, release};
-use mintage::operation::proof::Fresh;
-use mintage::policy::RevocationsContext;
-use mintage::request::{LicenseReference, Nonce, Request};
 
-use super::drifted::{activate, host};
+use super::drifted::{activate, draft, host};
 use super::spoilt::wait_for_waiting;
-use super::{Place, at, by_ann, key, license, mint, record};
+use super::{Place, by_ann, license, mint, record};
 
 #[test]
 fn who_gives_its_activation_back_meanwhile_takes_no_seat() {
@@ -23,34 +17,15 @@ fn who_gives_its_activation_back_meanwhile_takes_no_seat() {
     let ledgers = [super::open(&url).unwrap(), super::open(&url).unwrap()];
     let mut one = license("lic-1");
     (one.max_activations, one.seats) = (Some(1), Some(1));
-    let license_key = LicenseKey::from_random(b"fifteen bytes..");
-    let mut minted = mint(one);
-    minted.license_key = Some(license_key.clone());
+    let minted = mint(one);
+    let token = minted.token.clone();
     issue::record(&ledgers[0], &by_ann(0), vec![minted]).unwrap();
     let proof = activate(&ledgers[0], &host(1, 1, 1), 1).unwrap().proof_id;
     let mut other = postgres::Client::connect(&url, postgres::NoTls).unwrap();
     let mut watcher = postgres::Client::connect(&url, postgres::NoTls).unwrap();
     other.batch_execute("BEGIN; SELECT * FROM license FOR UPDATE").unwrap();
-    let keyring = Keyring::from(key().public());
-    let draft = |machine: &Fingerprint, second: i64| {
-        let request = Request {
-            license: LicenseReference::Key(license_key.reveal().to_string()),
-            fingerprint: machine.clone(),
-            environment: None,
-            product: None,
-            product_version: None,
-            manifest_digest: None,
-            nonce: Nonce([1; 16]),
-            instance_key: key().public(),
-            created_at: at(second),
-        };
-        let fresh = Fresh { proof_id: format!("lease-{second}"), heartbeat_nonce: Nonce([2; 16]), now: at(second) };
-        let revocations = RevocationsContext::None;
-        let drafting = Drafting { seats: Seats::OfIssuer, keyring: &keyring, revocations, until: None, fresh };
-        lease::draft(&ledgers[0], &Shown::Request(&request), drafting).unwrap()
-    };
     let terms = Terms { seconds: 3_600, borrow_until: None, username: None, wait: false };
-    let drafted = draft(&host(1, 1, 1), 2);
+    let drafted = draft(&ledgers[0], &token, &host(1, 1, 1), 2);
     let claimed = std::thread::scope(|scope| {
         let released = scope.spawn(|| release::release(&ledgers[1], &by_ann(2), &proof, None, None));
         wait_for_waiting(&mut watcher, 1);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -54,6 +54,13 @@ fn hold(url: &str, license: &str) -> postgres::Client {
     other
 }
 
+/// Confirms that of three who are told, the innocent one is told that it was done.
+fn assert_innocent_of_three(told: &Receiver<(&str, Result<(), LedgerError>)>) {
+    let answers: Vec<_> = (0..3).map(|_| told.recv().unwrap()).collect();
+    let innocent = answers.iter().find(|(name, _)| *name == "innocent").unwrap();
+    assert_eq!(innocent.1, Ok(()), "{answers:?}");
+}
+
 /// Waits until so many wait for a lock in this database.
 pub(super) fn wait_for_waiting(other: &mut postgres::Client, count: i64) {
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'mintage' AND datname = current_database() \
@@ -95,7 +102,7 @@ fn a_server_that_takes_a_connection_and_says_nothing_is_unreachable() {
 #[test]
 fn what_the_server_takes_of_nobody_spoils_nothing_for_the_others() {
     let Some(mut cluster) = Cluster::start() else { return };
-    let url = cluster.database("spoilt_3");
+    let url = cluster.database("spoilt_act");
     let ledger = Arc::new(open(&url).unwrap());
     record(&ledger, "lic-1", None);
     record(&ledger, "lic-2", None);
@@ -125,15 +132,13 @@ fn what_the_server_takes_of_nobody_spoils_nothing_for_the_others() {
         },
     );
     other.batch_execute("ROLLBACK").unwrap();
-    let answers: Vec<_> = (0..3).map(|_| told.recv().unwrap()).collect();
-    let innocent = answers.iter().find(|(name, _)| *name == "innocent").unwrap();
-    assert_eq!(innocent.1, Ok(()), "{answers:?}");
+    assert_innocent_of_three(&told);
 }
 
 #[test]
 fn an_activation_that_the_server_takes_of_nobody_spoils_nothing_for_the_others() {
     let Some(mut cluster) = Cluster::start() else { return };
-    let url = cluster.database("spoilt_3b");
+    let url = cluster.database("spoilt_activation");
     let ledger = Arc::new(open(&url).unwrap());
     record(&ledger, "lic-1", None);
     let mut other = hold(&url, "lic-1");
@@ -149,15 +154,13 @@ fn an_activation_that_the_server_takes_of_nobody_spoils_nothing_for_the_others()
         }
     }
     other.batch_execute("ROLLBACK").unwrap();
-    let answers: Vec<_> = (0..3).map(|_| told.recv().unwrap()).collect();
-    let innocent = answers.iter().find(|(name, _)| *name == "innocent").unwrap();
-    assert_eq!(innocent.1, Ok(()), "{answers:?}");
+    assert_innocent_of_three(&told);
 }
 
 #[test]
 fn a_license_that_is_locked_locks_no_other() {
     let Some(mut cluster) = Cluster::start() else { return };
-    let url = format!("{}&options=-c%20lock_timeout%3D500", cluster.database("spoilt_4"));
+    let url = format!("{}&options=-c%20lock_timeout%3D500", cluster.database("spoilt_lock"));
     let ledger = Arc::new(open(&url).unwrap());
     // Of so many, some go to the same writer.
     (1..20).for_each(|number| record(&ledger, &format!("lic-{number}"), None));
@@ -214,7 +217,7 @@ fn heartbeats_of_two_programs_never_deadlock() {
 #[test]
 fn an_id_that_cannot_be_is_refused() {
     for mut place in Place::all() {
-        let ledger = place.open("spoilt_10");
+        let ledger = place.open("spoilt_id");
         record(&ledger, "lic-1", None);
         let mut asked = beat("lic-1", "m1", "nonce", "fresh");
         asked.proof_id = "a\0b".to_owned();
@@ -226,7 +229,7 @@ fn an_id_that_cannot_be_is_refused() {
 #[test]
 fn what_a_failed_statement_undid_is_not_acknowledged() {
     for mut place in Place::all() {
-        let url = place.url("spoilt_6");
+        let url = place.url("spoilt_statement");
         let ledger = open(&url).unwrap();
         record(&ledger, "lic-1", None);
         let answer = ledger.write(|transaction| {
@@ -254,7 +257,7 @@ fn what_a_failed_statement_undid_is_not_acknowledged() {
 #[test]
 fn another_default_isolation_is_no_lock() {
     let Some(mut cluster) = Cluster::start() else { return };
-    let plain = cluster.database("spoilt_7");
+    let plain = cluster.database("spoilt_isolation");
     let url = format!("{plain}&options=-c%20default_transaction_isolation%3Dserializable");
     let ledgers: Vec<_> = (0..3).map(|_| Arc::new(open(&url).unwrap())).collect();
     record(&ledgers[0], "lic-1", Some(300));

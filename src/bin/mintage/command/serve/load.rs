@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use mintage::code::Code;
 use mintage::http::server::Tls;
-use mintage::http::{Allowance, Given, Hosts, Proxies, Roles, Rotation, Secrets, tls};
+use mintage::http::{Allowance, App, Given, Hosts, Proxies, Roles, Rotation, Secrets, tls};
 use mintage::key::SecretKey;
 use mintage::key::file::KeyFile;
 use mintage::keyring::Keyring;
@@ -172,7 +172,7 @@ fn wrong_keys(settings: &Settings) -> anyhow::Result<Allowance> {
 
 /// Returns how many MiB of memory documents may take at once.
 pub(super) fn document_memory(settings: &Settings) -> anyhow::Result<usize> {
-    let mib = settings.document_memory.unwrap_or(2_048);
+    let Some(mib) = settings.document_memory else { return Ok(App::DOCUMENT_MEMORY_MIB) };
     let allowed = usize::try_from(mib).ok().filter(|mib| (8..=1_000_000).contains(mib));
     let message = format!("document-memory is {mib}, and must be 8 to 1000000");
     Ok(allowed.ok_or_else(|| Failure::new(Code::Usage, message).hint("it counts MiB; leave it out for 2048"))?)

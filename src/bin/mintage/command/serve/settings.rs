@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mintage::code::Code;
-use mintage::http::REFRESH_MINUTES;
+use mintage::http::{App, REFRESH_MINUTES};
 use mintage::key::{KeyError, PublicKey};
 use mintage::ledger::LedgerUrl;
 use toml::de::DeTable;
@@ -248,7 +248,7 @@ impl Settings {
 
     /// Fills in what is in force where nothing was said.
     pub(super) fn settle(&mut self) {
-        self.document_memory.get_or_insert(2_048);
+        self.document_memory.get_or_insert(App::DOCUMENT_MEMORY_MIB as u64);
         self.listen.get_or_insert_with(|| "127.0.0.1:7420".to_owned());
         self.log.get_or_insert_with(|| "text".to_owned());
         self.log_level.get_or_insert_with(|| "info".to_owned());
@@ -284,7 +284,7 @@ impl Settings {
         settings.all().into_iter().map(line).collect()
     }
 
-    /// Names the settings that differ from others and that a server takes when it starts alone.
+    /// Names the settings that differ from those before and that a server takes only when it starts.
     pub(super) fn not_taken_over(&self, before: &Self) -> Vec<&'static str> {
         let (mut now, mut before) = (self.clone(), before.clone());
         let has_tls = |settings: &Self| settings.tls_cert.is_some();
