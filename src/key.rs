@@ -2,6 +2,7 @@
 
 #[cfg(feature = "vendor")]
 pub mod file;
+mod multiples;
 mod secret;
 mod text;
 mod verify;
@@ -22,7 +23,7 @@ use crate::id::KeyId;
 pub struct PublicKey {
     bytes: [u8; 32],
     /// The negated point, which the verification equation needs.
-    minus: Arc<verify::Minus>,
+    minus: Arc<multiples::Minus>,
     id: KeyId,
 }
 
@@ -60,7 +61,7 @@ impl PublicKey {
         if point.is_small_order() {
             return Err(KeyError::Weak("it is of small order"));
         }
-        Ok(Self { bytes: *bytes, minus: Arc::new(verify::Minus::new(-point)), id: KeyId::of_public_key(bytes) })
+        Ok(Self { bytes: *bytes, minus: Arc::new(multiples::Minus::new(-point)), id: KeyId::of_public_key(bytes) })
     }
 
     /// Returns the 32 bytes of RFC 8032.

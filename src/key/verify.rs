@@ -1,5 +1,4 @@
-//! Signature verification with the strict verdict, one at a time or many with a single field inversion; a key that has
-//! verified often keeps a table of its multiples, which makes either about twice as fast.
+//! Signature verification with the strict verdict, one at a time or many with a single field inversion.
 //!
 //! The strict verdict is that of `verify_strict` of ed25519-dalek: RFC 8032, section 5.1.7, without the cofactor, S < L,
 //! and neither A nor R of small order. It costs less here because A was judged once, when the key was loaded, and a
@@ -8,16 +7,13 @@
 
 use std::fmt;
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{LazyLock, OnceLock};
 
-use curve25519_dalek::constants::ED25519_BASEPOINT_POINT;
 use curve25519_dalek::edwards::EdwardsPoint;
 use curve25519_dalek::scalar::Scalar;
-use curve25519_dalek::traits::Identity;
 use sha2::{Digest, Sha512};
 
 use super::PublicKey;
+use super::multiples::{Factors, Multiples};
 
 /// Says that a signature does not belong to a message and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,148 +58,46 @@ pub fn verify_many(claims: &[Claim<'_>]) -> Vec<Result<(), BadSignature>> {
     claims.iter().zip(&computed).map(judge).collect()
 }
 
-/// The numbers by which R is computed: R = sB - hA, as RFC 8032 expects it.
-struct Factors {
-    s: Scalar,
-    h: Scalar,
+/// Reads what a claim says; `None` when the signature is refused by its form alone.
+fn factors(claim: &Claim<'_>) -> Option<Factors> {
+    if has_small_order_r(claim.signature) {
+        return None;
+    }
+    let (r, s) = claim.signature.split_at(32);
+    let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s.try_into().ok()?))?;
+    let hash = Sha512::new().chain_update(r).chain_update(claim.key.as_bytes()).chain_update(claim.message).finalize();
+    Some(Factors { s, h: Scalar::from_bytes_mod_order_wide(&hash.into()) })
 }
 
-impl Factors {
-    /// Reads what a claim says; `None` when the signature is refused by its form alone.
-    fn of(claim: &Claim<'_>) -> Option<Self> {
-        if has_small_order_r(claim.signature) {
-            return None;
-        }
-        let (r, s) = claim.signature.split_at(32);
-        let s = Option::<Scalar>::from(Scalar::from_canonical_bytes(s.try_into().ok()?))?;
-        let hash =
-            Sha512::new().chain_update(r).chain_update(claim.key.as_bytes()).chain_update(claim.message).finalize();
-        Some(Self { s, h: Scalar::from_bytes_mod_order_wide(&hash.into()) })
-    }
-
-    /// Computes R without a table.
-    fn compute(&self, minus: &EdwardsPoint) -> EdwardsPoint {
-        EdwardsPoint::vartime_double_scalar_mul_basepoint(&self.h, minus, &self.s)
-    }
-
-    /// Computes R of many by the table of the key that all of them name.
-    fn compute_by<'a>(table: &Table, factors: impl Iterator<Item = &'a Self> + Clone) -> Vec<EdwardsPoint> {
-        let (of_base, of_key): (Vec<_>, Vec<_>) = factors.map(|one| (digits(&one.s), digits(&one.h))).unzip();
-        let mut sums = vec![EdwardsPoint::identity(); of_base.len()];
-        BASE.add(&mut sums, &of_base);
-        table.add(&mut sums, &of_key);
-        sums
-    }
-}
-
-/// Computes R as a claim says it; `None` when the signature is refused by its form alone.
+/// Computes R as RFC 8032 expects it; `None` when the signature is refused by its form alone.
 fn compute_r(claim: &Claim<'_>) -> Option<EdwardsPoint> {
-    let factors = Factors::of(claim)?;
+    let factors = factors(claim)?;
     match claim.key.minus.often_used() {
-        Some(table) => Factors::compute_by(table, std::iter::once(&factors)).pop(),
-        None => Some(factors.compute(&claim.key.minus.point)),
+        Some(multiples) => multiples.combine(std::iter::once(&factors)).pop(),
+        None => Some(claim.key.minus.combine(&factors)),
     }
 }
 
 /// As [`compute_r`], of each claim.
 fn compute_many(claims: &[Claim<'_>]) -> Vec<Option<EdwardsPoint>> {
     let mut computed = vec![None; claims.len()];
-    let mut by_table: Vec<(&Table, Vec<(usize, Factors)>)> = Vec::new();
+    let mut by_key: Vec<(&Multiples, Vec<(usize, Factors)>)> = Vec::new();
     for (at, claim) in claims.iter().enumerate() {
-        let Some(factors) = Factors::of(claim) else { continue };
-        let Some(table) = claim.key.minus.often_used() else {
-            computed[at] = Some(factors.compute(&claim.key.minus.point));
+        let Some(factors) = factors(claim) else { continue };
+        let Some(multiples) = claim.key.minus.often_used() else {
+            computed[at] = Some(claim.key.minus.combine(&factors));
             continue;
         };
-        match by_table.iter_mut().find(|(other, _)| ptr::eq(*other, table)) {
+        match by_key.iter_mut().find(|(other, _)| ptr::eq(*other, multiples)) {
             Some((_, waiting)) => waiting.push((at, factors)),
-            None => by_table.push((table, vec![(at, factors)])),
+            None => by_key.push((multiples, vec![(at, factors)])),
         }
     }
-    for (table, waiting) in by_table {
-        let points = Factors::compute_by(table, waiting.iter().map(|(_, factors)| factors));
+    for (multiples, waiting) in by_key {
+        let points = multiples.combine(waiting.iter().map(|(_, factors)| factors));
         waiting.iter().zip(points).for_each(|((at, _), point)| computed[*at] = Some(point));
     }
     computed
-}
-
-/// The negated point of a key, and once it has been used often, a table of its multiples.
-pub(super) struct Minus {
-    point: EdwardsPoint,
-    uses: AtomicUsize,
-    table: OnceLock<Table>,
-}
-
-/// After how many uses a table has paid for the time it takes to make.
-const OFTEN: usize = 256;
-
-impl Minus {
-    pub(super) fn new(point: EdwardsPoint) -> Self {
-        Self { point, uses: AtomicUsize::new(0), table: OnceLock::new() }
-    }
-
-    /// Counts a use; returns the table once there is one. Who makes it keeps nobody else waiting.
-    fn often_used(&self) -> Option<&Table> {
-        if self.table.get().is_none() && self.uses.fetch_add(1, Ordering::Relaxed) == OFTEN {
-            LazyLock::force(&BASE);
-            // Only the one use that is counted as `OFTEN` comes here.
-            let _ = self.table.set(Table::of(self.point));
-        }
-        self.table.get()
-    }
-}
-
-/// The multiples 1 to 128 of a point, of the point times 256, times 256^2 and so on: any multiple of the point is a sum
-/// of 32 of them or their negatives, with no doubling in between. 640 KiB.
-struct Table(Vec<EdwardsPoint>);
-
-const DIGITS: usize = 32;
-const MULTIPLES: usize = 128;
-
-static BASE: LazyLock<Table> = LazyLock::new(|| Table::of(ED25519_BASEPOINT_POINT));
-
-impl Table {
-    fn of(mut point: EdwardsPoint) -> Self {
-        let mut multiples = Vec::with_capacity(DIGITS * MULTIPLES);
-        for _ in 0..DIGITS {
-            let mut multiple = point;
-            multiples.push(multiple);
-            for _ in 1..MULTIPLES {
-                multiple += point;
-                multiples.push(multiple);
-            }
-            point = multiple + multiple;
-        }
-        Self(multiples)
-    }
-
-    /// Adds to each sum the point's multiple by a number; in variable time, since nothing is secret. One row after the
-    /// other serves all sums, so that it is fetched once for all of them.
-    fn add(&self, sums: &mut [EdwardsPoint], numbers: &[Digits]) {
-        for (place, row) in self.0.chunks_exact(MULTIPLES).enumerate() {
-            for (sum, digits) in sums.iter_mut().zip(numbers) {
-                let digit = digits[place];
-                let multiple = usize::from(digit.unsigned_abs()).checked_sub(1).map(|at| &row[at]);
-                match multiple {
-                    Some(multiple) if digit > 0 => *sum += multiple,
-                    Some(multiple) => *sum -= multiple,
-                    None => {}
-                }
-            }
-        }
-    }
-}
-
-/// A number below 2^253 to the base 256, the lowest digit first, each in `-127..=128`.
-type Digits = [i16; DIGITS];
-
-fn digits(scalar: &Scalar) -> Digits {
-    let mut carry = 0;
-    scalar.as_bytes().map(|byte| {
-        let digit = i16::from(byte) + carry;
-        carry = i16::from(digit > 128);
-        digit - 256 * carry
-    })
 }
 
 fn has_small_order_r(signature: &[u8; 64]) -> bool {
@@ -271,10 +165,10 @@ mod tests {
     }
 
     #[test]
-    fn keys_with_a_table_and_keys_without_are_judged_together() {
+    fn keys_used_often_and_others_are_judged_together() {
         let secrets = [1, 2, 3].map(|seed| SecretKey::from_seed(&[seed; 32]));
         let keys = secrets.each_ref().map(SecretKey::public);
-        keys[..2].iter().for_each(|key| key.minus.uses.store(OFTEN, Ordering::Relaxed));
+        keys[..2].iter().for_each(|key| key.minus.use_often());
         let messages: Vec<[u8; 1]> = (0..30).map(|number| [number]).collect();
         // Every fifth is signed by another key than it names.
         let signed: Vec<_> =
@@ -282,20 +176,10 @@ mod tests {
         let claim = |at: usize| Claim { key: &keys[at % 3], message: &messages[at], signature: &signed[at] };
         let expected: Vec<_> = (0..30).map(|at| if at % 5 == 0 { Err(BadSignature) } else { Ok(()) }).collect();
         assert_eq!(verify_many(&(0..30).map(claim).collect::<Vec<_>>()), expected);
-        assert_eq!(keys.each_ref().map(|key| key.minus.table.get().is_some()), [true, true, false]);
+        assert_eq!(keys.each_ref().map(|key| key.minus.often_used().is_some()), [true, true, false]);
     }
 
     proptest! {
-        #[test]
-        fn digits_are_the_number(bytes: [u8; 32]) {
-            let number = Scalar::from_bytes_mod_order(bytes);
-            let digits = digits(&number);
-            prop_assert!(digits.iter().all(|digit| (-127..=128).contains(digit)));
-            let sign = |digit: i16| if digit < 0 { -Scalar::ONE } else { Scalar::ONE };
-            let value = |sum: Scalar, digit: &i16| sum * Scalar::from(256_u64) + sign(*digit) * Scalar::from(digit.unsigned_abs());
-            prop_assert_eq!(digits.iter().rev().fold(Scalar::ZERO, value), number);
-        }
-
         #[test]
         fn many_decide_as_one_does(seed: [u8; 32], message: Vec<u8>, flips in prop::collection::vec(0_usize..512, 0..40)) {
             let secret = SecretKey::from_seed(&seed);
@@ -312,9 +196,9 @@ mod tests {
             let strict = variants.iter().map(|bytes| peer.verify_strict(&message, &Signature::from_bytes(bytes)));
             prop_assert_eq!(&single, &strict.map(|verdict| verdict.map_err(|_| BadSignature)).collect::<Vec<_>>());
             prop_assert_eq!(verify_many(&claims), single.clone());
-            key.minus.uses.store(OFTEN, Ordering::Relaxed);
+            key.minus.use_often();
             prop_assert_eq!(verify_many(&claims), single.clone());
-            prop_assert!(key.minus.table.get().is_some());
+            prop_assert!(key.minus.often_used().is_some());
             let again: Vec<_> = claims.iter().map(|claim| claim.key.verify(claim.message, claim.signature)).collect();
             prop_assert_eq!(again, single.clone());
             prop_assert_eq!(single[0], Ok(()));

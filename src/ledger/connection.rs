@@ -44,7 +44,6 @@ pub(crate) struct Asked<'a> {
     pub(crate) each: Each<'a>,
 }
 
-/// A connection with at most one transaction on it.
 /// Beside which other groups a group may run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum GroupLock {
@@ -54,6 +53,7 @@ pub(crate) enum GroupLock {
     Shared,
 }
 
+/// A connection with at most one transaction on it.
 pub(crate) trait Connection: Send {
     /// Begins a transaction. That a transaction for changes could not begin may be told only by what is asked first in it.
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError>;
