@@ -4,11 +4,13 @@
 //! acknowledged only when that transaction is durable. One writer gathers the acts that wait and commits them together;
 //! each succeeds or is refused alone. Times, ids and random bytes are given by the caller.
 
+mod act;
 pub mod activation;
 pub mod approval;
 pub mod audit;
 mod caller;
 mod connection;
+mod desk;
 pub mod earlier;
 mod error;
 pub mod figures;

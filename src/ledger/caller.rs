@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, Thread};
 
 use super::LedgerError;
-use super::writer::Job;
+use super::act::Job;
 
 /// How many others each wakes who was woken: the thread that writes would else wake all of them, one after the other.
 const WOKEN: usize = 2;
@@ -122,7 +122,7 @@ mod tests {
 
     use super::*;
     use crate::ledger::Transaction;
-    use crate::ledger::writer::Act;
+    use crate::ledger::act::Act;
 
     /// An act that was run, and answered with a number.
     struct Ran(Caller<usize>, usize);

@@ -10,6 +10,8 @@ pub(crate) enum Mode {
     Read,
     /// Changes.
     Write,
+    /// Changes by one of many for whom a lock was waited for already: another is hardly waited for.
+    Hurried,
 }
 
 /// Makes connections to one ledger.

@@ -29,6 +29,9 @@ use crate::code::Code;
 const POINT_LOOKUPS: &str = "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan; SET jit = off; \
      SELECT set_config('lock_timeout', '5s', false) WHERE current_setting('lock_timeout') = '0'";
 
+/// For how long somebody who holds rows is waited for, after he was waited for already.
+const HURRIED: &str = "SET LOCAL lock_timeout = '50ms'";
+
 /// The lock that migrations take: `mintage` in ASCII.
 const SCHEMA_LOCK: &str = "SELECT pg_advisory_xact_lock(30795979474823013)";
 
@@ -232,7 +235,7 @@ impl Connection for Open {
         self.fault = None;
         match mode {
             Mode::Read => self.ask("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &[]).map(|_| ()),
-            Mode::Write => {
+            Mode::Write | Mode::Hurried => {
                 if !self.writes {
                     self.run(POINT_LOOKUPS)?;
                     self.writes = true;
@@ -240,7 +243,7 @@ impl Connection for Open {
                 // Whatever a database has been told to begin with.
                 self.ask_later("BEGIN ISOLATION LEVEL READ COMMITTED")?;
                 self.is_beginning = true;
-                Ok(())
+                if mode == Mode::Hurried { self.ask_later(HURRIED) } else { Ok(()) }
             }
         }
     }

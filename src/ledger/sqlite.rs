@@ -165,7 +165,7 @@ impl Open {
 impl Connection for Open {
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError> {
         // A transaction that will write takes its lock at once: to take it later can fail half-way.
-        self.run(if mode == Mode::Write { "BEGIN IMMEDIATE" } else { "BEGIN" })
+        self.run(if mode == Mode::Read { "BEGIN" } else { "BEGIN IMMEDIATE" })
     }
 
     fn commit(&mut self) -> Result<(), LedgerError> {

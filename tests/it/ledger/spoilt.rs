@@ -10,7 +10,7 @@ use std::time::Duration;
 use mintage::ledger::approval::{Approval, Assembly, approve};
 use mintage::ledger::release::{Heartbeat, heartbeat};
 use mintage::ledger::session::{self, Session};
-use mintage::ledger::{self, LedgerError};
+use mintage::ledger::{self, Cause, LedgerError};
 use mintage::operation::ledger::{audit, show};
 
 use super::{Cluster, Place, activate, at, open, record};
@@ -181,6 +181,43 @@ fn a_license_that_is_locked_locks_no_other() {
     other.batch_execute("ROLLBACK").unwrap();
     let spoilt: Vec<_> = answers.iter().filter(|(id, answer)| id != "lic-1" && answer.is_err()).collect();
     assert!(spoilt.is_empty(), "{} innocents were told: {:?}", spoilt.len(), spoilt.first());
+}
+
+#[test]
+fn heartbeats_of_a_license_that_is_locked_hold_up_no_other() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let url = format!("{}&options=-c%20lock_timeout%3D500", cluster.database("spoilt_heartbeats"));
+    let ledger = Arc::new(open(&url).unwrap());
+    let nonces: Vec<_> = (1..3)
+        .map(|number| {
+            let license = format!("lic-{number}");
+            record(&ledger, &license, None);
+            ledger.activate(activate(&license, "m1", 1)).unwrap().nonce
+        })
+        .collect();
+    let mut other = hold(&url, "lic-1");
+    let mut watcher = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    let (sender, told) = channel();
+    let ask = |license: usize, fresh: &str| {
+        let (sender, beat) = (sender.clone(), beat(&format!("lic-{license}"), "m1", &nonces[license - 1], fresh));
+        ledger.write_then(
+            move |transaction| heartbeat(transaction, &beat),
+            move |answer| sender.send((license, answer.map(drop))).unwrap(),
+        );
+    };
+    ask(1, "fresh-0");
+    wait_for_waiting(&mut watcher, 1);
+    // These are one group.
+    (1..8).for_each(|number| ask(1, &format!("fresh-{number}")));
+    ask(2, "fresh-8");
+    let answers: Vec<_> = (0..9).map(|_| told.recv().unwrap()).collect();
+    other.batch_execute("ROLLBACK").unwrap();
+    for (license, answer) in answers {
+        match license {
+            1 => assert!(matches!(answer, Err(LedgerError::Unavailable(Cause::Locked, _))), "{answer:?}"),
+            _ => assert_eq!(answer, Ok(())),
+        }
+    }
 }
 
 #[test]
