@@ -55,8 +55,10 @@ pub fn armored(kind: &str, json: &str) -> String {
 /// `DamagedText` with every line that was lost or changed, `WrongKind` for JSON that is none of ours, and what is wrong with
 /// the envelope or request.
 pub fn open(bytes: &[u8]) -> Result<Opened, Refusal> {
-    if let Some(token) = std::str::from_utf8(bytes).ok().filter(|text| is_bare(text)) {
-        return Ok(Opened { document: Document::License(token.to_owned()), repairs: Vec::new() });
+    // A file ends with the end of its line.
+    let is_token = |text: &&str| is_bare(text.strip_suffix('\n').unwrap_or(text));
+    if let Some(text) = std::str::from_utf8(bytes).ok().filter(is_token) {
+        return Ok(Opened { document: Document::License(text.to_owned()), repairs: Vec::new() });
     }
     let (text, mended) = decode(bytes)?;
     let text = joined(&text)?;
