@@ -6,4 +6,6 @@ mod reported;
 pub(crate) mod running;
 mod settings;
 mod sockets;
+#[cfg(unix)]
+mod typed;
 mod walked;

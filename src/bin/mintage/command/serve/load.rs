@@ -19,6 +19,7 @@ use mintage::operation::verify::MAX_TEXT_BYTES;
 use mintage::policy::RevocationsContext;
 use mintage::revocations::MAX_REVOCATIONS_BYTES;
 use mintage::time::Timestamp;
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::settings::{self, Settings};
@@ -32,8 +33,26 @@ use crate::keys::{Signer, Trust};
 /// The largest certificate chain or list of authorities, in bytes.
 const MAX_PEM_BYTES: usize = 1 << 20;
 
-/// Loads everything but TLS. What was loaded before serves where a passphrase would have to be asked for again.
-pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>) -> anyhow::Result<Roles> {
+/// What a server has, and goes on with where a passphrase would have to be asked for again.
+pub(super) struct Before<'a> {
+    pub(super) roles: &'a Roles,
+    /// What stood in the file that its key was read from.
+    pub(super) key_file: Option<KeyFileDigest>,
+}
+
+/// The SHA-256 of a private key's file. Of an encrypted one nothing else tells whose it is.
+pub(super) type KeyFileDigest = [u8; 32];
+
+/// Digests the file of the private key, where one is named and can be read.
+pub(super) fn key_file(settings: &Settings) -> Option<KeyFileDigest> {
+    // What was piped in cannot be read twice.
+    let path = settings.key.as_deref().filter(|path| path.as_os_str() != "-")?;
+    let file = files::read_setting(path, files::SECRET_BYTES).ok().map(Zeroizing::new)?;
+    Some(Sha256::digest(&*file).into())
+}
+
+/// Loads everything but TLS.
+pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Before<'_>>) -> anyhow::Result<Roles> {
     let signer = signer(settings, before)?;
     let keyring = keyring(settings, signer.as_deref())?;
     let revocations_document =
@@ -53,7 +72,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Roles>)
         keyring_says: keyring_says.map(Arc::new),
         ledger: match before {
             // A book is opened once.
-            Some(before) => before.ledger.clone(),
+            Some(before) => before.roles.ledger.clone(),
             None => Book { ledger: settings.ledger.clone() }.make_if_named(now)?.map(Arc::new),
         },
         signer,
@@ -114,14 +133,22 @@ pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Tls>> {
     Ok(Some(Tls::new(config)))
 }
 
-fn signer(settings: &Settings, before: Option<&Roles>) -> anyhow::Result<Option<Arc<SecretKey>>> {
+fn signer(settings: &Settings, before: Option<&Before<'_>>) -> anyhow::Result<Option<Arc<SecretKey>>> {
     let Some(path) = &settings.key else { return Ok(None) };
-    if let Some(signer) =
-        before.and_then(|before| before.signer.as_ref()).filter(|_| settings.passphrase_file.is_none())
-    {
+    if let Some(before) = before.filter(|_| settings.passphrase_file.is_none()) {
         let file = Zeroizing::new(files::read_setting(path, files::SECRET_BYTES)?);
         if KeyFile::parse(&file).is_ok_and(|file| file.is_encrypted()) {
-            return Ok(Some(Arc::clone(signer)));
+            return match &before.roles.signer {
+                Some(signer) if before.key_file == Some(Sha256::digest(&*file).into()) => Ok(Some(Arc::clone(signer))),
+                _ => {
+                    let message = format!(
+                        "`{}` is another encrypted key than at the start, and nobody can be asked for its passphrase",
+                        path.display()
+                    );
+                    let hint = "name a file with --passphrase-file, or start the server again";
+                    Err(Failure::new(Code::BadPassphrase, message).hint(hint).into())
+                }
+            };
         }
     }
     let signer = Signer {

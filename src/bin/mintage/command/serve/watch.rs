@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use mintage::http::App;
 use mintage::http::server::Tls;
 
-use super::load;
+use super::load::{self, Before, KeyFileDigest};
 use super::settings::Settings;
 use super::sources::Sources;
 use crate::clock;
@@ -28,6 +28,8 @@ struct Files {
     settings: Settings,
     app: Arc<App>,
     tls: Option<Tls>,
+    /// Of the key that signs.
+    key_file: Option<KeyFileDigest>,
     seen: Vec<Stamp>,
 }
 
@@ -36,7 +38,8 @@ type Stamp = Option<(u64, SystemTime, PathBuf)>;
 
 impl Watch {
     pub(super) fn new(sources: Sources, settings: Settings, app: Arc<App>, tls: Option<Tls>) -> Self {
-        let mut files = Files { sources, settings, app, tls, seen: Vec::new() };
+        let key_file = load::key_file(&settings);
+        let mut files = Files { sources, settings, app, tls, key_file, seen: Vec::new() };
         files.seen = files.look();
         Self { files, hangup: Hangup::new() }
     }
@@ -83,14 +86,17 @@ impl Files {
     fn reload(&mut self, is_asked: bool) {
         let loaded = clock::now().and_then(|now| {
             let settings = if is_asked { self.sources.read()? } else { self.settings.clone() };
-            let roles = load::roles(&settings, now, Some(&self.app.roles()))?;
+            let key_file = load::key_file(&settings);
+            let before = Before { roles: &self.app.roles(), key_file: self.key_file };
+            let roles = load::roles(&settings, now, Some(&before))?;
             let tls = load::tls(&settings)?;
             // Though they hold from the next start on, it should not be that which tells of a slip.
             load::connections(&settings).and(load::document_memory(&settings))?;
-            Ok((settings, roles, tls))
+            Ok((settings, roles, tls, key_file))
         });
         match loaded {
-            Ok((settings, roles, tls)) => {
+            Ok((settings, roles, tls, key_file)) => {
+                self.key_file = key_file;
                 for setting in settings.not_taken_over(&self.settings) {
                     tracing::warn!(setting, "the setting was changed, and holds from the next start on");
                 }
