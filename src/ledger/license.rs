@@ -134,13 +134,14 @@ pub fn token_by_license_key(transaction: &mut Transaction<'_>, hash: &str) -> Re
     transaction.find(sql::TOKEN_BY_LICENSE_KEY, &values![hash])?.map(|mut row| row.text()).transpose()
 }
 
-/// Finds a license and keeps everybody else from changing it until the transaction ends.
+/// Finds a license and keeps everybody else from changing it until the transaction ends. It is read once it is locked: what
+/// is counted of it stands in another table, and would be of before somebody was waited for.
 ///
 /// # Errors
 /// `Refused` with `unknown-license`; `Unavailable`.
 pub fn lock(transaction: &mut Transaction<'_>, license_id: &str) -> Result<Held, LedgerError> {
-    let held = transaction.find(sql::LOCK_LICENSE, &values![license_id])?.map(read).transpose()?;
-    held.ok_or_else(|| unknown(license_id))
+    transaction.lock_all(sql::LOCK_LICENSES, &values![license_id])?;
+    find(transaction, license_id)?.ok_or_else(|| unknown(license_id))
 }
 
 /// The refusal of an id that the ledger does not know.

@@ -118,7 +118,6 @@ macro_rules! licenses {
 }
 
 pub(crate) const FIND_LICENSE: &str = licenses!("WHERE license_id = ?1");
-pub(crate) const LOCK_LICENSE: &str = licenses!("WHERE license_id = ?1 FOR UPDATE");
 pub(crate) const TOKEN_BY_LICENSE_KEY: &str = "SELECT token FROM license WHERE license_key_hash = ?1";
 pub(crate) const OPENED_BY_LICENSE_KEYS: Many<'_> = Many {
     sql: "SELECT license_key_hash, token, (SELECT name FROM approval \

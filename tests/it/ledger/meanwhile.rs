@@ -3,6 +3,7 @@
 use mintage::code::Code;
 use mintage::ledger::activation::Activate;
 use mintage::ledger::machine::Machine;
+use mintage::operation::ledger::change::{self, Change};
 use mintage::operation::ledger::lease::{self, Terms};
 use mintage::operation::ledger::{issue, release};
 
@@ -36,6 +37,27 @@ fn who_gives_its_activation_back_meanwhile_takes_no_seat() {
         claimed.join().unwrap()
     });
     assert_eq!(claimed.map(drop).unwrap_err().code(), Code::ProofRequired);
+}
+
+#[test]
+fn machines_that_came_while_a_license_was_waited_for_are_counted() {
+    let Some(mut place) = Place::all().into_iter().nth(1) else { return };
+    let url = place.url("meanwhile_count");
+    let ledger = super::open(&url).unwrap();
+    record(&ledger, "lic-1", Some(5));
+    let mut other = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    let mut watcher = postgres::Client::connect(&url, postgres::NoTls).unwrap();
+    // As an activation does it elsewhere.
+    other.batch_execute("BEGIN; SELECT * FROM license FOR UPDATE").unwrap();
+    other.batch_execute("UPDATE activation_count SET activations = 3").unwrap();
+    let suspend = Change::Suspend { reason: None };
+    let changed = std::thread::scope(|scope| {
+        let changed = scope.spawn(|| change::change(&ledger, &by_ann(2), "lic-1", &suspend));
+        wait_for_waiting(&mut watcher, 1);
+        other.batch_execute("COMMIT").unwrap();
+        changed.join().unwrap().unwrap()
+    });
+    assert_eq!(changed.held.activations, 3);
 }
 
 #[test]
