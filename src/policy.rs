@@ -152,7 +152,7 @@ pub fn judge_closed(token: &VerifiedToken, context: &Context) -> Verdict {
 fn judge_with(token: &VerifiedToken, context: &Context, sealed: &'static str) -> Verdict {
     let mut findings = Findings { checks: Vec::with_capacity(12), refusals: Vec::new() };
     let kid = token.key_id().kid();
-    findings.pass("signature", format!("by key {kid}"));
+    findings.explain("signature", format_args!("by key {kid}"));
     let license = token.shared_license();
     match license.as_deref() {
         Some(license) => judge_license(license, context, &mut findings),

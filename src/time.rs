@@ -5,6 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use jiff::SignedDuration;
 use jiff::civil::{Date, DateTime, Time};
+use jiff::tz::Offset;
 
 /// Seconds in a day; mintage knows no leap seconds, like POSIX.
 pub const DAY: i64 = 86_400;
@@ -138,10 +139,21 @@ impl Timestamp {
     }
 }
 
+impl Timestamp {
+    /// Returns the time by the calendar, in UTC.
+    fn civil(self) -> DateTime {
+        // The library's moments, which are quickly read by the calendar, end a day before it does.
+        match jiff::Timestamp::from_second(self.0) {
+            Ok(moment) => Offset::UTC.to_datetime(moment),
+            Err(_) => EPOCH.saturating_add(SignedDuration::from_secs(self.0)),
+        }
+    }
+}
+
 impl fmt::Display for Timestamp {
     /// Writes RFC 3339 in UTC, to the second, with `Z`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let moment = EPOCH.saturating_add(SignedDuration::from_secs(self.0));
+        let moment = self.civil();
         let mut text = *b"0000-00-00T00:00:00Z";
         write_digits(&mut text[0..4], moment.year().unsigned_abs().into());
         write_digits(&mut text[5..7], moment.month().unsigned_abs().into());

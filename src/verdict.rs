@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use crate::code::{Code, Exit};
@@ -36,6 +36,9 @@ pub struct Refusal {
     /// One sentence that names both values.
     pub message: String,
 }
+
+/// How long a detail usually is at most.
+const DETAIL_BYTES: usize = 48;
 
 /// One rule and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -214,6 +217,14 @@ impl Findings {
         self.checks.push(Check { name, outcome: Outcome::Pass, detail: detail.into() });
     }
 
+    /// As [`Findings::pass`], of what almost every verdict says: there is room for it before it is spelled.
+    pub(crate) fn explain(&mut self, name: &'static str, detail: fmt::Arguments<'_>) {
+        let mut text = String::with_capacity(DETAIL_BYTES);
+        // Writing to a String cannot fail.
+        let _ = text.write_fmt(detail);
+        self.pass(name, text);
+    }
+
     /// Notes a rule that did not apply.
     pub(crate) fn skip(&mut self, name: &'static str, detail: &'static str) {
         self.checks.push(Check { name, outcome: Outcome::Skip, detail: detail.into() });
@@ -261,14 +272,17 @@ pub(crate) fn write_refusals(refusals: &[Refusal], out: &mut Writer) {
 pub(crate) fn write_checks(checks: &[Check], out: &mut Writer) {
     out.name("checks").begin_array();
     for check in checks {
-        out.begin_object();
+        let outcome = check.outcome.as_str();
         match &check.detail {
-            Cow::Borrowed(ours) => out.name("detail").word(ours),
-            Cow::Owned(detail) => out.name("detail").string(detail),
+            Cow::Borrowed(ours) => out.words([("detail", ours), ("name", check.name), ("outcome", outcome)]),
+            Cow::Owned(detail) => {
+                out.begin_object();
+                out.name("detail").string(detail);
+                out.name("name").word(check.name);
+                out.name("outcome").word(outcome);
+                out.end_object();
+            }
         }
-        out.name("name").word(check.name);
-        out.name("outcome").word(check.outcome.as_str());
-        out.end_object();
     }
     out.end_array();
 }

@@ -71,6 +71,19 @@ impl Writer {
         self.text.push('"');
     }
 
+    /// Writes an object of strings that this program chose, as [`Writer::word`]: most of a verdict is spelled so, and in few
+    /// pieces that is done in half the time.
+    pub fn words<const N: usize>(&mut self, members: [(&'static str, &'static str); N]) {
+        self.separate();
+        let mut before = "{\"";
+        for (name, word) in members {
+            debug_assert!(is_plain(name) && is_plain(word), "{name:?} or {word:?} needs escapes");
+            [before, name, "\":\"", word, "\""].into_iter().for_each(|piece| self.text.push_str(piece));
+            before = ",\"";
+        }
+        self.text.push_str(if N == 0 { "{}" } else { "}" });
+    }
+
     /// Writes a string.
     pub fn string(&mut self, text: &str) {
         self.begin_string();
@@ -236,6 +249,17 @@ mod tests {
         let value =
             parse(br#" { "b" : [ 1 , -2 , { } ] , "a" : { "z" : null , "Z" : true } , "\u00e9":"\u00e9" } "#).unwrap();
         assert_eq!(canonical(&value), r#"{"a":{"Z":true,"z":null},"b":[1,-2,{}],"é":"é"}"#);
+    }
+
+    #[test]
+    fn objects_of_words_are_spelled_as_others_are() {
+        let mut out = Writer::default();
+        out.begin_array();
+        out.words([]);
+        out.words([("a", "x"), ("b", "")]);
+        out.words([("c", "y z")]);
+        out.end_array();
+        assert_eq!(out.finish(), r#"[{},{"a":"x","b":""},{"c":"y z"}]"#);
     }
 
     #[test]

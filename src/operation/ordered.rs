@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 
 /// How many items are under way for each thread: enough to go on with while the sink waits for a disk.
-const PER_THREAD: usize = 8;
+const PER_THREAD: usize = 4;
 
 /// Runs `work` on `threads` threads over `items` and hands every result to `sink` in order, on the calling thread.
 ///

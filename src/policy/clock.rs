@@ -18,6 +18,6 @@ pub(super) fn judge(license: &License, context: &Context, findings: &mut Finding
             findings.fail("clock", Code::ClockRolledBack, message);
         }
         _ if is_behind => {}
-        _ => findings.pass("clock", format!("issued at {}", license.issued_at)),
+        _ => findings.explain("clock", format_args!("issued at {}", license.issued_at)),
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn judge(license: &License, context: &Context, findings: &mut Finding
     }
     match state(license, now) {
         State::Active if end == Timestamp::NEVER => findings.pass("window", "never expires"),
-        State::Active => findings.pass("window", format!("until {end}, {} left", days(end.since(now)))),
+        State::Active => findings.explain("window", format_args!("until {end}, {} left", days(end.since(now)))),
         State::Grace => {
             let last = license.grace_until();
             let detail = format!("expired on {end}, in grace until {last}, {} left", days(last.since(now)));
