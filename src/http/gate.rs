@@ -81,7 +81,14 @@ impl App {
     pub fn revalidate(&self) -> Result<(), LedgerError> {
         let (roles, Ok(now)) = (self.roles(), self.now()) else { return Ok(()) };
         let verdict = match &roles.ledger {
-            Some(ledger) => install::revalidate(ledger, &by_server(now), &roles.judge())?,
+            Some(ledger) => {
+                let held = install::revalidate(ledger, &by_server(now), &roles.judge())?;
+                // What was refused in place of what the ledger holds is what counts here, and is told.
+                match self.refused() {
+                    Some(refused) => roles.judge().verdict(Some(&refused.text), now),
+                    None => held,
+                }
+            }
             None => given_verdict(&roles, now),
         };
         if verdict.state == State::Absent {

@@ -158,6 +158,31 @@ pub fn release(
     now: Timestamp,
     actor: &str,
 ) -> Result<bool, LedgerError> {
+    release_because(transaction, lease_id, reason, None, now, actor)
+}
+
+/// Takes a seat away, for a reason that people may give; says whether it was held until now.
+///
+/// # Errors
+/// As [`release`].
+pub fn take_back(
+    transaction: &mut Transaction<'_>,
+    lease_id: &str,
+    why: Option<&str>,
+    now: Timestamp,
+    actor: &str,
+) -> Result<bool, LedgerError> {
+    release_because(transaction, lease_id, EndReason::Forced, why, now, actor)
+}
+
+fn release_because(
+    transaction: &mut Transaction<'_>,
+    lease_id: &str,
+    reason: EndReason,
+    why: Option<&str>,
+    now: Timestamp,
+    actor: &str,
+) -> Result<bool, LedgerError> {
     let license_id = find(transaction, lease_id)?.license_id;
     license::lock(transaction, &license_id)?;
     end_overdue(transaction, &license_id, now, actor)?;
@@ -165,7 +190,7 @@ pub fn release(
     if lease.ended_at.is_some() {
         return Ok(false);
     }
-    end(transaction, &lease, reason, now, actor)?;
+    end(transaction, &lease, reason, why, now, actor)?;
     Ok(true)
 }
 
@@ -205,7 +230,7 @@ pub fn end_overdue(
     let overdue = transaction.query(sql::OVERDUE_LEASES, &values![license_id, now])?;
     let overdue = overdue.into_iter().map(read).collect::<Result<Vec<_>, _>>()?;
     for lease in &overdue {
-        end(transaction, lease, EndReason::Expired, now, actor)?;
+        end(transaction, lease, EndReason::Expired, None, now, actor)?;
     }
     Ok(overdue.len() as u64)
 }
@@ -312,6 +337,7 @@ fn end(
     transaction: &mut Transaction<'_>,
     lease: &Lease,
     reason: EndReason,
+    why: Option<&str>,
     now: Timestamp,
     actor: &str,
 ) -> Result<(), LedgerError> {
@@ -320,7 +346,10 @@ fn end(
     let entry = Entry::new(now, actor, action, &lease.license_id).target(&lease.lease_id);
     transaction.record(entry.detail(|out| {
         out.name("holder").string(&lease.holder);
-        out.name("reason").string(reason.as_str());
+        match why {
+            Some(why) => out.name("reason").string(&format!("{reason}: {why}", reason = reason.as_str())),
+            None => out.name("reason").string(reason.as_str()),
+        }
     }));
     Ok(())
 }

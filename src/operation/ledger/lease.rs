@@ -76,14 +76,23 @@ pub enum Right {
 /// holds its seat under the id of its activation, any other under the digest of its fingerprint.
 ///
 /// # Errors
-/// `Refused` with `proof-required` when the license counts machines and this one holds no activation; else as
-/// [`seat::claim`].
+/// `Refused` with `proof-required` when the license counts machines and this one holds no activation, with what
+/// approvals refuse a request for unless it holds its seat already; else as [`seat::claim`].
 pub fn claim(ledger: &Ledger, stamp: &Stamp, draft: Draft, terms: &Terms) -> Result<Seated, LedgerError> {
     let (stamp, terms) = (stamp.clone(), terms.clone());
     let (claimant, lease_id) = (Claimant::of(&draft), draft.proof.proof_id.clone());
+    let unseen = draft.is_new.then(|| draft.proof.clone());
     let claimed = ledger.write(move |transaction| {
+        let holder = claimant.holder(transaction)?;
+        if let Some(proof) = &unseen {
+            let held = seat::of_holder(transaction, &claimant.license_id, &holder);
+            // What is approved later takes a seat from nobody.
+            if !held.is_ok_and(|lease| lease.is_held(stamp.now)) {
+                activate::approved(transaction, proof, None)?;
+            }
+        }
         let claim = Claim {
-            holder: claimant.holder(transaction)?,
+            holder,
             license_id: claimant.license_id.clone(),
             username: terms.username.clone(),
             lease_id: lease_id.clone(),
@@ -117,9 +126,8 @@ pub fn lend(
     until: Timestamp,
 ) -> Result<Proof, ActivateError> {
     let proof = proof::answer(request, answer).map_err(ActivateError::Refused)?;
-    ledger.read(|transaction| activate::approved(transaction, &proof, None))?;
     let license_id = proof.license_id.clone();
-    let draft = Draft { proof, knows_activations: true };
+    let draft = Draft { proof, knows_activations: true, is_new: true };
     match claim(ledger, stamp, draft, &Terms { seconds: 0, borrow_until: Some(until), username: None, wait: false })? {
         Seated::Held(leased) => Ok(leased.proof),
         Seated::Waiting(_) => {

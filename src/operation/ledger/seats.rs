@@ -2,7 +2,7 @@
 //!
 //! What a holder is handed for use offline stands in [`super::lease`].
 
-use super::Stamp;
+use super::{Stamp, readable};
 use crate::ledger::seat::{self, Claim, Claimed, EndReason, Lease};
 use crate::ledger::{Ledger, LedgerError};
 use crate::time::Timestamp;
@@ -65,15 +65,21 @@ pub fn sweep(ledger: &Ledger, stamp: &Stamp) -> Result<u64, LedgerError> {
     })
 }
 
-/// Takes a seat away; returns its lease as it was, and whether it was held until now.
+/// Takes a seat away, for a reason that people may give; returns its lease as it was, and whether it was held until now.
 ///
 /// # Errors
-/// As [`seat::release`].
-pub fn take_back(ledger: &Ledger, stamp: &Stamp, lease_id: &str) -> Result<(Lease, bool), LedgerError> {
-    let (stamp, lease_id) = (stamp.clone(), lease_id.to_owned());
+/// `Refused` with `usage` for a reason that steers terminals; else as [`seat::release`].
+pub fn take_back(
+    ledger: &Ledger,
+    stamp: &Stamp,
+    lease_id: &str,
+    why: Option<&str>,
+) -> Result<(Lease, bool), LedgerError> {
+    readable(why)?;
+    let (stamp, lease_id, why) = (stamp.clone(), lease_id.to_owned(), why.map(str::to_owned));
     ledger.write(move |transaction| {
         let lease = seat::find(transaction, &lease_id)?;
-        let held = seat::release(transaction, &lease_id, EndReason::Forced, stamp.now, &stamp.actor)?;
+        let held = seat::take_back(transaction, &lease_id, why.as_deref(), stamp.now, &stamp.actor)?;
         Ok((lease, held))
     })
 }

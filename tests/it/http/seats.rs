@@ -157,6 +157,23 @@ fn a_machine_that_crashed_gets_its_lease_again_and_renews_it() {
 }
 
 #[test]
+fn what_is_approved_later_takes_a_seat_from_nobody() {
+    let scene = Scene::new(&["--seats", "2"]);
+    let held = scene.claim("node-1", "");
+    let approval = format!(
+        r#"{{"assemblyName":"App","version":"1","sha256Hash":"{}","approvalScope":"Global"}}"#,
+        "ab".repeat(32)
+    );
+    assert_eq!(scene.server.post_as_admin("/api/v1/assembly-whitelist/approve", approval).status, 200);
+    let request = format!(r#"{{"request":{}}}"#, scene.request("node-1"));
+    let renewed = scene.server.post("/api/v1/seats/renew", request);
+    assert_eq!(renewed.status, 200, "{}", renewed.body);
+    assert_eq!(member(&scene.claim("node-1", ""), "leaseId"), member(&held, "leaseId"));
+    let other = scene.claim("node-2", "");
+    assert!(other.status == 403 && other.body.contains(r#""code":"build-required""#), "{}", other.body);
+}
+
+#[test]
 fn seats_run_out_and_whoever_waits_is_next() {
     let scene = Scene::new(&["--seats", "1"]);
     let held = scene.claim("node-1", "");

@@ -285,12 +285,14 @@ fn a_seat_is_lent_by_file_and_taken_back() {
     seats     1 of 1
     seat      lease-1 by b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b borrowed until 2099-07-01T23:59:59Z
     ");
-    assert_snapshot!(bench.run([&["ledger", "release", "lease-1"], &BOOK[..]].concat()), @r"
+    assert_snapshot!(bench.run([&["ledger", "release", "lease-1", "--reason", "stolen laptop"], &BOOK[..]].concat()), @r"
     ------- stderr -------
     mintage: seat lease-1 is released
     mintage: its lease still counts offline, until 2099-07-01T23:59:59Z
     [exit status: 0]
     ");
+    let audit = bench.run([&["ledger", "audit", "--action", "seat.released", "--json"], &BOOK[..]].concat());
+    assert!(audit.stdout().contains(r#""reason":"forced: stolen laptop""#), "{audit}");
     assert_snapshot!(bench.run([&["ledger", "release", "lease-1"], &BOOK[..]].concat()), @r"
     ------- stderr -------
     mintage: seat lease-1 is released already

@@ -79,3 +79,19 @@ fn the_calls_of_the_manual_work_as_printed() {
     let told = foreign(&bench, "bash", ["-c", &format!("export ADMIN_JWT=b7e1c2a4d6f80913\n{text} -s")]);
     assert!(told.stdout().contains(r#""state":"ACTIVE""#), "{told}");
 }
+
+#[test]
+fn a_license_that_is_replaced_by_a_worse_one_is_told_as_what_it_is() {
+    let bench = Bench::new();
+    let public = example("vendor.pub");
+    bench.write("site.lic", bench.mint(&["--tenant", "acme-prod", "--id", "site", "--expires", "2099-01-01"]));
+    let mut server =
+        Running::start(&bench, &["--trust", &public, "--license", "site.lic", "--ledger", "sqlite:book.db"]);
+    let said = server.wait_for("the license of this installation was validated");
+    assert!(said.contains(r#""state":"ACTIVE""#), "{said}");
+    bench.write("site.lic", "garbage");
+    server.signal("HUP");
+    server.wait_for("the license of this installation was refused");
+    let said = server.wait_for("the license of this installation was validated");
+    assert!(said.contains(r#""state":"INVALID""#) && said.contains(r#""level":"ERROR""#), "{said}");
+}

@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         Ok(released) => tell_machine(&released, terminal),
         // It may be the id of a lease; when it is neither, the first answer is the one to give.
         Err(LedgerError::Refused(refusal)) if refusal.code == Code::UnknownLicense => {
-            match seats::take_back(&ledger, &by, id) {
+            match seats::take_back(&ledger, &by, id, arguments.reason.as_deref()) {
                 Ok((lease, held)) => {
                     let told = tell_seat(&lease, !held, terminal);
                     if held {

@@ -55,6 +55,8 @@ pub struct Draft {
     pub(super) proof: Proof,
     /// Whether the ledger knows which machines are activated.
     pub(super) knows_activations: bool,
+    /// Whether nobody has looked yet if what runs there is approved.
+    pub(super) is_new: bool,
 }
 
 /// Drafts the lease of what a machine shows: the license as the ledger holds it now, and the machine, environment, product
@@ -92,10 +94,8 @@ pub fn draft(ledger: &Ledger, shown: &Shown<'_>, with: Drafting<'_>) -> Result<D
     let license = SignedLicense { text: token.as_str(), token: &opened };
     let answer = Answer { license, build, product_version: None, expires_at: until, revocations, fresh };
     let proof = proof::answer(&request, answer).map_err(ActivateError::Refused)?;
-    if matches!(shown, Shown::Request(_)) {
-        ledger.read(|transaction| activate::approved(transaction, &proof, None))?;
-    }
-    Ok(Draft { proof, knows_activations: seats == Seats::OfIssuer })
+    let is_new = matches!(shown, Shown::Request(_));
+    Ok(Draft { proof, knows_activations: seats == Seats::OfIssuer, is_new })
 }
 
 /// Reads a proof that counts: of an activation that its machine did not give back, or of a lease that is held.
