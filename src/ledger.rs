@@ -50,6 +50,7 @@ pub use url::LedgerUrl;
 pub use value::{Row, Value};
 
 use crate::time::Timestamp;
+use connection::Engine;
 use finder::Finder;
 use readers::Readers;
 use writer::Writer;
@@ -91,10 +92,10 @@ impl Ledger {
     }
 
     fn open_at(url: &LedgerUrl, birth: Option<&Birth>) -> Result<Self, LedgerError> {
-        let engine = url.engine()?;
+        let engine: Arc<dyn Engine> = url.engine()?.into();
         let mut connection = engine.connect()?;
         migration::run(connection.as_mut(), birth)?;
-        let writer = Writer::start(connection, url.engine()?)?;
+        let writer = Writer::start(connection, Arc::clone(&engine))?;
         Ok(Self { url: url.clone(), readers: Arc::new(Readers::new(engine)), finder: OnceLock::new(), writer })
     }
 

@@ -62,7 +62,7 @@ pub(super) struct Desk {
 
 /// What the threads have in common.
 struct Shared {
-    engine: Box<dyn Engine>,
+    engine: Arc<dyn Engine>,
     /// Connections that nobody works with: who is alone makes no second one.
     idle: Mutex<Vec<Box<dyn Connection>>>,
     /// Held by a group whose acts lock what they like, in whatever order: beside another, each could wait for what the other
@@ -78,7 +78,7 @@ impl Shared {
 
 impl Desk {
     /// Makes as many as the engine has writers, with one connection to begin with.
-    pub(super) fn for_all(connection: Box<dyn Connection>, engine: Box<dyn Engine>) -> impl Iterator<Item = Self> {
+    pub(super) fn for_all(connection: Box<dyn Connection>, engine: Arc<dyn Engine>) -> impl Iterator<Item = Self> {
         let writers = engine.writers();
         let shared = Arc::new(Shared { engine, idle: Mutex::new(vec![connection]), alone: RwLock::new(()) });
         (0..writers).map(move |_| Self { shared: Arc::clone(&shared), connection: None })
@@ -358,7 +358,7 @@ mod tests {
             let then = Told::Then(Box::new(move |answer| sender.send(answer).unwrap()));
             Job::act(move |transaction| transaction.query(sql, &values![]).map(drop), Caller::new(then, &waiting))
         };
-        let mut desk = Desk::for_all(engine.connect().unwrap(), Box::new(engine)).next().unwrap();
+        let mut desk = Desk::for_all(engine.connect().unwrap(), Arc::new(engine)).next().unwrap();
         desk.commit(asked.map(job).into());
         let begun = begun.lock().unwrap().clone();
         (begun, told.try_iter().collect())

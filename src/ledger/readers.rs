@@ -1,6 +1,6 @@
 //! [`Readers`]: connections for reading, kept while they are idle.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use super::connection::{Connection, Engine, Mode};
 use super::{LedgerError, Transaction};
@@ -9,12 +9,12 @@ use super::{LedgerError, Transaction};
 const IDLE: usize = 32;
 
 pub(crate) struct Readers {
-    engine: Box<dyn Engine>,
+    engine: Arc<dyn Engine>,
     idle: Mutex<Vec<Box<dyn Connection>>>,
 }
 
 impl Readers {
-    pub(crate) fn new(engine: Box<dyn Engine>) -> Self {
+    pub(crate) fn new(engine: Arc<dyn Engine>) -> Self {
         Self { engine, idle: Mutex::default() }
     }
 

@@ -1,6 +1,9 @@
 //! Concurrent uses: a seat is held by a lease, which ends unless it is renewed.
 
 mod line;
+mod reason;
+
+pub use reason::EndReason;
 
 use super::audit::Entry;
 use super::value::{Cell, values};
@@ -192,29 +195,6 @@ fn release_because(
     }
     end(transaction, &lease, reason, why, now, actor)?;
     Ok(true)
-}
-
-/// Why a lease ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum EndReason {
-    /// It was not renewed in time.
-    Expired,
-    /// Somebody else took it away.
-    Forced,
-    /// Its holder gave it back.
-    Released,
-}
-
-impl EndReason {
-    /// Returns the reason as it is written everywhere.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Expired => "expired",
-            Self::Forced => "forced",
-            Self::Released => "released",
-        }
-    }
 }
 
 /// Ends every lease of a license that was not renewed in time; returns how many.

@@ -1,10 +1,12 @@
 //! SQLite: one file, made on first use for its owner alone, never reached through a symbolic link.
 
 mod checkpoint;
+mod identity;
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -12,6 +14,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OpenFlags, Statement, ToSql, params_from_iter};
 
 use checkpoint::Checkpoints;
+use identity::Identity;
 
 use super::connection::{Connection, Each, Engine, GroupLock, Many, Mode};
 use super::value::Cell;
@@ -39,18 +42,22 @@ const MOST_COLUMNS: usize = 16;
 pub(crate) struct Sqlite {
     path: PathBuf,
     shown: String,
+    /// The file that was opened first; no other is opened in its place.
+    first: OnceLock<Identity>,
 }
 
 struct Open {
     /// Before the connection, which ends the log when it is the last to close.
     checkpoints: Checkpoints,
     connection: rusqlite::Connection,
+    file: Identity,
+    path: PathBuf,
     shown: String,
 }
 
 impl Sqlite {
     pub(crate) fn new(path: PathBuf, shown: String) -> Self {
-        Self { path, shown }
+        Self { path, shown, first: OnceLock::new() }
     }
 
     /// Makes the file unless it is there, and returns its path with no link in it.
@@ -73,7 +80,11 @@ impl Sqlite {
 
     fn open(&self) -> Result<Open, LedgerError> {
         let shown = &self.shown;
+        if let Some(first) = self.first.get() {
+            first.must_be_at(&self.path, shown)?;
+        }
         let path = self.place().map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
+        let file = Identity::of(&path).map_err(|error| LedgerError::unreachable(format_args!("{shown}: {error}")))?;
         let fault = |error| explain(shown, &error);
         let connection = rusqlite::Connection::open_with_flags(&path, FLAGS).map_err(fault)?;
         connection.busy_timeout(PATIENCE).map_err(fault)?;
@@ -93,7 +104,8 @@ impl Sqlite {
         connection.pragma_update(None, "foreign_keys", true).map_err(fault)?;
         connection.pragma_update(None, "trusted_schema", false).map_err(fault)?;
         connection.pragma_update(None, "wal_autocheckpoint", checkpoint::LONGEST_LOG).map_err(fault)?;
-        Ok(Open { checkpoints: Checkpoints::new(path), connection, shown: shown.clone() })
+        self.first.get_or_init(|| file);
+        Ok(Open { checkpoints: Checkpoints::new(path.clone()), connection, file, path, shown: shown.clone() })
     }
 }
 
@@ -164,6 +176,8 @@ impl Open {
 
 impl Connection for Open {
     fn begin(&mut self, mode: Mode) -> Result<(), LedgerError> {
+        // What is written to a file that nobody can find any more is acknowledged and lost.
+        self.file.must_be_at(&self.path, &self.shown)?;
         // A transaction that will write takes its lock at once: to take it later can fail half-way.
         self.run(if mode == Mode::Read { "BEGIN" } else { "BEGIN IMMEDIATE" })
     }

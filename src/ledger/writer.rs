@@ -21,7 +21,7 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Begins as many threads as the engine has writers, with one connection to begin with.
-    pub(crate) fn start(connection: Box<dyn Connection>, engine: Box<dyn Engine>) -> Result<Self, LedgerError> {
+    pub(crate) fn start(connection: Box<dyn Connection>, engine: Arc<dyn Engine>) -> Result<Self, LedgerError> {
         let begin = |mut desk: Desk| {
             Worker::start("ledger", move |jobs: &Receiver<Job>| desk.serve(jobs)).map_err(LedgerError::unreachable)
         };

@@ -20,6 +20,7 @@ mod named;
 mod older;
 mod proofs;
 mod races;
+mod replaced;
 #[cfg(feature = "serve")]
 mod rotated;
 mod said;
