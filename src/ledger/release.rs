@@ -66,7 +66,8 @@ fn leave_seat(
         // What was taken along counts offline until its end, and so does its seat.
         Ok(lease) if lease.borrowed && lease.is_held(release.now) => Ok(()),
         Ok(lease) => {
-            seat::release(transaction, &lease.lease_id, EndReason::Released, release.now, &release.actor).map(drop)
+            seat::release(transaction, &lease.lease_id, EndReason::Released, None, release.now, &release.actor)
+                .map(drop)
         }
         Err(LedgerError::Refused(_)) => Ok(()),
         Err(error) => Err(error),
@@ -105,7 +106,7 @@ pub fn release_lease(
     now: Timestamp,
     actor: &str,
 ) -> Result<(Lease, bool), LedgerError> {
-    let was_held = seat::release(transaction, lease_id, EndReason::Released, now, actor)?;
+    let was_held = seat::release(transaction, lease_id, EndReason::Released, None, now, actor)?;
     if was_held {
         transaction.execute(sql::SET_LEASE_RELEASE, &values![lease_id, document])?;
     }

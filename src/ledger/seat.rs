@@ -150,35 +150,11 @@ pub fn renew(
     extend(transaction, lease, until, None, now)
 }
 
-/// Ends a lease; says whether it was held until now.
+/// Ends a lease, for a reason that people may give beside it; says whether it was held until now.
 ///
 /// # Errors
 /// `Refused` with `lease-ended` when the ledger knows no such lease; `Unavailable`.
 pub fn release(
-    transaction: &mut Transaction<'_>,
-    lease_id: &str,
-    reason: EndReason,
-    now: Timestamp,
-    actor: &str,
-) -> Result<bool, LedgerError> {
-    release_because(transaction, lease_id, reason, None, now, actor)
-}
-
-/// Takes a seat away, for a reason that people may give; says whether it was held until now.
-///
-/// # Errors
-/// As [`release`].
-pub fn take_back(
-    transaction: &mut Transaction<'_>,
-    lease_id: &str,
-    why: Option<&str>,
-    now: Timestamp,
-    actor: &str,
-) -> Result<bool, LedgerError> {
-    release_because(transaction, lease_id, EndReason::Forced, why, now, actor)
-}
-
-fn release_because(
     transaction: &mut Transaction<'_>,
     lease_id: &str,
     reason: EndReason,

@@ -183,7 +183,7 @@ pub fn release(
             let message = format!("lease {id} is borrowed until {}", lease.expires_at);
             return Err(LedgerError::refused(Code::Borrowed, message));
         }
-        let was_held = seat::release(transaction, &id, reason, stamp.now, &stamp.actor)?;
+        let was_held = seat::release(transaction, &id, reason, None, stamp.now, &stamp.actor)?;
         Ok((id, was_held))
     })
 }

@@ -30,7 +30,7 @@ pub fn renew(ledger: &Ledger, stamp: &Stamp, lease_id: &str, seconds: i64) -> Re
 /// As [`seat::release`].
 pub fn release(ledger: &Ledger, stamp: &Stamp, lease_id: &str, reason: EndReason) -> Result<bool, LedgerError> {
     let (stamp, lease_id) = (stamp.clone(), lease_id.to_owned());
-    ledger.write(move |transaction| seat::release(transaction, &lease_id, reason, stamp.now, &stamp.actor))
+    ledger.write(move |transaction| seat::release(transaction, &lease_id, reason, None, stamp.now, &stamp.actor))
 }
 
 /// Lists who holds the seats of a license.
@@ -79,7 +79,7 @@ pub fn take_back(
     let (stamp, lease_id, why) = (stamp.clone(), lease_id.to_owned(), why.map(str::to_owned));
     ledger.write(move |transaction| {
         let lease = seat::find(transaction, &lease_id)?;
-        let held = seat::take_back(transaction, &lease_id, why.as_deref(), stamp.now, &stamp.actor)?;
+        let held = seat::release(transaction, &lease_id, EndReason::Forced, why.as_deref(), stamp.now, &stamp.actor)?;
         Ok((lease, held))
     })
 }
