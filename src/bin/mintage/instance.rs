@@ -1,17 +1,17 @@
 //! What a machine keeps of its activations: the instance keys, the requests that wait for an answer, and what was given back.
 //! Everything lies in one folder, in files named by the short id of the instance key.
 
+mod answers;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use mintage::code::Code;
-use mintage::dsse::Envelope;
 use mintage::json::{self, Value, Writer};
 use mintage::key::file::KeyFile;
 use mintage::key::{PublicKey, SecretKey};
-use mintage::release::{MAX_RELEASE_BYTES, Release};
 use mintage::request::{MAX_REQUEST_BYTES, Nonce, Request};
 use mintage::time::Timestamp;
 use zeroize::Zeroizing;
@@ -124,8 +124,7 @@ impl Instance {
         if let Some((_, Value::String(nonce))) = found {
             return Ok(Some(nonce.into_owned()));
         }
-        let message = format!("the record `{}` of the last heartbeat is damaged", path.display());
-        Err(Failure::new(Code::Malformed, message).hint("activate this machine again").unable().into())
+        Err(damaged(&path, "the last heartbeat"))
     }
 
     /// Keeps the nonce of the next heartbeat. Until it is kept the one before is answered again.
@@ -138,28 +137,6 @@ impl Instance {
         let path = self.wanted_file(key, "heartbeat")?;
         Ok(files::write(&path, format!("{}\n", out.finish()).as_bytes(), Mode::Private, Overwrite::Update)?)
     }
-
-    /// Keeps what was given back, so that a copy of its proof is known for one, and destroys the key.
-    pub(crate) fn give_back(&self, key: &PublicKey, release: &Envelope) -> anyhow::Result<()> {
-        let path = self.wanted_file(key, "released")?;
-        files::write(&path, format!("{}\n", release.to_json()).as_bytes(), Mode::Private, Overwrite::Replace)?;
-        remove(self.file(key, "key"))?;
-        remove(self.file(key, "heartbeat"))?;
-        self.answered(key)
-    }
-
-    /// Returns when this machine gave back the activation that names this key; a damaged record is no "never".
-    pub(crate) fn released_at(&self, key: &PublicKey) -> anyhow::Result<Option<Timestamp>> {
-        let Some(path) = self.file(key, "released").filter(|path| path.exists()) else { return Ok(None) };
-        let data = files::read_setting(&path, MAX_RELEASE_BYTES)?;
-        let release =
-            Envelope::parse(&data).ok().and_then(|envelope| Release::parse(envelope.unverified_payload()).ok());
-        let Some(release) = release else {
-            let message = format!("the record `{}` of what was given back is damaged", path.display());
-            return Err(Failure::new(Code::Malformed, message).hint("activate this machine again").unable().into());
-        };
-        Ok(Some(release.released_at))
-    }
 }
 
 fn read_request(path: &Path) -> anyhow::Result<Request> {
@@ -168,6 +145,11 @@ fn read_request(path: &Path) -> anyhow::Result<Request> {
         let message = format!("the request `{}` is damaged: {error}", path.display());
         Failure::new(error.code(), message).hint("remove it and make a new one").unable().into()
     })
+}
+
+fn damaged(path: &Path, what: &str) -> anyhow::Error {
+    let message = format!("the record `{}` of {what} is damaged", path.display());
+    Failure::new(Code::Malformed, message).hint("activate this machine again").unable().into()
 }
 
 fn remove(path: Option<PathBuf>) -> anyhow::Result<()> {

@@ -14,7 +14,7 @@ fn a_proof_stops_counting_here_at_once_and_its_key_is_gone() {
         bench.activate(&["--deactivate", "--proof", "installed.json", "--reason", "moved", "-o", "release.json"]);
     assert_snapshot!(outcome, @r"
     ------- stderr -------
-    mintage: the activation p-1 is given back; send the release to the issuer
+    mintage: proof p-1 is given back; send the release to the issuer
     [exit status: 0]
     ");
     assert!(!bench.path("installed.json").exists());

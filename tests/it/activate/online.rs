@@ -269,7 +269,7 @@ fn an_activation_is_not_given_back_here_before_it_is_there() {
     let back = scene.at(&scene.url(), "--deactivate", &[]);
     assert_snapshot!(scene.shown(&back), @r"
     ------- stderr -------
-    mintage: the activation [proof] is given back
+    mintage: proof [proof] is given back
     [exit status: 0]
     ");
     assert_eq!(scene.count("deactivated"), 1);

@@ -30,7 +30,7 @@ impl Bench {
         assert_eq!(outcome.status, Some(0), "{outcome}");
     }
 
-    fn answers(&self, machine: &str, id: &str) -> Outcome {
+    pub(super) fn answers(&self, machine: &str, id: &str) -> Outcome {
         let (key, request, proof) = (example("vendor.key"), format!("{machine}.request"), format!("{machine}.proof"));
         let fixed = ["mint", "proof", "--allow-readable-key", "--key", &key, "--issued-at", ISSUED, "--force"];
         self.run(fixed.iter().chain(&["--request", &request, "-o", &proof, "--id", id]).chain(&BOOK))

@@ -99,3 +99,32 @@ fn who_asked_again_gives_back_the_newest_lease() {
     desk.give_back("lease-1");
     assert_eq!(desk.release("release.json").status, Some(0));
 }
+
+/// One request may be answered twice: with the proof of the activation, and with a seat to take along.
+#[test]
+fn the_seat_goes_back_and_the_activation_stays() {
+    let desk = Desk::new();
+    assert_eq!(desk.lend("node-1", "lease-1").status, Some(0));
+    assert_eq!(desk.0.answers("node-1", "p-1").status, Some(0));
+    let trust = example("vendor.pub");
+    for (answer, installed) in [("node-1.proof", "proof.json"), ("lease-1", "seat.json")] {
+        let install = ["-q", "activate", "--install", installed, "--proof", answer, "--trust", &trust];
+        let outcome = desk.0.run([&install[..], &["--fingerprint", "node-1"]].concat());
+        assert_eq!(outcome.status, Some(0), "{outcome}");
+    }
+    desk.0.write("copy.json", desk.0.read("seat.json"));
+    let verified = |proof: &str| desk.0.run(["verify", proof, "--trust", &trust, "--fingerprint", "node-1"]);
+    let keys = || {
+        let folder = std::fs::read_dir(desk.0.path(".local/state/mintage")).unwrap();
+        folder.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|ending| ending == "key")).count()
+    };
+    desk.give_back("seat.json");
+    assert_eq!(desk.release("release.json").status, Some(0));
+    assert!(verified("copy.json").stderr().contains("error[released]"));
+    assert_eq!(verified("proof.json").status, Some(0), "the activation counts");
+    assert_eq!(keys(), 1);
+    desk.give_back("proof.json");
+    assert_eq!(desk.release("release.json").status, Some(0));
+    assert!(verified("copy.json").stderr().contains("error[released]"), "both are remembered");
+    assert_eq!(keys(), 0, "nothing answers to the key any more");
+}

@@ -139,6 +139,7 @@ fn install(
     let verdict = verify_proof::judge(envelope, running)?;
     if let Some(proof) = verdict.proof.as_ref().filter(|_| verdict.is_valid()) {
         answers_a_request(proof, arguments)?;
+        arguments.activation.instance.name(&proof.instance_key, &proof.proof_id)?;
         file.append(format!("{}\n", envelope.to_json()).as_bytes())?;
         file.finish()?;
         arguments.activation.instance.answered(&proof.instance_key)?;
@@ -180,8 +181,8 @@ fn deactivate(
     let proof = Proof::parse(envelope.unverified_payload())
         .map_err(|error| Failure::new(error.code(), format_args!("proof `{}`: {error}", path.display())))?;
     let kid = proof.instance_key.id().kid();
-    if let Some(released_at) = instance.released_at(&proof.instance_key)? {
-        let message = format!("the activation {} was given back on {released_at}", proof.proof_id);
+    if let Some(released_at) = instance.released_at(&proof)? {
+        let message = format!("proof {} was given back on {released_at}", proof.proof_id);
         return Err(Failure::new(Code::Released, message).into());
     }
     let Some(key) = instance.open(&proof.instance_key)? else {
@@ -204,12 +205,12 @@ fn deactivate(
         arguments.output.hand_out(text, || json, terminal)?;
         pictures.show(terminal);
     }
-    instance.give_back(&proof.instance_key, &signed)?;
+    instance.give_back(&proof, &signed)?;
     if path != Path::new("-") {
         files::remove(path)?;
     }
     let sent = if arguments.server.server.is_some() { "" } else { "; send the release to the issuer" };
-    terminal.note(&format!("the activation {} is given back{sent}", proof.proof_id));
+    terminal.note(&format!("proof {} is given back{sent}", proof.proof_id));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -111,7 +111,7 @@ fn about_machine(
     context.machine = running.here.context(&bound, running.terminal)?;
     // Whoever asks about the document alone, such as its issuer, may have activated and released machines of his own.
     let here = !matches!(context.machine, MachineContext::Any);
-    let released_at = if here { running.instance.released_at(&claimed.instance_key)? } else { None };
+    let released_at = if here { running.instance.released_at(&claimed)? } else { None };
     Ok((context, released_at))
 }
 

@@ -19,8 +19,8 @@ pub(super) fn run(envelope: &Envelope, arguments: &super::Arguments, terminal: &
     let (instance, online) = (&arguments.activation.instance, &arguments.online);
     let proof = Proof::parse(envelope.unverified_payload())
         .map_err(|error| Failure::new(error.code(), format_args!("the proof: {error}")))?;
-    if let Some(released_at) = instance.released_at(&proof.instance_key)? {
-        let message = format!("the activation {} was given back on {released_at}", proof.proof_id);
+    if let Some(released_at) = instance.released_at(&proof)? {
+        let message = format!("proof {} was given back on {released_at}", proof.proof_id);
         return Err(Failure::new(Code::Released, message).into());
     }
     is_here(&proof, arguments, terminal)?;

@@ -1,0 +1,91 @@
+//! Which documents answer to an instance key, and which of them were given back.
+
+use mintage::dsse::Envelope;
+use mintage::json::{self, Writer};
+use mintage::key::PublicKey;
+use mintage::proof::Proof;
+use mintage::release::{MAX_RELEASE_BYTES, Release};
+use mintage::time::Timestamp;
+
+use super::{Instance, damaged, remove};
+use crate::files::{self, Mode, Overwrite};
+
+/// How many releases are read under one key: one for each document that answered its request.
+const MAX_RELEASES: usize = 64;
+
+/// The largest record of the documents that answer to a key, in bytes.
+const MAX_NAMED_BYTES: usize = 64 << 10;
+
+impl Instance {
+    /// Remembers that a document answers to this key, before it is put in place. One request may be answered by several,
+    /// such as the proof of an activation and a borrowed seat.
+    pub(crate) fn name(&self, key: &PublicKey, proof_id: &str) -> anyhow::Result<()> {
+        let mut named = self.named(key)?;
+        if !named.iter().any(|name| name == proof_id) {
+            named.push(proof_id.to_owned());
+        }
+        self.keep_named(key, &named)
+    }
+
+    /// Forgets that a document answers to this key, and destroys the key once none does.
+    pub(crate) fn unname(&self, key: &PublicKey, proof_id: &str) -> anyhow::Result<()> {
+        let mut named = self.named(key)?;
+        named.retain(|name| name != proof_id);
+        if !named.is_empty() {
+            return self.keep_named(key, &named);
+        }
+        self.discard(key)?;
+        remove(self.file(key, "named"))
+    }
+
+    /// Keeps what was given back, so that a copy of its proof is known for one, and lets go of its key.
+    pub(crate) fn give_back(&self, proof: &Proof, release: &Envelope) -> anyhow::Result<()> {
+        let key = &proof.instance_key;
+        let mut lines: Vec<_> = self.released(key)?.into_iter().map(|(line, _)| line).collect();
+        lines.push(release.to_json());
+        let path = self.wanted_file(key, "released")?;
+        files::write(&path, format!("{}\n", lines.join("\n")).as_bytes(), Mode::Private, Overwrite::Update)?;
+        self.unname(key, &proof.proof_id)
+    }
+
+    /// Returns when this machine gave back what a proof grants; a damaged record is no "never".
+    pub(crate) fn released_at(&self, proof: &Proof) -> anyhow::Result<Option<Timestamp>> {
+        let released = self.released(&proof.instance_key)?;
+        let release = released.into_iter().find(|(_, release)| release.proof_id == proof.proof_id);
+        Ok(release.map(|(_, release)| release.released_at))
+    }
+
+    /// Reads what was given back under a key: each release, as it is spelled and as it reads.
+    fn released(&self, key: &PublicKey) -> anyhow::Result<Vec<(String, Release)>> {
+        let Some(path) = self.file(key, "released").filter(|path| path.exists()) else { return Ok(Vec::new()) };
+        let data = files::read_setting(&path, MAX_RELEASES * MAX_RELEASE_BYTES)?;
+        let read = |line: &[u8]| {
+            let envelope = Envelope::parse(line).ok()?;
+            let release = Release::parse(envelope.unverified_payload()).ok()?;
+            Some((envelope.to_json(), release))
+        };
+        let lines = data.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        let released: Option<Vec<_>> = lines.map(read).collect();
+        released.filter(|released| !released.is_empty()).ok_or_else(|| damaged(&path, "what was given back"))
+    }
+
+    /// Reads which documents answer to a key.
+    fn named(&self, key: &PublicKey) -> anyhow::Result<Vec<String>> {
+        let Some(path) = self.file(key, "named").filter(|path| path.exists()) else { return Ok(Vec::new()) };
+        let data = files::read_setting(&path, MAX_NAMED_BYTES)?;
+        let names = json::parse(&data).ok().and_then(|value| value.into_array("named").ok());
+        let names = names.and_then(|names| {
+            names.into_iter().map(|name| Some(name.into_string("named").ok()?.into_owned())).collect()
+        });
+        names.ok_or_else(|| damaged(&path, "what answers to an instance key"))
+    }
+
+    fn keep_named(&self, key: &PublicKey, named: &[String]) -> anyhow::Result<()> {
+        let mut out = Writer::default();
+        out.begin_array();
+        named.iter().for_each(|name| out.string(name));
+        out.end_array();
+        let path = self.wanted_file(key, "named")?;
+        Ok(files::write(&path, format!("{}\n", out.finish()).as_bytes(), Mode::Private, Overwrite::Update)?)
+    }
+}
