@@ -3,6 +3,7 @@
 mod line;
 mod reason;
 
+pub use line::{Waiting, waiting};
 pub use reason::EndReason;
 
 use super::audit::Entry;

@@ -236,6 +236,8 @@ pub(crate) const LAST_TICKET: &str = "SELECT MAX(ticket) FROM waiting WHERE lice
 pub(crate) const FIND_PLACE: &str = "SELECT since, ticket FROM waiting WHERE license_id = ?1 AND holder = ?2";
 pub(crate) const COUNT_AHEAD: &str =
     "SELECT COUNT(*) FROM waiting WHERE license_id = ?1 AND (since < ?2 OR (since = ?2 AND ticket < ?3))";
+pub(crate) const WAITING_OF: &str =
+    "SELECT holder, since FROM waiting WHERE license_id = ?1 AND seen_at >= ?2 ORDER BY since, ticket";
 pub(crate) const SEEN_IN_LINE: &str = "UPDATE waiting SET seen_at = ?3 WHERE license_id = ?1 AND holder = ?2";
 pub(crate) const LEAVE_LINE: &str = "DELETE FROM waiting WHERE license_id = ?1 AND holder = ?2";
 pub(crate) const TIDY_LINE: &str = "DELETE FROM waiting WHERE license_id = ?1 AND seen_at < ?2";

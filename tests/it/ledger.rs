@@ -39,6 +39,7 @@ use mintage::ledger::machine::Machine;
 use mintage::ledger::{Birth, Ledger, LedgerError, LedgerUrl};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
+use mintage::operation::ledger::show::{self, Shown};
 use mintage::time::Timestamp;
 use mintage::{License, SecretKey, Token};
 
@@ -136,4 +137,9 @@ fn told<T: std::fmt::Debug>(answer: Result<T, LedgerError>) -> String {
 
 fn mode_of(path: &Path) -> u32 {
     std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(path).unwrap().permissions()) & 0o777
+}
+
+/// Everything that a ledger knows of a license.
+fn told_of(ledger: &Ledger, license_id: &str) -> Shown {
+    show::show(ledger, license_id, Timestamp::NEVER).unwrap()
 }

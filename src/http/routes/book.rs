@@ -9,7 +9,7 @@ use crate::http::call::{BODIES, Call, Reply};
 use crate::http::problem::Problem;
 use crate::http::schema::{Holds, Member, Schema, may, must};
 use crate::json::{Members, Value, Writer};
-use crate::ledger::audit::{self, AuditFilter, Chained};
+use crate::ledger::audit::AuditFilter;
 use crate::ledger::license::{self, Held, HeldState, LicenseFilter};
 use crate::ledger::license_key::LicenseKey;
 use crate::ledger::{Ledger, LedgerError, withdrawn};
@@ -39,11 +39,15 @@ pub(super) static LIST_QUERY: [Member; 4] = [
 
 pub(super) static AUDIT_QUERY: [Member; 6] = [
     may("category", Holds::Text, "Taken and not looked at: the whole audit is of licenses"),
-    may("limit", Holds::Count, "The most entries, newest first; 100 if left out, at most 1000"),
+    may(
+        "limit",
+        Holds::Count,
+        "The most entries: the newest, in the order of the chain; 100 if left out, at most 1000",
+    ),
     may("licenseId", Holds::Text, "Those of this license"),
     may("action", Holds::Text, "Those of this action"),
-    may("from", Holds::Time, "The first second"),
-    may("to", Holds::Time, "The last second"),
+    may("from", Holds::When, "The first second, or a day from its beginning"),
+    may("to", Holds::When, "The last second, or a day to its end"),
 ];
 
 pub(super) static CHANGE: Schema = Schema {
@@ -111,6 +115,17 @@ pub(super) static SHOWN: Schema = Schema {
         must("leases", Holds::List(&Holds::Object(&HELD_LEASE)), "Who holds its seats"),
         must("license", Holds::Object(&HELD), "The license"),
         must("usage", Holds::List(&Holds::Object(&REPORTED)), "What its machines reported of its use"),
+        must("waiting", Holds::List(&Holds::Object(&IN_LINE)), "Who waits for a seat, the first in line first"),
+    ],
+    open: false,
+};
+
+static IN_LINE: Schema = Schema {
+    name: "Waiting",
+    about: "Who waits for a seat",
+    members: &[
+        must("holder", Holds::Text, "Who asks, as the holder of a lease"),
+        must("since", Holds::Time, "Since when"),
     ],
     open: false,
 };
@@ -200,7 +215,7 @@ pub(super) fn show_one(_: &App, call: &Call) -> Result<Reply, Problem> {
     let ledger = call.ledger()?;
     let id = license_id(ledger, &call.id)?;
     let mut out = Writer::default();
-    show::show(ledger, &id)?.write(&mut out);
+    show::show(ledger, &id, call.now)?.write(&mut out);
     Ok(Reply::json(out.finish()))
 }
 
@@ -235,15 +250,16 @@ pub(super) fn held_json(held: &Held, license_key: Option<&LicenseKey>) -> Reply 
     Reply::json(out.finish())
 }
 
-/// `GET /audit`.
+/// `GET /audit`: the bytes of `ledger audit --json --limit`.
 pub(super) fn audit(_: &App, call: &Call) -> Result<Reply, Problem> {
-    let time = |name| call.asked(name).and_then(|text| Timestamp::parse_rfc3339(text).ok());
+    let since = call.asked("from").and_then(|text| Timestamp::parse_since(text, call.now).ok());
+    let until = call.asked("to").and_then(|text| Timestamp::parse_when(text, call.now).ok());
     let most = call.asked("limit").and_then(|text| text.parse().ok()).unwrap_or(ENTRIES).min(MAX_ENTRIES);
-    let mut filter = AuditFilter {
+    let filter = AuditFilter {
         license_id: call.asked("licenseId").map(str::to_owned),
         action: call.asked("action").map(str::to_owned),
-        from: time("from").unwrap_or(Timestamp::EPOCH),
-        to: time("to").unwrap_or(Timestamp::NEVER),
+        from: since.unwrap_or(Timestamp::EPOCH),
+        to: until.unwrap_or(Timestamp::NEVER),
         ..AuditFilter::default()
     };
     let ledger = call.ledger()?;
@@ -251,21 +267,10 @@ pub(super) fn audit(_: &App, call: &Call) -> Result<Reply, Problem> {
         let fault = |error| Problem::from(error).hint("leave `action` out for all of them");
         operation::audit::known(ledger, action).map_err(fault)?;
     }
-    let newest = ledger.read(|transaction| {
-        let mut newest: Vec<Chained> = Vec::new();
-        loop {
-            let page = audit::page(transaction, &filter, MAX_ENTRIES)?;
-            let Some(last) = page.last() else { return Ok(newest) };
-            filter.after = last.sequence;
-            newest.extend(page);
-            let surplus = newest.len().saturating_sub(usize::try_from(most).unwrap_or(usize::MAX));
-            newest.drain(..surplus);
-        }
-    })?;
     let mut out = Writer::default();
     out.begin_object();
     out.name("entries").begin_array();
-    newest.iter().rev().for_each(|entry| entry.write(&mut out));
+    operation::audit::newest(ledger, &filter, most)?.iter().for_each(|entry| entry.write(&mut out));
     out.end_array();
     out.end_object();
     Ok(Reply::json(out.finish()))

@@ -1,11 +1,45 @@
 //! The line of those who wait for a seat.
 
 use super::{Claim, count};
+use crate::json::Writer;
 use crate::ledger::value::values;
 use crate::ledger::{LedgerError, Transaction, sql};
+use crate::time::Timestamp;
 
 /// How long a place in line is kept for who does not ask again, in seconds.
 const PLACE_KEPT: i64 = 600;
+
+/// Who waits for a seat.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// Who asks, as the holder of a lease.
+    pub holder: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Waiting {
+    /// Writes who waits.
+    pub fn write(&self, out: &mut Writer) {
+        out.begin_object();
+        out.name("holder").string(&self.holder);
+        out.name("since").plain(self.since);
+        out.end_object();
+    }
+}
+
+/// Reads who waits for a seat of a license, the first in line first.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn waiting(
+    transaction: &mut Transaction<'_>,
+    license_id: &str,
+    now: Timestamp,
+) -> Result<Vec<Waiting>, LedgerError> {
+    let rows = transaction.query(sql::WAITING_OF, &values![license_id, now.saturating_add(-PLACE_KEPT)])?;
+    rows.into_iter().map(|mut row| Ok(Waiting { holder: row.text()?, since: row.time()? })).collect()
+}
 
 /// Counts who stands in line before a holder; whoever has not asked again in time has left.
 pub(super) fn ahead(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<u64, LedgerError> {

@@ -1,5 +1,6 @@
 //! `ledger audit`: shows the entries, proves the chain, and signs how far it has come.
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use crate::code::Code;
@@ -62,6 +63,23 @@ pub fn known(ledger: &Ledger, action: &str) -> Result<(), LedgerError> {
         None => format!("; there are {}", ACTIONS.map(|action| format!("`{action}`")).join(", ")),
     };
     Err(LedgerError::refused(Code::Usage, format_args!("no action is called `{action}`{others}")))
+}
+
+/// Reads the newest entries that pass a filter, at most so many, in the order of the chain.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn newest(ledger: &Ledger, filter: &AuditFilter, most: u64) -> Result<Vec<Chained>, LedgerError> {
+    let most = usize::try_from(most).unwrap_or(usize::MAX);
+    let mut newest = VecDeque::new();
+    entries::<LedgerError>(ledger, filter, |chained| {
+        newest.push_back(chained);
+        if newest.len() > most {
+            newest.pop_front();
+        }
+        Ok(())
+    })?;
+    Ok(newest.into())
 }
 
 /// Hands on entries in the order of the chain, all from one state of the ledger.

@@ -6,7 +6,7 @@ use crate::ledger::audit::{self, AuditFilter, Chained};
 use crate::ledger::earlier::{self, EarlierToken};
 use crate::ledger::license::{self, Held, LicenseFilter};
 use crate::ledger::reported::{self, Reported};
-use crate::ledger::seat::{self, Lease};
+use crate::ledger::seat::{self, Lease, Waiting};
 use crate::ledger::{Ledger, LedgerError, Transaction};
 use crate::time::Timestamp;
 
@@ -26,6 +26,8 @@ pub struct Shown {
     pub usage: Vec<Reported>,
     /// What was done to it.
     pub history: Vec<Chained>,
+    /// Who waits for one of its seats, the first in line first.
+    pub waiting: Vec<Waiting>,
 }
 
 /// A license of a list.
@@ -83,23 +85,24 @@ fn listed(
     Ok(hangs.then_some(Listed { held, earlier }))
 }
 
-/// Shows one license.
+/// Shows one license, as of `now`.
 ///
 /// # Errors
 /// `Refused` with `unknown-license`; `Unavailable`.
-pub fn show(ledger: &Ledger, license_id: &str) -> Result<Shown, LedgerError> {
+pub fn show(ledger: &Ledger, license_id: &str, now: Timestamp) -> Result<Shown, LedgerError> {
     ledger.read(|transaction| {
         let held = license::find(transaction, license_id)?.ok_or_else(|| license::unknown(license_id))?;
         let activations = activation::of_license(transaction, license_id)?;
         let leases = seat::of_license(transaction, license_id)?;
         let usage = reported::of_license(transaction, license_id)?;
+        let waiting = seat::waiting(transaction, license_id, now)?;
         let mut filter = AuditFilter { license_id: Some(license_id.to_owned()), ..AuditFilter::default() };
         let mut history = Vec::new();
         loop {
             let page = audit::page(transaction, &filter, PAGE)?;
             match page.last() {
                 Some(last) => filter.after = last.sequence,
-                None => return Ok(Shown { held, activations, leases, usage, history }),
+                None => return Ok(Shown { held, activations, leases, usage, history, waiting }),
             }
             history.extend(page);
         }
@@ -129,6 +132,9 @@ impl Shown {
         self.held.write(out.name("license"));
         out.name("usage").begin_array();
         self.usage.iter().for_each(|reported| reported.write(out));
+        out.end_array();
+        out.name("waiting").begin_array();
+        self.waiting.iter().for_each(|waiting| waiting.write(out));
         out.end_array();
         out.end_object();
     }

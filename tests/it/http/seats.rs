@@ -180,6 +180,12 @@ fn seats_run_out_and_whoever_waits_is_next() {
     assert_snapshot!(scene.claim("node-2", "").shown(), @r#"409 {"code":"seats-exhausted","error":"1 of 1 seats of license lic-1 are taken","hints":["wait for one to be released, or ask for more seats"],"message":"1 of 1 seats of license lic-1 are taken"}"#);
     assert_snapshot!(scene.claim("node-2", r#","wait":true"#).shown(), @r#"200 {"lease":null,"position":1,"proof":null}"#);
     assert!(scene.claim("node-3", r#","wait":true"#).body.contains(r#""position":2"#));
+    let shown = || {
+        let show = request("GET", "/api/v1/keys/lic-1", &[("x-admin-api-key", ADMIN)]).body(axum::body::Body::empty());
+        scene.server.send(show.unwrap()).body
+    };
+    let waiting = shown().split_once(r#""waiting":"#).unwrap().1.to_owned();
+    assert_snapshot!(waiting, @r#"[{"holder":"61651c4ec3b54cca6b522fdb76054758b7f9bcbb134ad4e09e3f6254d67b8cde","since":"2026-06-01T00:00:00Z"},{"holder":"0225ae9e6be2197cc6f6a45a5b7ebc473f83422d6bfcadeb478659daf0474ffd","since":"2026-06-01T00:00:00Z"}]}"#);
     let taken = format!(r#"{{"leaseId":"{}"}}"#, member(&held, "leaseId"));
     assert_snapshot!(scene.release(taken.clone()), @r#"400 {"code":"malformed","error":"the body must hold `proof`, `request`, or `leaseId` and one of `licenseKey` and `heartbeatNonce`","hints":["see the request bodies in /openapi.json"],"message":"the body must hold `proof`, `request`, or `leaseId` and one of `licenseKey` and `heartbeatNonce`"}"#);
     let headers = [("content-type", "application/json"), ("x-admin-api-key", "b7e1c2a4d6f80914")];
@@ -189,8 +195,8 @@ fn seats_run_out_and_whoever_waits_is_next() {
     assert!(forced.body.contains(r#""released":true"#), "{}", forced.body);
     assert!(scene.claim("node-3", r#","wait":true"#).body.contains(r#""position":2"#));
     assert!(scene.claim("node-2", "").body.contains(r#""position":null"#));
-    let show = request("GET", "/api/v1/keys/lic-1", &[("x-admin-api-key", ADMIN)]).body(axum::body::Body::empty());
-    let shown = scene.server.send(show.unwrap()).body;
+    let shown = shown();
+    assert!(shown.trim_end().ends_with(r#""since":"2026-06-01T00:00:00Z"}]}"#), "{shown}");
     assert_eq!(shown.matches(r#""leases":[{"borrowed":false"#).count(), 1, "{shown}");
     let book = scene.bench.run(["ledger", "audit", "--ledger", "sqlite:book.db", "--action", "seat.released"]);
     assert!(book.stdout().contains(r#""reason":"forced""#) && book.stdout().contains("admin"), "{book}");

@@ -71,17 +71,14 @@ fn in_force(server: &Server) -> String {
 
 fn audited(server: &Server) -> Vec<String> {
     let told = asked(server, "/api/v1/admin/audit?category=LICENSE&limit=100");
-    let mut entries: Vec<String> = told
-        .split("{\"action\":\"")
+    told.split("{\"action\":\"")
         .skip(1)
         .map(|entry| {
             let action = entry.split('"').next().unwrap();
             let detail = entry.split("\"detail\":").nth(1).unwrap().split(",\"hash\"").next().unwrap();
             format!("{action} {detail}")
         })
-        .collect();
-    entries.reverse();
-    entries
+        .collect()
 }
 
 #[test]

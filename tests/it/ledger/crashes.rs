@@ -5,9 +5,9 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
-use mintage::operation::ledger::{audit, show};
+use mintage::operation::ledger::audit;
 
-use super::{Place, activate, open, record};
+use super::{Place, activate, open, record, told_of};
 use crate::interop::present;
 
 /// More than will ever be asked for, so that a wrong count shows.
@@ -68,7 +68,7 @@ fn nothing_acknowledged_is_lost_and_nothing_sold_twice() {
             heard.extend(kill_after(child, round * 7 % 40));
         }
         let ledger = open(&url).unwrap();
-        let shown = show::show(&ledger, "lic-1").unwrap();
+        let shown = told_of(&ledger, "lic-1");
         let held: BTreeSet<String> = shown.activations.iter().map(|one| one.fingerprint.clone()).collect();
         let lost: Vec<_> = heard.difference(&held).collect();
         assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");

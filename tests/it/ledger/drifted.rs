@@ -13,14 +13,14 @@ use mintage::ledger::release::Heartbeat;
 use mintage::ledger::{Ledger, LedgerError};
 use mintage::operation::ledger::lease::{self, Draft, Drafting, Seated, Seats, Shown, Terms};
 use mintage::operation::ledger::release::{self, GivenBack, Right};
-use mintage::operation::ledger::{audit, heartbeat, issue, seats, show, transfer};
+use mintage::operation::ledger::{audit, heartbeat, issue, seats, transfer};
 use mintage::operation::proof::Fresh;
 use mintage::policy::RevocationsContext;
 use mintage::request::{LicenseReference, Nonce, Request};
 
 use super::moved::{anew, schema};
 use super::story::{actions, exported};
-use super::{Place, at, by_ann, key, license, mint, record, told};
+use super::{Place, at, by_ann, key, license, mint, record, told, told_of};
 use crate::harness::{Bench, ISSUED, example};
 
 /// A document of these components, and of the values that each has.
@@ -79,7 +79,7 @@ pub(super) fn draft(ledger: &Ledger, token: &str, machine: &Fingerprint, second:
 }
 
 fn fingerprints(ledger: &Ledger) -> Vec<String> {
-    show::show(ledger, "lic-1").unwrap().activations.into_iter().map(|one| one.fingerprint).collect()
+    told_of(ledger, "lic-1").activations.into_iter().map(|one| one.fingerprint).collect()
 }
 
 #[test]
@@ -95,7 +95,7 @@ fn a_machine_with_a_new_card_keeps_its_activation() {
         // What it has become is what it is compared with from now on.
         assert_eq!(activate(&ledger, &host(2, 2, 1), 4).unwrap().proof_id, first.proof_id);
         assert_eq!(activate(&ledger, &host(1, 1, 1), 5), Err(Code::ActivationsExhausted));
-        let shown = show::show(&ledger, "lic-1").unwrap();
+        let shown = told_of(&ledger, "lic-1");
         assert_eq!((shown.held.activations, shown.activations.len()), (1, 1));
         let drifted = shown.history.iter().filter_map(|chained| chained.entry.detail.split_once("previousFingerprint"));
         let previous = [host(1, 1, 1), host(1, 2, 1)].map(|host| Machine::of(&host).digest().to_owned());
@@ -144,7 +144,7 @@ fn whoever_has_most_in_common_is_the_one() {
         // Five points of both others: the one that was there first.
         assert_eq!(activate(&ledger, &host(1, 5, 2), 5).unwrap().proof_id, nearer.proof_id);
         assert_eq!(activate(&ledger, &host(2, 5, 2), 6).unwrap().proof_id, third.proof_id);
-        assert_eq!(show::show(&ledger, "lic-1").unwrap().held.activations, 3);
+        assert_eq!(told_of(&ledger, "lic-1").held.activations, 3);
     }
 }
 

@@ -7,9 +7,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mintage::operation::ledger::{audit, show};
+use mintage::operation::ledger::audit;
 
-use super::{Cluster, open};
+use super::{Cluster, open, told_of};
 use crate::harness::{Bench, ISSUED, example};
 use crate::serve::running::Running;
 
@@ -148,7 +148,7 @@ fn nothing_that_was_acknowledged_is_lost_with_a_server() {
 
     let ledger = open(&url).unwrap();
     let held = |ledger| {
-        let shown = show::show(ledger, "lic-1").unwrap();
+        let shown = told_of(ledger, "lic-1");
         let all = shown.activations.into_iter().map(|one| (one.proof_id, one.nonce));
         (shown.held.activations, all.collect::<BTreeMap<_, _>>())
     };

@@ -15,14 +15,12 @@ use mintage::operation::ledger::caps::{self, Take};
 use mintage::operation::ledger::change::{self, Change};
 use mintage::operation::ledger::install::{self, Origin};
 use mintage::operation::ledger::posture::{Judge, posture};
-use mintage::operation::ledger::{
-    approve, audit, heartbeat, issue, release, renew, report, seats, sessions, show, transfer,
-};
+use mintage::operation::ledger::{approve, audit, heartbeat, issue, release, renew, report, seats, sessions, transfer};
 use mintage::report::{PrimaryKey, Request};
 use mintage::{Keyring, State};
 
 use super::story::{actions, exported};
-use super::{Place, activate, at, by_ann, key, license, mint, record, told};
+use super::{Place, activate, at, by_ann, key, license, mint, record, told, told_of};
 
 #[test]
 fn every_engine_lives_the_same_life() {
@@ -208,7 +206,7 @@ fn seating(ledger: &Ledger) {
     let history = actions(ledger, "lic-3");
     let count = |action: &str| history.iter().filter(|found| *found == action).count();
     assert_eq!((count("seat.claimed"), count("seat.released"), count("seat.expired")), (4, 2, 2));
-    assert_eq!(show::show(ledger, "lic-3").unwrap().leases, []);
+    assert_eq!(told_of(ledger, "lic-3").leases, []);
 }
 
 fn sessioning(ledger: &Ledger) {

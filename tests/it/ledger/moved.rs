@@ -4,11 +4,11 @@ use mintage::json::{self, Value};
 use mintage::ledger::Ledger;
 use mintage::ledger::session::Session;
 use mintage::operation::ledger::change::{self, Change};
-use mintage::operation::ledger::{audit, sessions, show, transfer};
+use mintage::operation::ledger::{audit, sessions, transfer};
 use sha2::{Digest, Sha256};
 
 use super::story::exported;
-use super::{Place, activate, at, by_ann, record, told};
+use super::{Place, activate, at, by_ann, record, told, told_of};
 
 /// A book with two licenses, one of them withdrawn, and two machines.
 fn book() -> (Place, Ledger) {
@@ -85,13 +85,13 @@ fn what_an_older_version_exported_is_carried_over() {
     let counted = anew(&with_lease, 9, Some);
     let (_third, copy, count) = imported("leases", &counted);
     assert_eq!(count, "2");
-    assert_eq!(show::show(&copy, "lic-1").unwrap().leases.len(), 1);
+    assert_eq!(told_of(&copy, "lic-1").leases.len(), 1);
     // What is installed was told by a reason.
     let installed = anew(&now, 11, |line| {
         Some(line.replace(r#""installed":0,"#, "").replace(r#""reason":null"#, r#""reason":"installed here""#))
     });
     let (_fourth, copy, _) = imported("installed", &installed);
-    assert!(show::show(&copy, "lic-1").unwrap().held.installed);
+    assert!(told_of(&copy, "lic-1").held.installed);
     let newer = imported("newer", &anew(&now, schema(&now) + 1, Some)).2;
     let (found, known) = (schema(&now) + 1, schema(&now));
     assert_eq!(
@@ -110,7 +110,7 @@ fn machines_are_counted_and_not_believed() {
     for (name, book) in [("none", none), ("wrong", wrong)] {
         assert_ne!(book, now, "{name}");
         let (_other, copy, _) = imported(name, &book);
-        assert_eq!(show::show(&copy, "lic-1").unwrap().held.activations, 2, "{name}");
+        assert_eq!(told_of(&copy, "lic-1").held.activations, 2, "{name}");
         let third = told(copy.activate(activate("lic-1", "m-3", 4)));
         assert!(third.contains("2 of 2 activations"), "{name}: {third}");
     }

@@ -1,8 +1,6 @@
 //! A book that an older version wrote is carried over when it is opened.
 
-use mintage::operation::ledger::show;
-
-use super::{Place, activate, open, record, told};
+use super::{Place, activate, open, record, told, told_of};
 
 /// Takes a book back to schema 5, where the license itself held the count of its machines.
 const BACK: &str = "ALTER TABLE license ADD COLUMN activations BIGINT NOT NULL DEFAULT 0;
@@ -42,14 +40,14 @@ fn machines_that_were_counted_before_still_count() {
             }
         }
         let ledger = open(&url).unwrap();
-        assert_eq!(["lic-1", "lic-2"].map(|id| show::show(&ledger, id).unwrap().held.activations), [2, 0]);
-        assert_eq!(show::show(&ledger, "lic-1").unwrap().activations.len(), 2);
+        assert_eq!(["lic-1", "lic-2"].map(|id| told_of(&ledger, id).held.activations), [2, 0]);
+        assert_eq!(told_of(&ledger, "lic-1").activations.len(), 2);
         assert!(ledger.activate(activate("lic-1", "m-1", 3)).unwrap().repeated);
         assert_eq!(
             told(ledger.activate(activate("lic-1", "m-3", 4))),
             "error[activations-exhausted]: 2 of 2 activations of license lic-1 are in use"
         );
         assert!(!ledger.activate(activate("lic-2", "m-3", 5)).unwrap().repeated);
-        assert_eq!(["lic-1", "lic-2"].map(|id| show::show(&ledger, id).unwrap().held.installed), [false, true]);
+        assert_eq!(["lic-1", "lic-2"].map(|id| told_of(&ledger, id).held.installed), [false, true]);
     }
 }

@@ -5,10 +5,10 @@ use mintage::ledger::audit::ACTIONS;
 use mintage::ledger::session::Session;
 use mintage::ledger::withdrawn;
 use mintage::operation::ledger::change::{self, Change};
-use mintage::operation::ledger::{audit, release, sessions, show};
+use mintage::operation::ledger::{audit, release, sessions};
 use mintage::time::Timestamp;
 
-use super::{Place, activate, at, by_ann, open, record, told};
+use super::{Place, activate, at, by_ann, open, record, told, told_of};
 use crate::harness::Bench;
 
 fn revoke(reason: Option<&str>, grace_hours: Option<u64>) -> Change {
@@ -34,7 +34,7 @@ fn what_is_said_last_of_a_license_holds() {
     assert_eq!((reworded.grace_hours, reworded.revoked_at), (Some(24), Some(at(4))));
     let withdrawn = ledger.read(withdrawn::all).unwrap().remove(0);
     assert_eq!((withdrawn.at, withdrawn.grace_hours, withdrawn.reason.as_deref()), (at(4), 24, Some("returned")));
-    let history = show::show(&ledger, "lic-1").unwrap().history;
+    let history = told_of(&ledger, "lic-1").history;
     let history: Vec<String> =
         history.iter().map(|chained| format!("{} {}", chained.entry.action, chained.entry.detail)).collect();
     assert_snapshot!(history[1..].join("\n"), @r#"
@@ -60,7 +60,7 @@ fn a_reason_steers_no_terminal() {
     }
     let proof = "proof-lic-1-m-1-1";
     assert_eq!(told(release::release(&ledger, &by_ann(2), proof, hostile, None)), expected);
-    assert_eq!(show::show(&ledger, "lic-1").unwrap().history.len(), 2);
+    assert_eq!(told_of(&ledger, "lic-1").history.len(), 2);
     let bench = Bench::new();
     let key = crate::harness::example("vendor.key");
     let list = ["mint", "revocations", "--allow-readable-key", "--key", &key, "--revoke", "lic-1=gone\nforever"];

@@ -11,9 +11,9 @@ use mintage::ledger::approval::{Approval, Assembly, approve};
 use mintage::ledger::release::{Heartbeat, heartbeat};
 use mintage::ledger::session::{self, Session};
 use mintage::ledger::{self, Cause, LedgerError};
-use mintage::operation::ledger::{audit, show};
+use mintage::operation::ledger::audit;
 
-use super::{Cluster, Place, activate, at, open, record};
+use super::{Cluster, Place, activate, at, open, record, told_of};
 
 fn beat(license: &str, machine: &str, nonce: &str, fresh: &str) -> Heartbeat {
     Heartbeat {
@@ -314,7 +314,7 @@ fn another_default_isolation_is_no_lock() {
         }
     });
     let failed = failed.into_inner().unwrap();
-    let shown = show::show(&ledgers[0], "lic-1").unwrap();
+    let shown = told_of(&ledgers[0], "lic-1");
     audit::verify(&ledgers[0], None).unwrap();
     assert_eq!((failed.len(), shown.held.activations), (0, 300), "{:?}", failed.first());
 }

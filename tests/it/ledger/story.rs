@@ -9,7 +9,7 @@ use mintage::operation::ledger::change::{self, Change};
 use mintage::operation::ledger::{audit, issue, renew, show, transfer, withdraw};
 use mintage::revocations::LicenseHash;
 
-use super::{Place, activate, at, by_ann, key, license, mint, record, told};
+use super::{Place, activate, at, by_ann, key, license, mint, record, told, told_of};
 
 #[test]
 fn every_engine_tells_the_same_story() {
@@ -69,7 +69,7 @@ fn listed(ledger: &Ledger, filter: &LicenseFilter) -> Vec<String> {
 }
 
 pub(super) fn actions(ledger: &Ledger, license_id: &str) -> Vec<String> {
-    let history = show::show(ledger, license_id).unwrap().history;
+    let history = told_of(ledger, license_id).history;
     history.iter().map(|chained| chained.entry.action.clone()).collect()
 }
 
@@ -130,9 +130,9 @@ fn machines(ledger: &Ledger) {
         told(ledger.activate(activate("lic-1", "m1", 1_001))),
         "error[expired]: license lic-1 expired for good on 2026-01-01T00:16:40Z"
     );
-    let shown = show::show(ledger, "lic-1").unwrap();
+    let shown = told_of(ledger, "lic-1");
     assert_eq!((shown.held.activations, shown.activations.len()), (2, 2));
-    assert_eq!(show::show(ledger, "lic-2").unwrap().held.activations, 100);
+    assert_eq!(told_of(ledger, "lic-2").held.activations, 100);
 }
 
 fn changing(ledger: &Ledger) {
@@ -176,7 +176,7 @@ fn renewing(ledger: &Ledger) {
     renew(200).unwrap();
     assert_eq!(told(renew(201)), "error[forked]: license lic-1 was renewed by somebody else at 2026-01-01T00:03:20Z");
     ledger.activate(activate("lic-1", "m3", 210)).unwrap();
-    assert_eq!(show::show(ledger, "lic-1").unwrap().held.license, after);
+    assert_eq!(told_of(ledger, "lic-1").held.license, after);
 }
 
 fn withdrawing(ledger: &Ledger) {

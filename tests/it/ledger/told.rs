@@ -7,10 +7,10 @@ use mintage::ledger::activation::Activate;
 use mintage::ledger::approval::Assembly;
 use mintage::ledger::license_key::LicenseKey;
 use mintage::ledger::{Found, Ledger, LedgerError};
+use mintage::operation::ledger::approve;
 use mintage::operation::ledger::issue::{self, Record};
-use mintage::operation::ledger::{approve, show};
 
-use super::{Place, activate, at, by_ann, license, mint, record, told};
+use super::{Place, activate, at, by_ann, license, mint, record, told, told_of};
 
 const KEYS: u8 = 8;
 
@@ -84,7 +84,7 @@ fn who_does_not_wait_is_told_what_has_become_durable() {
         let answers: Vec<_> = answers.iter().collect();
         let full = Err(Code::ActivationsExhausted);
         assert_eq!(answers, [Ok(()), Ok(()), Ok(()), full, full]);
-        assert_eq!(show::show(&ledger, "lic-1").unwrap().held.activations, 3);
+        assert_eq!(told_of(&ledger, "lic-1").held.activations, 3);
         assert_eq!(ledger.waiting(), 0);
         // Those who ask while it closes are told too.
         let (tell, answers) = channel();
@@ -114,7 +114,7 @@ fn a_machine_that_asks_twice_at_once_is_held_as_it_asked_last() {
         }
         let_go.send(at(0)).unwrap();
         assert_eq!([answers.recv().unwrap(), answers.recv().unwrap()], [false, true]);
-        let held = show::show(&ledger, "lic-1").unwrap().activations.remove(0);
+        let held = told_of(&ledger, "lic-1").activations.remove(0);
         assert_eq!((held.product_version.as_deref(), held.expires_at, held.seen_at), (Some("2.0"), at(102), at(2)));
     }
 }

@@ -11,12 +11,12 @@ use mintage::ledger::activation::Activate;
 use mintage::ledger::session::Session;
 use mintage::operation::document;
 use mintage::operation::ledger::sessions::record as record_sessions;
-use mintage::operation::ledger::{report, show, transfer, true_up};
+use mintage::operation::ledger::{report, transfer, true_up};
 use mintage::report::{PrimaryKey, Request, Signed, json};
 use mintage::time::Timestamp;
 
 use super::story::exported;
-use super::{Place, activate, at, by_ann, open, record};
+use super::{Place, activate, at, by_ann, open, record, told_of};
 use crate::harness::{Bench, ISSUED, Outcome, example};
 
 const BOOK: [&str; 2] = ["--ledger", "sqlite:book.db"];
@@ -151,7 +151,7 @@ fn every_engine_takes_reports_in_alike() {
         assert_eq!((import(15, 22), import(900, 22)), (Err(Code::RolledBack), Err(Code::ClockBehind)));
         // Another period is another report, however late it comes.
         assert_eq!((import_of(5, 15, 23), import_of(5, 12, 24)), (Ok(true), Err(Code::RolledBack)));
-        let usage = show::show(&ledger, "lic-1").unwrap().usage;
+        let usage = told_of(&ledger, "lic-1").usage;
         assert_eq!(
             usage.iter().map(|one| (one.as_of, one.imported_at)).collect::<Vec<_>>(),
             [(at(10), at(11)), (at(15), at(23)), (at(20), at(21))]

@@ -8,8 +8,8 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
 use mintage::dsse::Envelope;
 use mintage::json::Writer;
-use mintage::ledger::Ledger;
 use mintage::ledger::audit::{ACTIONS, AuditFilter, Chained};
+use mintage::ledger::{Ledger, LedgerError};
 use mintage::operation::ledger::audit::{self, AuditError, Checkpoint, MAX_CHECKPOINT_BYTES};
 use mintage::time::Timestamp;
 
@@ -39,11 +39,14 @@ pub(crate) struct Arguments {
     /// Those until this time
     #[arg(long, value_name = "WHEN")]
     to: Option<String>,
+    /// The newest of these alone
+    #[arg(long, value_name = "COUNT")]
+    limit: Option<u64>,
     /// Prove the chain instead of showing entries
-    #[arg(long, conflicts_with_all = ["license", "action", "from", "to"])]
+    #[arg(long, conflicts_with_all = ["license", "action", "from", "to", "limit"])]
     verify: bool,
     /// The checkpoint to hold the chain against with --verify; else a file to write one to, signed by --key
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["license", "action", "from", "to"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["license", "action", "from", "to", "limit"])]
     checkpoint: Option<PathBuf>,
     /// Replace the file of the checkpoint before
     #[arg(long)]
@@ -97,14 +100,20 @@ fn show(ledger: &Ledger, arguments: &Arguments, now: Timestamp, terminal: &Termi
     let mut rows = Vec::new();
     out.begin_object();
     out.name("entries").begin_array();
-    audit::entries::<anyhow::Error>(ledger, &filter, |chained| {
+    let mut tell = |chained: Chained| {
         if terminal.json {
             chained.write(&mut out);
         } else {
             rows.push(cells(&chained));
         }
-        Ok(())
-    })?;
+    };
+    match arguments.limit {
+        Some(most) => audit::newest(ledger, &filter, most)?.into_iter().for_each(tell),
+        None => audit::entries::<LedgerError>(ledger, &filter, |chained| {
+            tell(chained);
+            Ok(())
+        })?,
+    }
     out.end_array();
     out.end_object();
     if terminal.json {

@@ -24,8 +24,9 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let ledger = arguments.book.open_swept(clock::now()?, terminal)?;
-    let shown = show::show(&ledger, &arguments.license.id(&ledger)?)?;
+    let now = clock::now()?;
+    let ledger = arguments.book.open_swept(now, terminal)?;
+    let shown = show::show(&ledger, &arguments.license.id(&ledger)?, now)?;
     if terminal.json {
         let mut out = Writer::default();
         shown.write(&mut out);
@@ -62,7 +63,12 @@ fn people(shown: &Shown, terminal: &Terminal) -> anyhow::Result<()> {
     }
     for lease in &shown.leases {
         let until = if lease.borrowed { "borrowed until" } else { "until" };
-        rows.push(("seat", format!("{} by {} {until} {}", lease.lease_id, lease.holder, lease.expires_at)));
+        let (id, holder, end) = (&lease.lease_id, &lease.holder, lease.expires_at);
+        let who = lease.username.as_ref().map_or_else(|| holder.clone(), |name| format!("{name}, on {holder},"));
+        rows.push(("seat", format!("{id} by {who} {until} {end}")));
+    }
+    for (ahead, waiting) in shown.waiting.iter().enumerate() {
+        rows.push(("waiting", format!("{}. {} since {}", ahead + 1, waiting.holder, waiting.since)));
     }
     for reported in &shown.usage {
         let (from, to, sessions, users) = (reported.from, reported.to, reported.sessions, reported.users);
@@ -77,5 +83,6 @@ fn people(shown: &Shown, terminal: &Terminal) -> anyhow::Result<()> {
 
 fn line(chained: &Chained) -> String {
     let entry = &chained.entry;
-    format!("{} {} by {} {}", entry.at, entry.action, entry.actor, entry.detail)
+    let target = entry.target.as_ref().map_or_else(String::new, |target| format!(" {target}"));
+    format!("{} {}{target} by {} {}", entry.at, entry.action, entry.actor, entry.detail)
 }
