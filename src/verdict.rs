@@ -35,6 +35,8 @@ pub struct Refusal {
     pub code: Code,
     /// One sentence that names both values.
     pub message: String,
+    /// What to do about it, where that of the code is not about this.
+    hint: Option<&'static str>,
 }
 
 /// How long a detail usually is at most.
@@ -303,14 +305,25 @@ pub fn effective_limits(license: Option<&License>, defaults: &BTreeMap<String, u
 impl Refusal {
     /// Gives a reason.
     pub fn new(code: Code, message: impl fmt::Display) -> Self {
-        Self { code, message: message.to_string() }
+        Self { code, message: message.to_string(), hint: None }
+    }
+
+    /// Says what to do about it, in place of the code's own hint.
+    #[must_use]
+    pub fn with_hint(self, hint: &'static str) -> Self {
+        Self { hint: Some(hint), ..self }
+    }
+
+    /// Returns what the reader can do about it.
+    pub fn hint(&self) -> &'static str {
+        self.hint.unwrap_or_else(|| self.code.hint())
     }
 
     /// Writes the refusal as `{"code","hint","message"}`.
     pub fn write(&self, out: &mut Writer) {
         out.begin_object();
         out.name("code").word(self.code.as_str());
-        out.name("hint").string(self.code.hint());
+        out.name("hint").string(self.hint());
         out.name("message").string(&self.message);
         out.end_object();
     }

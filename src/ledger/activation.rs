@@ -111,6 +111,7 @@ pub fn find(transaction: &mut Transaction<'_>, proof_id: &str) -> Result<Activat
     let row = transaction.find(sql::FIND_ACTIVATION, &values![proof_id])?;
     row.map(read).transpose()?.ok_or_else(|| {
         LedgerError::refused(Code::UnknownLicense, format_args!("the ledger holds no activation {proof_id}"))
+            .with_hint("look its id up with `mintage ledger show`")
     })
 }
 

@@ -54,6 +54,15 @@ impl LedgerError {
         Self::Refused(Refusal::new(code, message))
     }
 
+    /// Says what to do about a refusal, in place of the code's own hint.
+    #[must_use]
+    pub(crate) fn with_hint(self, hint: &'static str) -> Self {
+        match self {
+            Self::Refused(refusal) => Self::Refused(refusal.with_hint(hint)),
+            error => error,
+        }
+    }
+
     /// Returns the code this is reported under.
     pub fn code(&self) -> Code {
         match self {
@@ -68,7 +77,7 @@ impl LedgerError {
             Self::Conflict(_) | Self::Unavailable(Cause::Locked, _) => {
                 "wait for the other process to end, and try again"
             }
-            Self::Refused(refusal) => refusal.code.hint(),
+            Self::Refused(refusal) => refusal.hint(),
             Self::Unavailable(Cause::Corrupted, _) => "restore it from a backup, or name another with --ledger",
             Self::Unavailable(Cause::Full, _) => "make room on the disk that it lies on; nothing was changed",
             Self::Unavailable(Cause::Newer, _) => "use the mintage that wrote it, or a newer one",

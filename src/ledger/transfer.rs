@@ -87,6 +87,8 @@ fn line(table: Columns, mut values: Vec<(&'static str, Value)>) -> String {
     out.finish()
 }
 
+const EXPORT_AGAIN: &str = "make it again with `mintage ledger export`, and carry it whole";
+
 /// An export that was read whole: of every table the values, row by row, in the order of the tables.
 #[derive(Clone, Debug)]
 pub struct Export(Vec<Vec<Value>>);
@@ -106,10 +108,12 @@ impl Export {
         let expected = format!("{{\"lines\":{count},\"sha256\":\"{}\"}}", Hex(&Sha256::digest(lines)));
         if last != expected.as_bytes() {
             let message = "the export is not whole: its last line does not fit those before it";
-            return Err(LedgerError::refused(Code::Malformed, message));
+            return Err(LedgerError::refused(Code::Malformed, message).with_hint(EXPORT_AGAIN));
         }
         for (line, number) in lines.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty()) {
-            let fault = |what: &str| LedgerError::refused(Code::Malformed, format_args!("line {number}: {what}"));
+            let fault = |what: &str| {
+                LedgerError::refused(Code::Malformed, format_args!("line {number}: {what}")).with_hint(EXPORT_AGAIN)
+            };
             let members = json::parse(line).and_then(|value| value.into_object("line"));
             let members = members.map_err(|error| fault(&error.to_string()))?;
             if number == 1 {
@@ -140,7 +144,7 @@ fn head(members: Members<'_>) -> Result<usize, LedgerError> {
                 format!("the export is of schema {schema}, and this mintage knows those up to {}", STEPS.len());
             Err(LedgerError::refused(Code::Unsupported, message))
         }
-        _ => Err(LedgerError::refused(Code::WrongKind, "this is no export of a ledger")),
+        _ => Err(LedgerError::refused(Code::WrongKind, "this is no export of a ledger").with_hint(EXPORT_AGAIN)),
     }
 }
 
@@ -210,7 +214,8 @@ pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64,
         in_use = in_use || transaction.find(&sql::any_row(*table), &[])?.is_some();
     }
     if in_use {
-        return Err(LedgerError::refused(Code::LicenseExists, "the ledger is in use, and an import begins a new one"));
+        let refusal = LedgerError::refused(Code::LicenseExists, "the ledger is in use, and an import begins a new one");
+        return Err(refusal.with_hint("name a ledger that is not there yet with --ledger"));
     }
     transaction.execute(sql::CLEAR_BOOK, &[])?;
     for (table, values) in sql::BOOK_TABLES.into_iter().zip(&export.0) {
@@ -221,7 +226,7 @@ pub fn import(transaction: &mut Transaction<'_>, export: &Export) -> Result<u64,
     }
     transaction.execute(sql::COUNT_ANEW, &[])?;
     let not_whole = |what: &dyn fmt::Display| {
-        LedgerError::refused(Code::Malformed, format_args!("the export is not whole: {what}"))
+        LedgerError::refused(Code::Malformed, format_args!("the export is not whole: {what}")).with_hint(EXPORT_AGAIN)
     };
     let unreadable = |error| match error {
         LedgerError::Unavailable(Cause::Corrupted, what) => not_whole(&what),

@@ -164,7 +164,7 @@ fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
         }
         // It was minted just now: nobody had asked whether it is valid.
         if let Some(MintError::Refused(_, refusal)) = cause.downcast_ref::<MintError>() {
-            return (Some(refusal.code), Exit::Unable, Some(refusal.code.hint().to_owned()));
+            return (Some(refusal.code), Exit::Unable, Some(refusal.hint().to_owned()));
         }
         by_code!(AuditError EnrolError FingerprintError KeyringError MintError PlanError ReportError);
         // A key or a keyring that is not to be used leaves nothing to judge or sign with, whatever is wrong with it.

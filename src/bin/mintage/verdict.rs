@@ -88,7 +88,7 @@ impl<'a> Answer<'a> {
         output.write(&(text + "\n"), terminal)?;
         terminal.warnings(&self.warnings);
         for refusal in self.refusals {
-            terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
+            terminal.error(Some(refusal.code), &refusal.message, &[refusal.hint()]);
         }
         Ok(self.exit.map_or(ExitCode::SUCCESS, |exit| ExitCode::from(exit.status())))
     }

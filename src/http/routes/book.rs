@@ -11,7 +11,7 @@ use crate::http::schema::{Holds, Member, Schema, may, must};
 use crate::json::{Members, Value, Writer};
 use crate::ledger::audit::AuditFilter;
 use crate::ledger::license::{self, Held, HeldState, LicenseFilter};
-use crate::ledger::license_key::LicenseKey;
+use crate::ledger::license_key::{LicenseKey, LicenseKeyError};
 use crate::ledger::{Ledger, LedgerError, withdrawn};
 use crate::operation::ledger::change::{self, Change};
 use crate::operation::ledger::named::license_id;
@@ -303,6 +303,10 @@ pub(super) fn named(ledger: &Ledger, members: &mut Members<'_>) -> Result<Held, 
     match (text(members, "licenseKey"), text(members, "licenseId")) {
         (Some(key), None) => match LicenseKey::parse(&key) {
             Ok(key) => by_key(ledger, &key),
+            Err(LicenseKeyError::Check) => {
+                let problem = Problem::new(Code::UnknownLicense, "License key not found.");
+                Err(problem.hint("its last symbol does not fit the others, so it was mistyped"))
+            }
             // What looks like no license key may be the id of a license that was minted without one.
             Err(_) => by_id(ledger, &key),
         },
@@ -322,7 +326,7 @@ pub(super) fn by_key(ledger: &Ledger, key: &LicenseKey) -> Result<Held, Problem>
 
 fn by_id(ledger: &Ledger, id: &str) -> Result<Held, Problem> {
     let held = ledger.read(|transaction| license::find(transaction, id))?;
-    held.ok_or_else(|| Problem::new(Code::UnknownLicense, "License key not found."))
+    held.ok_or_else(|| license::unknown(id).into())
 }
 
 /// Takes a member out of a body.
@@ -355,7 +359,9 @@ impl Call {
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         if let LedgerError::Refused(refusal) = &error {
-            return Self::new(refusal.code, &refusal.message).status_of_no(409);
+            let problem = Self::new(refusal.code, &refusal.message).status_of_no(409);
+            // What is said of a code alone, `to_json` says.
+            return if refusal.hint() == refusal.code.hint() { problem } else { problem.hint(refusal.hint()) };
         }
         let mut problem = Self::new(error.code(), "the ledger could not be asked");
         problem.cause = Some(error.to_string());

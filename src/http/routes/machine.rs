@@ -53,8 +53,8 @@ pub(super) fn refused(refusals: &[Refusal]) -> Problem {
         _ => refusals.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; "),
     };
     let problem = Problem::new(code, message).status_of_no(403);
-    match code {
-        Code::ManifestMismatch => problem.hint("run versions that the issuer approved, or have these approved"),
+    match refusals.first() {
+        Some(refusal) if refusal.hint() != code.hint() => problem.hint(refusal.hint()),
         _ => problem,
     }
 }

@@ -19,6 +19,8 @@ use crate::proof::{ManifestBinding, Proof};
 use crate::request::{LicenseReference, Nonce, Request};
 use crate::verdict::Refusal;
 
+const APPROVE: &str = "run versions that the issuer approved, or have these approved";
+
 /// Why a machine is not activated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ActivateError {
@@ -173,7 +175,7 @@ pub(super) fn approved(
         let digest = Hex(digest).to_string();
         if !approval::is_approved(transaction, license_id, &digest)? {
             let message = format!("build {digest} is not approved for license {license_id}");
-            return Err(LedgerError::refused(Code::ManifestMismatch, message));
+            return Err(LedgerError::refused(Code::ManifestMismatch, message).with_hint(APPROVE));
         }
     }
     let unapproved = approval::unapproved(transaction, license_id, assemblies.unwrap_or_default())?;
@@ -181,7 +183,7 @@ pub(super) fn approved(
         return Ok(());
     }
     let named = unapproved.iter().map(Unapproved::to_string).collect::<Vec<_>>().join(", ");
-    Err(LedgerError::refused(Code::ManifestMismatch, format_args!("unapproved versions: {named}")))
+    Err(LedgerError::refused(Code::ManifestMismatch, format_args!("unapproved versions: {named}")).with_hint(APPROVE))
 }
 
 impl From<LedgerError> for ActivateError {

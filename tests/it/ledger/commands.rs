@@ -256,7 +256,7 @@ fn a_book_moves_as_lines_and_a_line_that_is_lost_is_missed() {
     assert_snapshot!(import("cut.jsonl"), @"
     ------- stderr -------
     mintage: error[malformed]: the export is not whole: its last line does not fit those before it
-    mintage: hint: ask the issuer for a fresh copy
+    mintage: hint: make it again with `mintage ledger export`, and carry it whole
     [exit status: 1]
     ");
     assert_snapshot!(import("book.jsonl"), @"
@@ -303,6 +303,7 @@ fn builds_are_approved_and_machines_freed() {
     assert_snapshot!(told(&approve(&["--trust", &trust])), @"
     ------- stderr -------
     mintage: approved acme 1.0 for every license: 1 new approvals
+    mintage: what activates there must show an approved build from now on
     [exit status: 0]
     ");
     assert_snapshot!(told(&approve(&["--trust", &trust, "--for-license", "lic-9"])), @"
@@ -319,7 +320,7 @@ fn builds_are_approved_and_machines_freed() {
     assert_snapshot!(told(&vendor.run(&["ledger", "release", "none"])), @"
     ------- stderr -------
     mintage: error[unknown-license]: the ledger holds no activation none
-    mintage: hint: look it up with `mintage ledger list`
+    mintage: hint: look its id up with `mintage ledger show`
     [exit status: 1]
     ");
 }

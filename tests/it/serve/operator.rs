@@ -69,7 +69,7 @@ fn the_calls_of_the_manual_work_as_printed() {
     assert!(!usage.stdout().contains(r#""lastValidatedAt":null"#), "{usage}");
     let audit = call(AUDIT);
     let order: Vec<usize> =
-        ["install_license", "reject_license"].map(|action| audit.stdout().find(action).unwrap()).into();
+        ["reject_license", "install_license"].map(|action| audit.stdout().find(action).unwrap()).into();
     assert!(order.is_sorted() && audit.stdout().ends_with("200"), "{audit}");
     assert!(!audit.stdout().contains(&token), "{audit}");
     // What was installed is there when the server is started again.

@@ -65,7 +65,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     match &inspection.refusal {
         None => Ok(ExitCode::SUCCESS),
         Some(refusal) => {
-            terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
+            terminal.error(Some(refusal.code), &refusal.message, &[refusal.hint()]);
             Ok(ExitCode::from(refusal.code.exit().status()))
         }
     }

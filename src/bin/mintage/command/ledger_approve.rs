@@ -64,5 +64,6 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         })
     })?;
     terminal.note(&format!("approved {product} {version} for {scope}: {count} new approvals"));
+    terminal.note("what activates there must show an approved build from now on");
     Ok(ExitCode::SUCCESS)
 }

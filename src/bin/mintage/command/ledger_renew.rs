@@ -96,9 +96,17 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         license.kid = Some(key.public().id().kid());
     }
     mint::check(&license)?;
-    for Difference { claim, before, after } in renew::differences(&before.license, &license) {
+    let differences = renew::differences(&before.license, &license);
+    if differences.iter().all(|difference| difference.claim == "issuedAt") {
+        terminal.note("no claim changes but the time of issue");
+    }
+    for Difference { claim, before, after } in differences {
         let absent = || "absent".to_owned();
         terminal.note(&format!("{claim}: {} -> {}", before.unwrap_or_else(absent), after.unwrap_or_else(absent)));
+    }
+    if let Some(most) = license.max_activations.filter(|most| *most < before.activations) {
+        let machines = before.activations;
+        terminal.warning(&format!("{machines} machines are activated, and {most} will be allowed: all of them stay"));
     }
     let Some(key) = key else {
         terminal.value(|| license.to_payload())?;

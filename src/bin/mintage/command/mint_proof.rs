@@ -229,7 +229,7 @@ pub(crate) fn refuse(refusals: &[Refusal], terminal: &Terminal) -> anyhow::Resul
         terminal.data(format!("{}\n", out.finish()).as_bytes())?;
     }
     for refusal in refusals {
-        terminal.error(Some(refusal.code), &refusal.message, &[refusal.code.hint()]);
+        terminal.error(Some(refusal.code), &refusal.message, &[refusal.hint()]);
     }
     let exit = refusals.iter().map(|refusal| refusal.code.exit()).min().unwrap_or(Exit::Unable);
     Ok(ExitCode::from(exit.status()))
