@@ -35,7 +35,7 @@ pub struct Secrets {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretError {
-    /// It stands in a manual, repeats one character, begins as a known one does, or is made of nothing but known ones.
+    /// It stands in a manual, begins as a known one does, is made of nothing but known ones, or follows from its beginning.
     Known,
     /// It holds a character that no header carries.
     Form,
@@ -106,15 +106,24 @@ fn check(key: &str) -> Result<(), SecretError> {
     let letters: Zeroizing<String> = Zeroizing::new(
         key.chars().filter(char::is_ascii_alphabetic).map(|letter| letter.to_ascii_lowercase()).collect(),
     );
-    let repeats = key.bytes().all(|byte| Some(&byte) == key.as_bytes().first());
-    if repeats || letters.starts_with("devadminkey") || is_joined(&letters) {
+    if letters.starts_with("devadminkey") || is_joined(&letters) {
         return Err(SecretError::Known);
     }
     match key.len() {
         length if length < MIN_SECRET_BYTES => Err(SecretError::Short(length)),
+        _ if is_plain(key.as_bytes()) => Err(SecretError::Known),
         _ if key.bytes().all(|byte| byte.is_ascii_graphic()) => Ok(()),
         _ => Err(SecretError::Form),
     }
+}
+
+/// Whether a key is of hardly any characters, or made of runs such as `0123456789abcdef` and `aaaabbbbccccdddd`.
+fn is_plain(key: &[u8]) -> bool {
+    let mut kinds = key.to_vec();
+    kinds.sort_unstable();
+    kinds.dedup();
+    let leaps = key.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) > 1).count();
+    kinds.len() < 6 || leaps < key.len() / 4
 }
 
 /// Whether letters are known keys one after the other.
@@ -137,7 +146,7 @@ mod tests {
     #[test]
     fn short_and_published_keys_are_refused() {
         for (key, expected) in [
-            ("0123456789abcde", SecretError::Short(15)),
+            ("b7e1c2a4d6f8091", SecretError::Short(15)),
             ("dev-admin-key-change-in-production", SecretError::Known),
             ("Dev-Admin-Key-2", SecretError::Known),
             ("aaaaaaaaaaaaaaaaaaaaaaaa", SecretError::Known),
@@ -146,6 +155,11 @@ mod tests {
             ("CHANGE_ME.change-me", SecretError::Known),
             ("admin:password/2026", SecretError::Known),
             ("secretsecretsecret", SecretError::Known),
+            ("0123456789abcdef", SecretError::Known),
+            ("0123456789012345", SecretError::Known),
+            ("abcdefghijklmnopqrstuvwxyz", SecretError::Known),
+            ("1111222233334444", SecretError::Known),
+            ("00000000-0000-0000-0000-000000000000", SecretError::Known),
             ("a key with spaces in it", SecretError::Form),
             ("", SecretError::Short(0)),
         ] {
@@ -155,7 +169,9 @@ mod tests {
 
     #[test]
     fn a_key_with_more_than_known_words_is_taken() {
-        for key in ["changeme-changeme-x7Kq", "0123456789012345", "secretary-of-the-admin", "7f-dev-admin-key-91c3"] {
+        for key in
+            ["changeme-changeme-x7Kq", "a91f-0123456789abcdef-7c2e", "secretary-of-the-admin", "7f-dev-admin-key-91c3"]
+        {
             assert!(Secrets::parse(key).is_ok(), "{key}");
         }
     }

@@ -138,7 +138,7 @@ fn sentences(text: &str) -> (String, Vec<String>) {
 }
 
 /// Finds the code of an error by the library's own errors in its chain.
-fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
+pub(crate) fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<String>) {
     let known = |code: Code| (Some(code), code.exit(), Some(code.hint().to_owned()));
     for cause in error.chain() {
         if let Some(failure) = cause.downcast_ref::<Failure>() {

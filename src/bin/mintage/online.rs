@@ -61,7 +61,7 @@ struct Trouble {
     /// Whether another try may end otherwise, and after which time at least.
     again: Option<Duration>,
     code: Code,
-    hint: Option<&'static str>,
+    hint: Option<String>,
 }
 
 impl Online {
@@ -132,7 +132,8 @@ impl Server {
             }
             429 => {
                 let again = Some(retry_after.unwrap_or_default());
-                Err(Trouble { why: said, again, code: Code::TooManyRequests, hint: None })
+                let hint = retry_after.map(|after| format!("ask again in {} s", after.as_secs()));
+                Err(Trouble { why: said, again, code: Code::TooManyRequests, hint })
             }
             408 | 500..=599 => {
                 let again = Some(retry_after.unwrap_or_default());
@@ -141,7 +142,7 @@ impl Server {
             _ if problem(&answer).is_some() => Ok((status, answer)),
             _ => {
                 let why = format!("it answered {status}, and not as a license server does");
-                Err(Trouble { hint: Some(STRANGER), ..Trouble::final_(why) })
+                Err(Trouble { hint: Some(STRANGER.to_owned()), ..Trouble::final_(why) })
             }
         }
     }
@@ -179,7 +180,7 @@ impl Trouble {
             Some(Said::Certificate) => way.certificate,
             None => way.certificate.filter(|_| breaks_off),
         };
-        Self { again: (!hopeless).then_some(Duration::ZERO), hint, ..Self::final_(why) }
+        Self { again: (!hopeless).then_some(Duration::ZERO), hint: hint.map(str::to_owned), ..Self::final_(why) }
     }
 }
 

@@ -24,6 +24,7 @@ pub(super) static REQUEST: Schema = Schema {
     members: &[
         may("licenseId", Holds::Text, "The license"),
         may("fingerprint", Holds::Any, "The machine: a text, or an fp1 object"),
+        may("machineFingerprint", Holds::Any, "The same, as `POST /activate` names it"),
         may("licenseKey", Holds::Text, "The license key"),
         may("proofId", Holds::Text, "The activation"),
         may("nonce", Holds::Text, "What its next heartbeat would carry"),
@@ -62,7 +63,13 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
             }
         });
     }
-    let machine = fingerprint(&mut members, "fingerprint")?;
+    let machine = match (fingerprint(&mut members, "fingerprint")?, fingerprint(&mut members, "machineFingerprint")?) {
+        (Some(one), Some(other)) if one != other => {
+            let message = "`fingerprint` and `machineFingerprint` name two machines";
+            return Err(Problem::new(Code::Malformed, message).hint("name the one that gives its activation back"));
+        }
+        (one, other) => one.or(other),
+    };
     let mut member = |name| filled(&mut members, name);
     let (license_id, proof_id, reason) = (member("licenseId"), member("proofId"), member("reason"));
     let right = match (member("licenseKey"), member("nonce")) {

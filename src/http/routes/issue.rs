@@ -6,7 +6,7 @@ use crate::http::app::App;
 use crate::http::call::{BODIES, Call, Reply};
 use crate::http::problem::Problem;
 use crate::http::schema::{Holds, Schema, may, must};
-use crate::json::{Value, Writer};
+use crate::json::{Members, Value, Writer};
 use crate::key::SecretKey;
 use crate::ledger::license::Held;
 use crate::ledger::license_key::LicenseKey;
@@ -87,7 +87,7 @@ pub(super) static GRANTED: Schema = Schema {
 pub(super) fn generate(app: &App, call: &Call) -> Result<Reply, Problem> {
     let (ledger, signer) = (call.ledger()?, signer(call)?);
     let mut members = call.object(&GENERATE)?;
-    let (tier, days) = (text(&mut members, "tier").unwrap_or_default(), count(&mut members, "validDays"));
+    let (tier, days) = (text(&mut members, "tier").unwrap_or_default(), days(&mut members)?);
     if tier_features(&tier).is_empty() && call.roles.plans.is_none() {
         let problem = Problem::new(Code::UnknownName, format_args!("Unsupported tier '{tier}'"));
         return Err(problem.hint("choose Free, Licensed or Enterprise"));
@@ -135,7 +135,7 @@ pub(super) fn renew(app: &App, call: &Call) -> Result<Reply, Problem> {
     }
     let mut license = before.license.clone();
     license.issued_at = call.now;
-    match (text(&mut members, "expiresAt"), count(&mut members, "validDays")) {
+    match (text(&mut members, "expiresAt"), days(&mut members)?) {
         (Some(when), None) => {
             let fault = |error| Problem::new(Code::Malformed, format_args!("expiresAt: {error}")).hint(BODIES);
             license.expires_at = Timestamp::parse_when(&when, call.now).map_err(fault)?;
@@ -205,9 +205,21 @@ pub(super) fn signer(call: &Call) -> Result<&SecretKey, Problem> {
 
 pub(super) fn of_mint(error: &MintError) -> Problem {
     Problem::new(error.code(), error).hint(match error {
+        _ if error.code() == Code::Usage => BODIES,
         MintError::Missing(_) => BODIES,
         _ => error.code().hint(),
     })
+}
+
+/// Takes the days of validity.
+fn days(members: &mut Members<'_>) -> Result<Option<u64>, Problem> {
+    match count(members, "validDays") {
+        Some(0) => {
+            let message = "`validDays` is 0, and what lasts no day was never valid";
+            Err(Problem::new(Code::Malformed, message).hint("say for how many days, from 1"))
+        }
+        days => Ok(days),
+    }
 }
 
 fn days_from(now: Timestamp, days: u64) -> Timestamp {

@@ -315,7 +315,13 @@ fn what_no_license_server_says_is_not_taken_for_an_answer() {
     let between = Between::saying("HTTP/1.1 429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n");
     let slow = scene.activate_at(&between.url(), &["-q"]);
     assert_eq!((slow.status, between.connections()), (Some(3), 1), "{slow}");
-    assert!(slow.stderr().contains("error[too-many-requests]"), "{slow}");
+    assert!(
+        slow.stderr().contains("error[too-many-requests]") && slow.stderr().contains("ask again in 3600 s"),
+        "{slow}"
+    );
+    // The address of its routes is that of the server.
+    let routes = scene.activate_at(&format!("{}/api/v1/", scene.url()), &["-q", "--force"]);
+    assert_eq!(routes.status, Some(0), "{routes}");
 }
 
 #[test]

@@ -293,6 +293,8 @@ fn an_activation_is_given_back_by_who_may() {
         (r#"{"licenseKey":"KEY"}"#.to_owned(), 400),
         (r#"{"licenseKey":"KEY","fingerprint":"node-2"}"#.to_owned(), 404),
         (r#"{"licenseKey":"KEY","fingerprint":"node-1","licenseId":"other"}"#.to_owned(), 403),
+        (r#"{"licenseKey":"KEY","fingerprint":"node-1","machineFingerprint":"node-2"}"#.to_owned(), 400),
+        (r#"{"licenseKey":"KEY","machineFingerprint":"node-2"}"#.to_owned(), 404),
         (r#"{"licenseKey":"MTG-0","fingerprint":"node-1"}"#.to_owned(), 404),
         (format!(r#"{{"proofId":"{proof}","nonce":"AAAA"}}"#), 409),
         (format!(r#"{{"proofId":"{proof}","nonce":"{nonce}","fingerprint":"node-2"}}"#), 403),
@@ -311,6 +313,8 @@ fn an_activation_is_given_back_by_who_may() {
     assert_snapshot!(scene.deactivate(by_key).shown().replace(&scene.license, "LICENSE").replace(&proof, "PROOF"), @r#"200 {"error":null,"licenseId":"LICENSE","message":"License deactivated.","proofId":"PROOF","releasedAt":"2026-06-01T00:00:00Z","success":true}"#);
     // Whoever never got that answer asks again.
     assert_eq!(member(&scene.deactivate(by_key), "message"), "License was deactivated before.");
+    let as_activated = by_key.replace("Fingerprint", "MachineFingerprint");
+    assert_eq!(member(&scene.deactivate(&as_activated), "message"), "License was deactivated before.");
     assert_eq!(member(&scene.heartbeat(&proof, "node-1", &nonce), "code"), "released");
     assert_eq!(scene.held(), "0");
     let anew = scene.activate("node-1", "");

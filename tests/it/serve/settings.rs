@@ -92,6 +92,37 @@ fn what_only_the_environment_says_is_printed_too_and_no_secret() {
 }
 
 #[test]
+fn settings_are_one_json_value_for_programs_and_a_variable_that_says_nothing_is_named() {
+    let bench = Bench::new();
+    let variables = [("MINTAGE_LISTN", "x"), ("MINTAGE_SERVICE_HOST", "10.0.0.1"), ("MINTAGE_LICENSE", "the.license")];
+    let arguments = ["serve", "--print-config", "--json", "--trust", "a.pub", "--session-log"];
+    assert_snapshot!(bench.run_in(variables, &arguments), @r#"
+    {"admin-key-file":null,"allow-readable-key":false,"defaults":null,"document-memory":2048,"host":null,"insecure-listen":false,"key":null,"keyring":null,"keys-dir":null,"ledger":null,"license":"the text in MINTAGE_LICENSE","license-key-file":null,"listen":"127.0.0.1:7420","log":"text","log-level":"info","max-connections":1024,"passphrase-file":null,"plans":null,"revocation-grace-hours":24,"revocation-refresh-minutes":15,"revocations":null,"rotate-days":null,"rotate-overlap-days":null,"session-log":true,"tenant":null,"tls-cert":null,"tls-client-ca":null,"tls-key":null,"trust":["a.pub"],"trusted-proxy":null,"wrong-keys-per-minute":10}
+    ------- stderr -------
+    mintage: warning: MINTAGE_LISTN names no setting
+    [exit status: 0]
+    "#);
+}
+
+#[test]
+fn a_server_that_does_not_start_says_so_where_its_log_is_read() {
+    let bench = Bench::new();
+    let refused = |arguments: &[&str]| {
+        let outcome = bench.run([&["serve", "--log", "json"], arguments].concat());
+        let told = outcome.to_string();
+        let (record, rest) = told.split_once(r#","timestamp":"#).unwrap();
+        format!("{record} {}", rest.split_once('\n').unwrap().1)
+    };
+    assert_snapshot!(refused(&["--admin-key-file", "none"]), @r#"
+    {"fields":{"code":"file-unreadable","error":"`none` could not be read: No such file or directory (os error 2)","hint":"check the path and its permissions","message":"the server does not start"},"level":"ERROR" [exit status: 3]
+    "#);
+    bench.write("serve.toml", "log = 7");
+    assert_snapshot!(refused(&["--config", "serve.toml"]), @r#"
+    {"fields":{"code":"usage","error":"`serve.toml`: line 1, column 1: `log` holds a value of another type","hint":"settings are named as the flags of `mintage serve --help`, without the dashes in front","message":"the server does not start"},"level":"ERROR" [exit status: 2]
+    "#);
+}
+
+#[test]
 fn a_file_of_settings_holds_nothing_else() {
     let bench = Bench::new();
     for (text, expected) in [

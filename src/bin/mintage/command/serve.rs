@@ -23,7 +23,7 @@ use tracing::Level;
 use self::settings::Settings;
 use self::sources::Sources;
 use self::watch::{Stop, Watch};
-use crate::failure::Failure;
+use crate::failure::{Failure, classify};
 use crate::log::{Format, Log};
 use crate::render::Terminal;
 use crate::{clock, random};
@@ -55,11 +55,35 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let sources = Sources::new(arguments.settings.clone(), arguments.config.clone());
-    let settings = sources.read()?;
+    let settings = match sources.read() {
+        Ok(settings) => settings,
+        Err(error) => return refused(error, &arguments.settings, terminal),
+    };
     if arguments.print_config {
-        terminal.data(settings.to_toml().as_bytes())?;
+        for name in sources::unread_variables() {
+            terminal.warning(&format!("{name} names no setting"));
+        }
+        let told = if terminal.json { format!("{}\n", settings.to_json()) } else { settings.to_toml() };
+        terminal.data(told.as_bytes())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let known = settings.clone();
+    start(sources, settings, terminal).or_else(|error| refused(error, &known, terminal))
+}
+
+/// Says why the server does not start: as a record where its log is read by programs, else as every command does.
+fn refused(error: anyhow::Error, settings: &Settings, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    if settings.log.as_deref() != Some("json") || terminal.json {
+        return Err(error);
+    }
+    Log::start(Format::Json, level(settings));
+    let (code, exit, hint) = classify(&error);
+    let (code, hint) = (code.map(Code::as_str), hint.as_deref());
+    tracing::error!(code, hint, error = format!("{error:#}"), "the server does not start");
+    Ok(ExitCode::from(exit.status()))
+}
+
+fn start(sources: Sources, settings: Settings, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let (address, tls) = (address(&settings)?, load::tls(&settings)?);
     if !address.ip().is_loopback() && tls.is_none() && !settings.insecure_listen {
         let message = format!("{address} can be reached from other machines, and there is no TLS");
@@ -95,6 +119,9 @@ async fn serve(
     // Before anybody knows that the server is there, so that no signal finds it unprepared.
     let (stop, watch) = (Stop::new()?, Watch::new(sources, settings, Arc::clone(&app), tls.clone()));
     let bound = listener.local_addr().context("the server has no address")?;
+    for variable in sources::unread_variables() {
+        tracing::warn!(variable, "a variable names no setting");
+    }
     tracing::info!(address = %bound, tls = tls.is_some(), "listening");
     for (what, why_not) in app.roles().parts() {
         match why_not {

@@ -54,7 +54,9 @@ pub(super) fn agent(url: &str, tls: &Tls, insecure: bool) -> anyhow::Result<Way>
     if !is_plain {
         config = config.tls_config(tls.config()?);
     }
-    let base = url.trim_end_matches('/').to_owned();
+    // What answers is named by its routes; who names these with the server means the server.
+    let base = url.trim_end_matches('/');
+    let base = base.strip_suffix("/api/v1").unwrap_or(base).trim_end_matches('/').to_owned();
     let certificate = (!is_plain).then(|| tls.hint());
     Ok(Way { base, proxy: shown, agent: config.build().new_agent(), certificate })
 }

@@ -1,16 +1,18 @@
 //! The settings of a server: a flag, else a variable, else a line of the TOML file.
 
+mod setting;
+mod told;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use mintage::code::Code;
 use mintage::http::{App, REFRESH_MINUTES};
-use mintage::key::{KeyError, PublicKey};
-use mintage::ledger::LedgerUrl;
+use toml::Table;
 use toml::de::DeTable;
-use toml::{Table, Value};
 
+use self::setting::Setting;
 use crate::failure::Failure;
 use crate::files;
 use crate::keys::Trust;
@@ -144,14 +146,6 @@ pub(super) fn license_text() -> Option<OsString> {
     std::env::var_os("MINTAGE_LICENSE").filter(|text| !text.is_empty())
 }
 
-/// One setting, of whatever type.
-trait Setting {
-    /// Takes a value of the file, unless there is one already; false when it is of another type.
-    fn fill(&mut self, value: Value) -> bool;
-    /// Returns the value that is in force.
-    fn shown(&self) -> Option<Value>;
-}
-
 /// Settings that are looked at once, when a server starts.
 const AT_START: [&str; 7] =
     ["document-memory", "insecure-listen", "ledger", "listen", "log", "log-level", "max-connections"];
@@ -258,32 +252,6 @@ impl Settings {
         self.wrong_keys_per_minute.get_or_insert(10);
     }
 
-    /// Returns the settings as a TOML file.
-    pub(super) fn to_toml(&self) -> String {
-        let mut settings = self.clone();
-        // A password in it is a secret like those in files.
-        let masked = settings
-            .ledger
-            .as_deref()
-            .map(|text| LedgerUrl::parse(text).map_or("***".to_owned(), |url| url.to_string()));
-        settings.ledger = masked;
-        // As is a private key that was given for a public one; the server refuses it when it starts.
-        let is_private = |text: &str| matches!(PublicKey::parse(text), Err(KeyError::OtherType(_)));
-        let private = settings.trust.iter_mut().filter(|trust| trust.to_str().is_some_and(is_private));
-        private.for_each(|trust| *trust = "***".into());
-        let by_variable = license_text().is_some();
-        let line = |(name, setting): (&str, &mut dyn Setting)| match setting.shown() {
-            // What it grants is nobody's business who reads settings.
-            Some(value) if name == "license" && by_variable => {
-                format!("{name} = {value} # not this one, but the text in MINTAGE_LICENSE\n")
-            }
-            None if name == "license" && by_variable => format!("# {name} is the text in MINTAGE_LICENSE\n"),
-            Some(value) => format!("{name} = {value}\n"),
-            None => format!("# {name} is not set\n"),
-        };
-        settings.all().into_iter().map(line).collect()
-    }
-
     /// Names the settings that differ from those before and that a server takes only when it starts.
     pub(super) fn not_taken_over(&self, before: &Self) -> Vec<&'static str> {
         let (mut now, mut before) = (self.clone(), before.clone());
@@ -311,83 +279,5 @@ impl Settings {
             &self.tls_key,
         ];
         named.into_iter().flatten().cloned().chain(self.trust.iter().map(PathBuf::from)).collect()
-    }
-}
-
-impl Setting for Option<String> {
-    fn fill(&mut self, value: Value) -> bool {
-        let Value::String(text) = value else { return false };
-        self.get_or_insert(text);
-        true
-    }
-
-    fn shown(&self) -> Option<Value> {
-        self.clone().map(Value::String)
-    }
-}
-
-impl Setting for Option<PathBuf> {
-    fn fill(&mut self, value: Value) -> bool {
-        let Value::String(text) = value else { return false };
-        self.get_or_insert(text.into());
-        true
-    }
-
-    fn shown(&self) -> Option<Value> {
-        self.as_ref().map(|path| Value::String(path.display().to_string()))
-    }
-}
-
-impl Setting for Option<u64> {
-    fn fill(&mut self, value: Value) -> bool {
-        let number = value.as_integer().and_then(|number| u64::try_from(number).ok());
-        number.is_some_and(|number| Some(self.get_or_insert(number)).is_some())
-    }
-
-    fn shown(&self) -> Option<Value> {
-        self.and_then(|number| i64::try_from(number).ok()).map(Value::Integer)
-    }
-}
-
-impl Setting for Vec<String> {
-    fn fill(&mut self, value: Value) -> bool {
-        let Value::Array(items) = value else { return false };
-        let texts: Option<Self> = items.iter().map(|item| item.as_str().map(str::to_owned)).collect();
-        let Some(texts) = texts else { return false };
-        if self.is_empty() {
-            *self = texts;
-        }
-        true
-    }
-
-    fn shown(&self) -> Option<Value> {
-        (!self.is_empty()).then(|| Value::Array(self.iter().cloned().map(Value::String).collect()))
-    }
-}
-
-impl Setting for Vec<OsString> {
-    fn fill(&mut self, value: Value) -> bool {
-        let mut texts = Vec::<String>::new();
-        let is_filled = texts.fill(value);
-        if self.is_empty() {
-            self.extend(texts.into_iter().map(OsString::from));
-        }
-        is_filled
-    }
-
-    fn shown(&self) -> Option<Value> {
-        self.iter().map(|text| text.display().to_string()).collect::<Vec<_>>().shown()
-    }
-}
-
-impl Setting for bool {
-    fn fill(&mut self, value: Value) -> bool {
-        let Value::Boolean(value) = value else { return false };
-        *self |= value;
-        true
-    }
-
-    fn shown(&self) -> Option<Value> {
-        Some(Value::Boolean(*self))
     }
 }

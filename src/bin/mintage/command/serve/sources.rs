@@ -2,7 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::{Args, Command};
+
+use super::Arguments;
 use super::settings::Settings;
+
+/// Variables that are read beside those of the flags of `serve`: some by other commands, for which they are set as well.
+const OTHERS: [&str; 4] = ["MINTAGE_INSTANCE_DIR", "MINTAGE_LICENSE", "MINTAGE_LICENSE_KEY", "MINTAGE_TRUST"];
+
+/// Names the variables that look like settings and are none; those that Kubernetes makes of a service's name it makes itself.
+pub(super) fn unread_variables() -> Vec<String> {
+    let command = Arguments::augment_args(Command::new("serve"));
+    let is_read = |name: &str| {
+        OTHERS.contains(&name) || command.get_arguments().filter_map(clap::Arg::get_env).any(|known| known == name)
+    };
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    let ours = names.filter(|name| name.starts_with("MINTAGE_"));
+    let mut unread: Vec<_> =
+        ours.filter(|name| !is_read(name) && !name.contains("_PORT") && !name.contains("_SERVICE_")).collect();
+    unread.sort();
+    unread
+}
 
 /// Flags and variables, which stay what they were, and what fills in where they say nothing.
 #[derive(Debug)]
