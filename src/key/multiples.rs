@@ -20,35 +20,68 @@ pub(super) struct Factors {
 pub(super) struct Minus {
     point: EdwardsPoint,
     uses: AtomicUsize,
-    multiples: OnceLock<Multiples>,
+    few: OnceLock<Multiples>,
+    many: OnceLock<Table>,
 }
 
 /// After how many uses multiples have paid for the time it takes to make them.
 const OFTEN: usize = 256;
 
+/// The same of many multiples.
+const VERY_OFTEN: usize = 8_192;
+
 impl Minus {
     pub(super) fn new(point: EdwardsPoint) -> Self {
-        Self { point, uses: AtomicUsize::new(0), multiples: OnceLock::new() }
+        Self { point, uses: AtomicUsize::new(0), few: OnceLock::new(), many: OnceLock::new() }
     }
 
-    /// Computes R without multiples.
+    /// Computes R of one signature.
     pub(super) fn combine(&self, factors: &Factors) -> EdwardsPoint {
-        EdwardsPoint::vartime_double_scalar_mul_basepoint(&factors.h, &self.point, &factors.s)
-    }
-
-    /// Counts a use; returns the multiples once there are any. Who makes them keeps nobody else waiting.
-    pub(super) fn often_used(&self) -> Option<&Multiples> {
-        if self.multiples.get().is_none() && self.uses.fetch_add(1, Ordering::Relaxed) == OFTEN {
-            // Only the one use that is counted as `OFTEN` comes here.
-            let _ = self.multiples.set(Multiples::of(self.point));
+        if self.few.get().is_none() {
+            self.count(1);
         }
-        self.multiples.get()
+        match self.few.get() {
+            Some(multiples) => multiples.combine(factors),
+            None => EdwardsPoint::vartime_double_scalar_mul_basepoint(&factors.h, &self.point, &factors.s),
+        }
     }
 
-    /// Has the next use make the multiples.
+    /// Computes R of signatures that are verified together.
+    pub(super) fn combine_all(&self, factors: &[Factors]) -> Vec<EdwardsPoint> {
+        if self.many.get().is_none() {
+            self.count(factors.len());
+        }
+        match (self.many.get(), self.few.get()) {
+            (Some(many), _) => many.sums(&MANY_OF_BASE, factors),
+            (None, Some(Multiples::Sums(few))) => few.sums(&FEW_OF_BASE, factors),
+            (None, _) => factors.iter().map(|one| self.combine(one)).collect(),
+        }
+    }
+
+    /// Counts uses, and makes multiples where they have become worth it. Who makes them keeps nobody else waiting: only one
+    /// counts the use that they are made for.
+    fn count(&self, uses: usize) {
+        let before = self.uses.fetch_add(uses, Ordering::Relaxed);
+        let comes = |bound| before < bound && bound <= before.saturating_add(uses);
+        if comes(OFTEN) {
+            let _ = self.few.set(Multiples::of(self.point));
+        }
+        if comes(VERY_OFTEN) {
+            LazyLock::force(&MANY_OF_BASE);
+            let _ = self.many.set(Table::of(self.point, MANY));
+        }
+    }
+
+    /// Has the next uses make the multiples.
     #[cfg(test)]
     pub(super) fn use_often(&self) {
-        self.uses.store(OFTEN, Ordering::Relaxed);
+        self.uses.store(OFTEN - 1, Ordering::Relaxed);
+    }
+
+    /// Whether it has multiples.
+    #[cfg(test)]
+    pub(super) fn is_often_used(&self) -> bool {
+        self.few.get().is_some()
     }
 }
 
@@ -70,20 +103,20 @@ impl Multiples {
     }
 
     fn sums(point: EdwardsPoint) -> Self {
-        LazyLock::force(&BASE);
-        Self::Sums(Table::of(point))
+        LazyLock::force(&FEW_OF_BASE);
+        Self::Sums(Table::of(point, FEW))
     }
 
-    /// Computes R of each signature.
-    pub(super) fn combine<'a>(&self, factors: impl Iterator<Item = &'a Factors>) -> Vec<EdwardsPoint> {
+    /// Computes R of one signature.
+    fn combine(&self, factors: &Factors) -> EdwardsPoint {
         match self {
-            Self::Vectors(both) => factors.map(|one| both.vartime_multiscalar_mul([one.h, one.s])).collect(),
+            Self::Vectors(both) => both.vartime_multiscalar_mul([factors.h, factors.s]),
             Self::Sums(table) => {
-                let (of_base, of_key): (Vec<_>, Vec<_>) = factors.map(|one| (digits(&one.s), digits(&one.h))).unzip();
-                let mut sums = vec![EdwardsPoint::identity(); of_base.len()];
-                BASE.add(&mut sums, &of_base);
-                table.add(&mut sums, &of_key);
-                sums
+                let mut sums = [EdwardsPoint::identity()];
+                FEW_OF_BASE.add(&mut sums, &[FEW.digits(&factors.s)]);
+                table.add(&mut sums, &[FEW.digits(&factors.h)]);
+                let [sum] = sums;
+                sum
             }
         }
     }
@@ -98,57 +131,113 @@ fn has_ifma() -> bool {
     found
 }
 
-/// The multiples 1 to 128 of a point, of the point times 256, times 256^2 and so on: any multiple of the point is a sum
-/// of 32 of them or their negatives, with no doubling in between. 640 KiB.
-pub(super) struct Table(Vec<EdwardsPoint>);
+/// The base of the numbers whose digits a table has multiples for: two to the power of its bits.
+#[derive(Clone, Copy)]
+struct Base {
+    bits: u32,
+}
 
-const DIGITS: usize = 32;
-const MULTIPLES: usize = 128;
+/// 32 rows of 128 multiples, 640 KiB.
+const FEW: Base = Base { bits: 8 };
 
-static BASE: LazyLock<Table> = LazyLock::new(|| Table::of(ED25519_BASEPOINT_POINT));
+/// 23 rows of 1,024 multiples, 3.6 MiB. A row finds room in the cache of a core, and is needed by one signature after the
+/// other.
+const MANY: Base = Base { bits: 11 };
+
+static FEW_OF_BASE: LazyLock<Table> = LazyLock::new(|| Table::of(ED25519_BASEPOINT_POINT, FEW));
+static MANY_OF_BASE: LazyLock<Table> = LazyLock::new(|| Table::of(ED25519_BASEPOINT_POINT, MANY));
+
+/// The first multiples of a point, of the point times a base, times that base squared and so on: any multiple of the point
+/// is a sum of one of each row, or of its negative, with no doubling in between.
+pub(super) struct Table {
+    base: Base,
+    multiples: Vec<EdwardsPoint>,
+}
 
 impl Table {
-    fn of(mut point: EdwardsPoint) -> Self {
-        let mut multiples = Vec::with_capacity(DIGITS * MULTIPLES);
-        for _ in 0..DIGITS {
+    fn of(mut point: EdwardsPoint, base: Base) -> Self {
+        let mut multiples = Vec::with_capacity(base.rows() * base.multiples());
+        for _ in 0..base.rows() {
             let mut multiple = point;
             multiples.push(multiple);
-            for _ in 1..MULTIPLES {
+            for _ in 1..base.multiples() {
                 multiple += point;
                 multiples.push(multiple);
             }
             point = multiple + multiple;
         }
-        Self(multiples)
+        Self { base, multiples }
+    }
+
+    /// Computes R of each signature; `of_base` is the same of the base point.
+    fn sums(&self, of_base: &Self, factors: &[Factors]) -> Vec<EdwardsPoint> {
+        let digits = |number: fn(&Factors) -> &Scalar| -> Vec<Digits> {
+            factors.iter().map(|factors| self.base.digits(number(factors))).collect()
+        };
+        let mut sums = vec![EdwardsPoint::identity(); factors.len()];
+        of_base.add(&mut sums, &digits(|factors| &factors.s));
+        self.add(&mut sums, &digits(|factors| &factors.h));
+        sums
     }
 
     /// Adds to each sum the point's multiple by a number; in variable time, since nothing is secret. One row after the
-    /// other serves all sums, so that it is fetched once for all of them.
+    /// other serves all sums, so that it is fetched once for all of them; what some of them need next is fetched before
+    /// the first is added, so that they wait for memory together.
     fn add(&self, sums: &mut [EdwardsPoint], numbers: &[Digits]) {
-        for (place, row) in self.0.chunks_exact(MULTIPLES).enumerate() {
-            for (sum, digits) in sums.iter_mut().zip(numbers) {
-                let digit = digits[place];
-                let multiple = usize::from(digit.unsigned_abs()).checked_sub(1).map(|at| &row[at]);
-                match multiple {
-                    Some(multiple) if digit > 0 => *sum += multiple,
-                    Some(multiple) => *sum -= multiple,
-                    None => {}
+        let mut fetched = Vec::with_capacity(TOGETHER);
+        for (place, row) in self.multiples.chunks_exact(self.base.multiples()).enumerate() {
+            for (sums, numbers) in sums.chunks_mut(TOGETHER).zip(numbers.chunks(TOGETHER)) {
+                let digits = || numbers.iter().map(|digits| digits[place]);
+                fetched.extend(digits().map(|digit| row[usize::from(digit.unsigned_abs()).saturating_sub(1)]));
+                for ((sum, digit), multiple) in sums.iter_mut().zip(digits()).zip(fetched.drain(..)) {
+                    match digit.signum() {
+                        1 => *sum += multiple,
+                        -1 => *sum -= multiple,
+                        _ => {}
+                    }
                 }
             }
         }
     }
 }
 
-/// A number below 2^253 to the base 256, the lowest digit first, each in `-127..=128`.
-type Digits = [i16; DIGITS];
+/// How many multiples are fetched together.
+const TOGETHER: usize = 16;
 
-fn digits(scalar: &Scalar) -> Digits {
-    let mut carry = 0;
-    scalar.as_bytes().map(|byte| {
-        let digit = i16::from(byte) + carry;
-        carry = i16::from(digit > 128);
-        digit - 256 * carry
-    })
+/// The bits of a scalar, which is less than 2^252 + 2^125: its highest digit is never followed by another.
+const SCALAR_BITS: u32 = 253;
+
+/// The most rows of a table.
+const MOST_ROWS: usize = 32;
+
+/// A scalar to some base, the lowest digit first, each at most half of the base, and its negative as far.
+type Digits = [i16; MOST_ROWS];
+
+impl Base {
+    const fn rows(self) -> usize {
+        SCALAR_BITS.div_ceil(self.bits) as usize
+    }
+
+    const fn multiples(self) -> usize {
+        1 << (self.bits - 1)
+    }
+
+    fn digits(self, scalar: &Scalar) -> Digits {
+        let (mut digits, mut carry) = ([0; MOST_ROWS], 0);
+        let (mut bytes, mut held, mut bits) = (scalar.as_bytes().iter(), 0_u32, 0);
+        for digit in digits.iter_mut().take(self.rows()) {
+            while bits < self.bits {
+                held |= u32::from(bytes.next().copied().unwrap_or(0)) << bits;
+                bits += 8;
+            }
+            let number = i16::try_from(held % (1 << self.bits)).unwrap_or_default() + carry;
+            held >>= self.bits;
+            bits -= self.bits;
+            carry = i16::from(number > 1 << (self.bits - 1));
+            *digit = number - (carry << self.bits);
+        }
+        digits
+    }
 }
 
 #[cfg(test)]
@@ -161,11 +250,15 @@ mod tests {
         #[test]
         fn digits_are_the_number(bytes: [u8; 32]) {
             let number = Scalar::from_bytes_mod_order(bytes);
-            let digits = digits(&number);
-            prop_assert!(digits.iter().all(|digit| (-127..=128).contains(digit)));
-            let sign = |digit: i16| if digit < 0 { -Scalar::ONE } else { Scalar::ONE };
-            let value = |sum: Scalar, digit: &i16| sum * Scalar::from(256_u64) + sign(*digit) * Scalar::from(digit.unsigned_abs());
-            prop_assert_eq!(digits.iter().rev().fold(Scalar::ZERO, value), number);
+            for base in [FEW, MANY] {
+                let (digits, most) = (base.digits(&number), 1_i16 << (base.bits - 1));
+                prop_assert!(digits.iter().all(|digit| (1 - most..=most).contains(digit)));
+                let sign = |digit: i16| if digit < 0 { -Scalar::ONE } else { Scalar::ONE };
+                let value = |sum: Scalar, digit: &i16| {
+                    sum * Scalar::from(1_u64 << base.bits) + sign(*digit) * Scalar::from(digit.unsigned_abs())
+                };
+                prop_assert_eq!(digits[..base.rows()].iter().rev().fold(Scalar::ZERO, value), number);
+            }
         }
     }
 
@@ -178,7 +271,9 @@ mod tests {
         let expected: Vec<_> = factors.iter().map(|one| minus.combine(one)).collect();
         assert_eq!(expected.len(), 21);
         for multiples in [Multiples::vectors(minus.point), Multiples::sums(minus.point)] {
-            assert!(multiples.combine(factors.iter()) == expected);
+            assert!(factors.iter().map(|one| multiples.combine(one)).collect::<Vec<_>>() == expected);
         }
+        assert!(Table::of(minus.point, FEW).sums(&FEW_OF_BASE, &factors) == expected);
+        assert!(Table::of(minus.point, MANY).sums(&MANY_OF_BASE, &factors) == expected);
     }
 }

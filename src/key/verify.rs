@@ -13,7 +13,7 @@ use curve25519_dalek::scalar::Scalar;
 use sha2::{Digest, Sha512};
 
 use super::PublicKey;
-use super::multiples::{Factors, Multiples};
+use super::multiples::{Factors, Minus};
 
 /// Says that a signature does not belong to a message and key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,30 +72,27 @@ fn factors(claim: &Claim<'_>) -> Option<Factors> {
 /// Computes R as RFC 8032 expects it; `None` when the signature is refused by its form alone.
 fn compute_r(claim: &Claim<'_>) -> Option<EdwardsPoint> {
     let factors = factors(claim)?;
-    match claim.key.minus.often_used() {
-        Some(multiples) => multiples.combine(std::iter::once(&factors)).pop(),
-        None => Some(claim.key.minus.combine(&factors)),
-    }
+    Some(claim.key.minus.combine(&factors))
 }
 
 /// As [`compute_r`], of each claim.
 fn compute_many(claims: &[Claim<'_>]) -> Vec<Option<EdwardsPoint>> {
-    let mut computed = vec![None; claims.len()];
-    let mut by_key: Vec<(&Multiples, Vec<(usize, Factors)>)> = Vec::new();
+    let mut by_key: Vec<(&Minus, Vec<usize>, Vec<Factors>)> = Vec::new();
     for (at, claim) in claims.iter().enumerate() {
         let Some(factors) = factors(claim) else { continue };
-        let Some(multiples) = claim.key.minus.often_used() else {
-            computed[at] = Some(claim.key.minus.combine(&factors));
-            continue;
-        };
-        match by_key.iter_mut().find(|(other, _)| ptr::eq(*other, multiples)) {
-            Some((_, waiting)) => waiting.push((at, factors)),
-            None => by_key.push((multiples, vec![(at, factors)])),
+        let minus = &*claim.key.minus;
+        match by_key.iter_mut().find(|(other, ..)| ptr::eq(*other, minus)) {
+            Some((_, places, waiting)) => {
+                places.push(at);
+                waiting.push(factors);
+            }
+            None => by_key.push((minus, vec![at], vec![factors])),
         }
     }
-    for (multiples, waiting) in by_key {
-        let points = multiples.combine(waiting.iter().map(|(_, factors)| factors));
-        waiting.iter().zip(points).for_each(|((at, _), point)| computed[*at] = Some(point));
+    let mut computed = vec![None; claims.len()];
+    for (minus, places, waiting) in by_key {
+        let points = minus.combine_all(&waiting);
+        places.into_iter().zip(points).for_each(|(at, point)| computed[at] = Some(point));
     }
     computed
 }
@@ -176,7 +173,7 @@ mod tests {
         let claim = |at: usize| Claim { key: &keys[at % 3], message: &messages[at], signature: &signed[at] };
         let expected: Vec<_> = (0..30).map(|at| if at % 5 == 0 { Err(BadSignature) } else { Ok(()) }).collect();
         assert_eq!(verify_many(&(0..30).map(claim).collect::<Vec<_>>()), expected);
-        assert_eq!(keys.each_ref().map(|key| key.minus.often_used().is_some()), [true, true, false]);
+        assert_eq!(keys.each_ref().map(|key| key.minus.is_often_used()), [true, true, false]);
     }
 
     proptest! {
@@ -198,7 +195,7 @@ mod tests {
             prop_assert_eq!(verify_many(&claims), single.clone());
             key.minus.use_often();
             prop_assert_eq!(verify_many(&claims), single.clone());
-            prop_assert!(key.minus.often_used().is_some());
+            prop_assert!(key.minus.is_often_used());
             let again: Vec<_> = claims.iter().map(|claim| claim.key.verify(claim.message, claim.signature)).collect();
             prop_assert_eq!(again, single.clone());
             prop_assert_eq!(single[0], Ok(()));

@@ -17,7 +17,8 @@ pub(super) fn explain(shown: &str, error: &tokio_postgres::Error) -> LedgerError
         SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE | SqlState::UNIQUE_VIOLATION => {
             return LedgerError::Conflict(detail);
         }
-        SqlState::LOCK_NOT_AVAILABLE => Cause::Locked,
+        // What is cancelled for its time has mostly waited for others.
+        SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Cause::Locked,
         SqlState::READ_ONLY_SQL_TRANSACTION | SqlState::INSUFFICIENT_PRIVILEGE => Cause::ReadOnly,
         SqlState::DISK_FULL => Cause::Full,
         SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => Cause::Corrupted,
