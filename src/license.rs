@@ -137,12 +137,21 @@ impl License {
 
 /// Returns the features of a tier whose license names none; names of tiers compare without case.
 pub fn tier_features(tier: &str) -> &'static [&'static str] {
+    known_tier(tier).map_or(&[], |(_, features)| features)
+}
+
+/// Returns the name of a tier that this program knows, however its letters are cased.
+pub fn tier_name(tier: &str) -> Option<&'static str> {
+    known_tier(tier).map(|(name, _)| *name)
+}
+
+fn known_tier(tier: &str) -> Option<&'static (&'static str, &'static [&'static str])> {
     const TIERS: [(&str, &[&str]); 3] = [
         ("Free", &["api.validate"]),
         ("Licensed", &["vsix.publish", "vsix.watch", "vsix.explorer", "api.validate", "cp.publish"]),
         ("Enterprise", &["*"]),
     ];
-    TIERS.iter().find(|(name, _)| name.eq_ignore_ascii_case(tier)).map_or(&[], |(_, features)| features)
+    TIERS.iter().find(|(name, _)| name.eq_ignore_ascii_case(tier))
 }
 
 impl LicenseError {

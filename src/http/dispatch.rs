@@ -200,7 +200,14 @@ pub(super) fn admit_program(app: &App, peer: IpAddr, headers: &HeaderMap) -> Res
             let hint = "send one of --license-key-file as X-License-Key";
             return Err(Problem::new(Code::Unauthorized, "the request carries no license key").hint(hint));
         }
-        return admit(app, peer, headers);
+        return admit(app, peer, headers).map_err(|problem| match admin_key(headers) {
+            None if !roles.license_keys.is_empty() && problem.code == Code::Unauthorized => {
+                let hint = "send one of --license-key-file as X-License-Key, or the admin key as X-Admin-Api-Key";
+                Problem::new(Code::Unauthorized, "the request carries neither a license key nor an admin key")
+                    .hint(hint)
+            }
+            _ => problem,
+        });
     };
     if roles.license_keys.is_empty() {
         let message = "this server was started without --license-key-file, so it knows no license key";

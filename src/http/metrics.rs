@@ -135,7 +135,9 @@ impl Default for Metrics {
         registry.register("license_last_validated_age_seconds", about, validated_age.clone());
         let about = "Requests refused because a limit of the license was reached";
         registry.register("license_cap_rejections", about, rejections.clone());
-        let heartbeats = Family::default();
+        let heartbeats = Family::<Beaten, Counter>::default();
+        // A counter that is there before it counts shows its first increase.
+        let _ = heartbeats.get_or_create(&Beaten { outcome: "counts" });
         let about = "Heartbeats of activated machines: `counts`, or the code of the answer no";
         registry.register("heartbeats", about, Family::clone(&heartbeats));
         let (job_run, job_success) = (Family::<Done, Gauge>::default(), Family::<Done, Gauge>::default());
@@ -278,6 +280,11 @@ impl Metrics {
     /// Counts a run of a job that failed.
     pub(super) fn job_failed(&self, job: &str) {
         self.job_failures.get_or_create(&Done { job: job.to_owned() }).inc();
+    }
+
+    /// Tells of a limit before anything is refused for it: a counter that is there shows its first increase.
+    pub(super) fn may_be_capped(&self, limit: &str) {
+        let _ = self.rejections.get_or_create(&Capped { limit: limit.to_owned() });
     }
 
     /// Counts a refusal for a limit.

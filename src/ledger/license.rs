@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::earlier::EarlierToken;
 use super::license_key::LicenseKey;
-use super::value::values;
+use super::value::{Cell, values};
 use super::{LedgerError, Row, Transaction, sql};
 use crate::code::Code;
 use crate::json::{self, Writer};
@@ -147,6 +147,20 @@ pub fn lock(transaction: &mut Transaction<'_>, license_id: &str) -> Result<Held,
 /// The refusal of an id that the ledger does not know.
 pub fn unknown(license_id: &str) -> LedgerError {
     LedgerError::refused(Code::UnknownLicense, format_args!("the ledger holds no license {license_id}"))
+}
+
+/// Says which of some ids stand for licenses already.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn held_ids(transaction: &mut Transaction<'_>, ids: &[&str]) -> Result<Vec<String>, LedgerError> {
+    let ids: Vec<Cell<'_>> = ids.iter().copied().map(Cell::from).collect();
+    let mut held = Vec::new();
+    transaction.each_of_all(sql::HELD_IDS, &ids, &mut |cells| {
+        held.push(Row::kept(cells).text()?);
+        Ok(())
+    })?;
+    Ok(held)
 }
 
 /// Reads up to `most` licenses in the order of their ids.

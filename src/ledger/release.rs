@@ -173,12 +173,8 @@ pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<
     let row = transaction.find(sql::LAST_NONCE, &values![proof])?;
     let mut row = row.ok_or_else(|| LedgerError::corrupted("an activation is gone"))?;
     let (last_nonce, last_reply) = (row.maybe_text()?, row.maybe_text()?);
-    if last_nonce.is_some_and(|last| is_same_nonce(&last, &beat.nonce)) {
-        return last_reply
-            .and_then(|reply| Beat::parse(&reply))
-            .ok_or_else(|| LedgerError::corrupted(format_args!("the last answer to activation {proof} is damaged")));
-    }
-    if !is_same_nonce(&activation.nonce, &beat.nonce) {
+    let is_asked_again = last_nonce.is_some_and(|last| is_same_nonce(&last, &beat.nonce));
+    if !is_asked_again && !is_same_nonce(&activation.nonce, &beat.nonce) {
         return refused(Code::NonceMismatch, format!("the nonce for activation {proof} is not the one handed out"));
     }
     let grace_hours = held.grace_hours.unwrap_or(beat.grace_hours);
@@ -186,6 +182,13 @@ pub fn heartbeat(transaction: &mut Transaction<'_>, beat: &Heartbeat) -> Result<
     let grace_until = held.revoked_at.map(|at| at.saturating_add(grace));
     if held.revoked_at.is_none() {
         held.usable(beat.now)?;
+    }
+    if is_asked_again {
+        let last = last_reply
+            .and_then(|reply| Beat::parse(&reply))
+            .ok_or_else(|| LedgerError::corrupted(format_args!("the last answer to activation {proof} is damaged")))?;
+        // Who never moves on to the next nonce is told of a withdrawal all the same.
+        return Ok(if grace_until.is_some() { Beat { revoked: true, grace_until, ..last } } else { last });
     }
     let answer =
         Beat { nonce: beat.fresh_nonce.clone(), revoked: grace_until.is_some(), grace_until, checked_at: beat.now };

@@ -327,6 +327,9 @@ pub(crate) const REPORTED_OF: &str = reported!("WHERE license_id = ?1 ORDER BY a
 pub(crate) const LOCK_LICENSES: Many<'_> =
     Many { sql: "SELECT license_id FROM license WHERE license_id = ?* ORDER BY license_id FOR UPDATE", width: 1 };
 
+/// Finds which ids are taken.
+pub(crate) const HELD_IDS: Many<'_> = Many { sql: "SELECT license_id FROM license WHERE license_id = ?*", width: 1 };
+
 /// Reads what activations of licenses are counted against.
 pub(crate) const COUNTERS: Many<'_> = Many {
     sql: "SELECT license_id, state, reason, grace_until, max_activations, (SELECT activations FROM activation_count \

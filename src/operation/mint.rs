@@ -14,7 +14,7 @@ use crate::id::{KeyId, Kid};
 use crate::json::{self, MAX_COUNT, Writer, steers};
 use crate::key::SecretKey;
 use crate::ledger::license_key::LicenseKey;
-use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, UnsignedPayload, tier_features};
+use crate::license::{Activation, License, MAX_GRACE_DAYS, MAX_TOKEN_BYTES, UnsignedPayload, tier_features, tier_name};
 use crate::seal::{SealError, SealSecret, SealedLicense, sealed_length};
 use crate::time::{TimeError, Timestamp};
 use crate::token::Token;
@@ -128,7 +128,10 @@ pub fn license(draft: Draft, plans: Option<&Plans>, moment: &Moment) -> Result<L
     let draft = match plans {
         Some(plans) => plans.apply(draft).map_err(MintError::Plan)?,
         None if draft.plan.is_some() => return Err(MintError::NoPlans),
-        None => draft,
+        None => {
+            let spelled = |tier: String| tier_name(&tier).map_or(tier.clone(), str::to_owned);
+            Draft { tier: draft.tier.map(spelled), ..draft }
+        }
     };
     let required = [("tenantId", draft.tenant_id.is_none()), ("exp", draft.expires_at.is_none())];
     let missing: Vec<_> = required.into_iter().filter_map(|(name, is_missing)| is_missing.then_some(name)).collect();
@@ -317,6 +320,18 @@ impl MintError {
             Self::Refused(_, refusal) => refusal.code,
             Self::Seal(_) => Code::BadKey,
             _ => Code::Usage,
+        }
+    }
+}
+
+impl MintError {
+    /// Says what to do about it, where its code says too little.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Count(..) | Self::Grace(_) => Some("give a smaller number"),
+            Self::EndsFirst(..) => Some("give an end that comes after the beginning"),
+            Self::Text(..) => Some("write it as plain text of 1 to 1,024 bytes"),
+            _ => None,
         }
     }
 }

@@ -31,6 +31,7 @@ mod story;
 mod taken;
 mod told;
 mod true_up;
+mod undone;
 
 use std::path::Path;
 

@@ -166,7 +166,11 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Option<Code>, Exit, Option<Str
         if let Some(MintError::Refused(_, refusal)) = cause.downcast_ref::<MintError>() {
             return (Some(refusal.code), Exit::Unable, Some(refusal.hint().to_owned()));
         }
-        by_code!(AuditError EnrolError FingerprintError KeyringError MintError PlanError ReportError);
+        if let Some(error) = cause.downcast_ref::<MintError>() {
+            let hint = error.hint().unwrap_or_else(|| error.code().hint());
+            return (Some(error.code()), error.code().exit(), Some(hint.to_owned()));
+        }
+        by_code!(AuditError EnrolError FingerprintError KeyringError PlanError ReportError);
         // A key or a keyring that is not to be used leaves nothing to judge or sign with, whatever is wrong with it.
         if let Some(error) = cause.downcast_ref::<KeyError>() {
             return (Some(error.code()), Exit::Unable, Some(error.code().hint().to_owned()));

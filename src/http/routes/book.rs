@@ -263,10 +263,11 @@ pub(super) fn audit(_: &App, call: &Call) -> Result<Reply, Problem> {
         ..AuditFilter::default()
     };
     let ledger = call.ledger()?;
-    if let Some(action) = call.asked("action") {
-        let fault = |error| Problem::from(error).hint("leave `action` out for all of them");
-        operation::audit::known(ledger, action).map_err(fault)?;
-    }
+    operation::audit::known(ledger, &filter).map_err(|error| match error.code() {
+        Code::Usage if filter.from > filter.to => Problem::new(Code::Malformed, error).hint("exchange `from` and `to`"),
+        Code::Usage => Problem::from(error).hint("leave `action` out for all of them"),
+        _ => error.into(),
+    })?;
     let mut out = Writer::default();
     out.begin_object();
     out.name("entries").begin_array();

@@ -73,6 +73,7 @@ pub(super) fn gauges(app: &App, roles: &Roles, now: Timestamp) -> Result<License
     let (posture, validated_at) = app.posture(roles, now)?;
     let verdict = posture.verdict;
     let held = matches!(verdict.state, State::Active | State::Grace | State::Expired);
+    posture.rows.iter().for_each(|row| app.metrics.may_be_capped(&row.limit.key));
     Ok(LicenseGauges {
         state: verdict.state.as_str(),
         days_remaining: verdict.days_remaining().filter(|_| held).unwrap_or(-1),

@@ -204,11 +204,8 @@ pub(super) fn signer(call: &Call) -> Result<&SecretKey, Problem> {
 }
 
 pub(super) fn of_mint(error: &MintError) -> Problem {
-    Problem::new(error.code(), error).hint(match error {
-        _ if error.code() == Code::Usage => BODIES,
-        MintError::Missing(_) => BODIES,
-        _ => error.code().hint(),
-    })
+    let of_code = if error.code() == Code::Usage { BODIES } else { error.code().hint() };
+    Problem::new(error.code(), error).hint(error.hint().unwrap_or(of_code))
 }
 
 /// Takes the days of validity.

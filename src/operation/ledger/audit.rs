@@ -9,7 +9,7 @@ use crate::json::{self, JsonError, Writer};
 use crate::key::SecretKey;
 use crate::keyring::{Keyring, Purpose};
 use crate::ledger::audit::{self, ACTIONS, AuditFilter, Broken, Chained, Link};
-use crate::ledger::{Ledger, LedgerError};
+use crate::ledger::{Ledger, LedgerError, license};
 use crate::operation::nearest::nearest;
 use crate::time::Timestamp;
 
@@ -49,12 +49,24 @@ pub enum AuditError {
     RolledBack(u64, u64),
 }
 
-/// Refuses to look for an action of which nothing could tell: a word that is none of [`ACTIONS`], and that the book, which may
-/// have been imported, does not hold either.
+/// Refuses to look for what nothing could tell of: a license that the ledger has never held, a period that ends before it
+/// begins, an action that is none of [`ACTIONS`] and that the book, which may have been imported, does not hold either.
 ///
 /// # Errors
-/// `Refused` with `usage`; `Unavailable`.
-pub fn known(ledger: &Ledger, action: &str) -> Result<(), LedgerError> {
+/// `Refused` with `unknown-license` and `usage`; `Unavailable`.
+pub fn known(ledger: &Ledger, filter: &AuditFilter) -> Result<(), LedgerError> {
+    let AuditFilter { from, to, .. } = filter;
+    if from > to {
+        let message = format!("the period would begin at {from} and end before that, at {to}");
+        return Err(LedgerError::refused(Code::Usage, message));
+    }
+    if let Some(id) = &filter.license_id {
+        let of_license = AuditFilter { license_id: Some(id.clone()), ..AuditFilter::default() };
+        if ledger.read(|transaction| audit::page(transaction, &of_license, 1))?.is_empty() {
+            return Err(license::unknown(id));
+        }
+    }
+    let Some(action) = filter.action.as_deref() else { return Ok(()) };
     if ACTIONS.contains(&action) || ledger.read(|transaction| audit::tells_of(transaction, action))? {
         return Ok(());
     }

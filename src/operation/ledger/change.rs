@@ -52,6 +52,20 @@ pub fn change(ledger: &Ledger, stamp: &Stamp, license_id: &str, change: &Change)
     ledger.write(move |transaction| apply(transaction, &stamp, &license_id, &change))
 }
 
+/// As [`change`], of several licenses: all of them or none.
+///
+/// # Errors
+/// As [`change`], of the first that is refused.
+pub fn change_all(ledger: &Ledger, stamp: &Stamp, mut changes: Vec<(String, Change)>) -> Result<(), LedgerError> {
+    changes.iter().try_for_each(|(_, change)| readable(change.reason()))?;
+    // In one order, so that two who change the same ones do not wait for each other.
+    changes.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let stamp = stamp.clone();
+    ledger.write(move |transaction| {
+        changes.iter().try_for_each(|(license_id, change)| apply(transaction, &stamp, license_id, change).map(drop))
+    })
+}
+
 /// As [`change`], as part of another act; its reason is one of ours.
 pub(super) fn apply(
     transaction: &mut Transaction<'_>,

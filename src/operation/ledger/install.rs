@@ -111,6 +111,8 @@ impl Act {
             return Ok(());
         };
         let before = tenant::installed(transaction, tenant_id)?;
+        // What came later is told by this from what it replaces, also within one second.
+        let after = before.as_ref().map(|before| before.installed_at.saturating_add(1));
         tenant::install(
             transaction,
             &Installed {
@@ -118,7 +120,7 @@ impl Act {
                 license_id: license.license_id.clone(),
                 token: self.token.clone(),
                 source: origin.as_str().to_owned(),
-                installed_at: stamp.now,
+                installed_at: after.map_or(stamp.now, |after| stamp.now.max(after)),
                 installed_by: stamp.actor.clone(),
                 validated_at: Some(stamp.now),
                 invalid_reason: None,

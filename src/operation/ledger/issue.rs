@@ -1,5 +1,7 @@
 //! `mint --ledger`: records what was minted before anybody is handed it.
 
+use std::collections::BTreeSet;
+
 use super::Stamp;
 use crate::id::KeyId;
 use crate::ledger::audit::Entry;
@@ -42,6 +44,23 @@ pub fn record_missing(ledger: &Ledger, stamp: &Stamp, minted: Vec<Record>) -> Re
             Some(held) if held.token == one.token => Ok(()),
             _ => insert(transaction, &stamp, one),
         })
+    })
+}
+
+/// As many ids are looked up at once.
+const LOOKED_UP: usize = 1_000;
+
+/// Says which of some ids the ledger holds already.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn held_ids(ledger: &Ledger, ids: &[&str]) -> Result<BTreeSet<String>, LedgerError> {
+    ledger.read(|transaction| {
+        let mut held = BTreeSet::new();
+        for ids in ids.chunks(LOOKED_UP) {
+            held.extend(license::held_ids(transaction, ids)?);
+        }
+        Ok(held)
     })
 }
 

@@ -54,6 +54,15 @@ pub fn usage(ledger: &Ledger, request: Request, license_id: Option<&str>) -> Res
     })
 }
 
+/// Refuses a license that the ledger does not hold: of one whose sessions it has counted all the same, nobody asks this.
+///
+/// # Errors
+/// `Refused` with `unknown-license`; `Unavailable`.
+pub fn known(ledger: &Ledger, license_id: &str) -> Result<(), LedgerError> {
+    let held = ledger.read(|transaction| license::find(transaction, license_id))?;
+    held.map(drop).ok_or_else(|| license::unknown(license_id))
+}
+
 /// Adds what licenses say: how many there are, how many seats, and which expire soon.
 fn licenses(
     transaction: &mut Transaction<'_>,

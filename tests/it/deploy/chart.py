@@ -14,7 +14,12 @@ CASES = {
     "the values of the field": {
         "createNamespace": True,
         "service": {"type": "ClusterIP"},
-        "license": {"key": "secret", "file": {"data": {"license.pem": "----- ...\nMIRRORD-LICENSE\n... -----\n"}}},
+        "license": {
+            "key": "secret",
+            "file": {"data": {"license.pem": "----- ...\nMIRRORD-LICENSE\n... -----\n"}},
+            "publicKey": "jwQm",
+            "tenant": "acme",
+        },
     },
     "a secret of the cluster": {"license": {"keyRef": "my-cluster-secret"}, "sa": {"gcpSa": "a@b.iam.gserviceaccount.com"}},
     "two servers on one file": {"server": {"replicas": 2}},

@@ -48,7 +48,7 @@ fn a_license_is_issued_with_a_key() {
     assert_eq!(server.post("/api/v1/keys/generate", GENERATE).status, 401);
     let unnamed =
         server.post_as_admin("/api/v1/keys/generate", r#"{"organizationId":"a\u0001","tier":"Free","validDays":1}"#);
-    assert!(unnamed.body.contains(r#""hints":["see the request bodies in /openapi.json"]"#), "{}", unnamed.body);
+    assert!(unnamed.body.contains(r#""hints":["write it as plain text of 1 to 1,024 bytes"]"#), "{}", unnamed.body);
     assert_snapshot!(server.post_as_admin("/api/v1/keys/generate", r#"{"organizationId":"acme","tier":"Gold","validDays":1}"#).shown(), @r#"400 {"code":"unknown-name","error":"Unsupported tier 'Gold'","hints":["choose Free, Licensed or Enterprise"],"message":"Unsupported tier 'Gold'"}"#);
 }
 

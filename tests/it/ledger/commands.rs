@@ -26,7 +26,7 @@ impl Vendor {
         self.0.run_in([("MINTAGE_LEDGER", "sqlite:book.db"), ("USER", "ann")], arguments)
     }
 
-    fn signed(&self, command: &[&str], arguments: &[&str]) -> Outcome {
+    pub(super) fn signed(&self, command: &[&str], arguments: &[&str]) -> Outcome {
         let key = example("vendor.key");
         self.run(&[command, &["--allow-readable-key", "--key", &key], arguments].concat())
     }
@@ -38,7 +38,7 @@ impl Vendor {
 }
 
 /// Prints an outcome with the moment of the run written as `NOW`.
-fn told(outcome: &Outcome) -> String {
+pub(super) fn told(outcome: &Outcome) -> String {
     let text = outcome.to_string();
     let is_time = |text: &str| {
         let shape = "0000-00-00T00:00:00Z";

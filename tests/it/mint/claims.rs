@@ -90,7 +90,7 @@ fn what_is_not_understood_is_2_and_says_why() {
     assert_snapshot!(bench.minting(&["-q", "--tenant", "acme", "--expires", "2025-12-31"]), @"
     ------- stderr -------
     mintage: error[usage]: the license would begin at 2026-01-01T00:00:00Z and end before that, at 2025-12-31T23:59:59Z
-    mintage: hint: run it with --help
+    mintage: hint: give an end that comes after the beginning
     [exit status: 2]
     ");
     let long = "x".repeat(1_025);
@@ -175,7 +175,7 @@ fn characters_that_steer_or_hide_are_not_signed() {
     assert_snapshot!(bench.minting(&[&TERM[..], &["-q", "--label", "a\u{202e}b"]].concat()), @"
     ------- stderr -------
     mintage: error[usage]: `label` holds the control or invisible character U+202E
-    mintage: hint: run it with --help
+    mintage: hint: write it as plain text of 1 to 1,024 bytes
     [exit status: 2]
     ");
 }

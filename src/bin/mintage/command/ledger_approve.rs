@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use mintage::code::Code;
 use mintage::manifest::{MAX_MANIFEST_BYTES, Scope};
 use mintage::operation::ledger::approve;
 use mintage::operation::manifest::signed;
@@ -37,7 +38,10 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let data = files::read(path, MAX_MANIFEST_BYTES)?;
     let fail = |code, message: String| {
         let failure = Failure::new(code, format!("manifest `{}`: {message}", path.display()));
-        failure.hint("name the key that signed it with --trust")
+        match code {
+            Code::BadSignature | Code::UnknownKey => failure.hint("name the key that signed it with --trust"),
+            _ => failure,
+        }
     };
     let verified = signed(&data, &arguments.trust.keyring()?);
     let manifest = verified.map_err(|error| fail(error.code(), error.to_string()))?.manifest;

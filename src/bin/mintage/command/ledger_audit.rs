@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
+use mintage::code::Code;
 use mintage::dsse::Envelope;
 use mintage::json::Writer;
 use mintage::ledger::audit::{ACTIONS, AuditFilter, Chained};
@@ -86,9 +87,6 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
 }
 
 fn show(ledger: &Ledger, arguments: &Arguments, now: Timestamp, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    if let Some(action) = &arguments.action {
-        audit::known(ledger, action)?;
-    }
     let filter = AuditFilter {
         after: 0,
         license_id: arguments.license.clone(),
@@ -96,6 +94,7 @@ fn show(ledger: &Ledger, arguments: &Arguments, now: Timestamp, terminal: &Termi
         from: arguments.from.as_deref().map_or(Ok(Timestamp::EPOCH), |at| Timestamp::parse_since(at, now))?,
         to: arguments.to.as_deref().map_or(Ok(Timestamp::NEVER), |at| Timestamp::parse_when(at, now))?,
     };
+    audit::known(ledger, &filter)?;
     let mut out = Writer::default();
     let mut rows = Vec::new();
     out.begin_object();
@@ -183,7 +182,10 @@ fn verify(ledger: &Ledger, checkpoint: Option<&Path>, trust: &Trust, terminal: &
 fn read(path: &Path, trust: &Trust) -> anyhow::Result<Checkpoint> {
     let data = files::read(path, MAX_CHECKPOINT_BYTES)?;
     let fail = |error: AuditError| {
-        let hint = "name the key that signed it with --trust";
+        let hint = match error.code() {
+            Code::BadSignature | Code::UnknownKey => "name the key that signed it with --trust",
+            code => code.hint(),
+        };
         Failure::new(error.code(), format!("checkpoint `{}`: {error}", path.display())).hint(hint).unable()
     };
     let envelope = Envelope::parse(&data).map_err(|error| fail(AuditError::Envelope(error)))?;

@@ -80,6 +80,9 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     // An issuer is told of its own license, whatever else is used here.
     let license_id = activated.as_ref().map(|(proof, _)| &proof.license_id).or(named.as_ref());
     let report = report::usage(&ledger, request, license_id.map(String::as_str)).map_err(backwards)?;
+    if let Some(id) = named.as_ref().filter(|_| activated.is_none() && report.session_count() == 0) {
+        report::known(&ledger, id)?;
+    }
     let of = license_id.map_or_else(String::new, |id| format!(" of license {id}"));
     terminal.note(&format!("{} sessions of {} users{of}", report.session_count(), report.active_users()));
     if let Some((proof, key)) = activated {

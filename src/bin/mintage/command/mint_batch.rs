@@ -112,6 +112,13 @@ fn sign(
     terminal: &Terminal,
 ) -> anyhow::Result<ExitCode> {
     let ledger = arguments.book.make_if_named(minting.now)?;
+    if let Some(ledger) = &ledger {
+        let faults = taken(ledger, &pending)?;
+        if !faults.is_empty() {
+            let total = pending.iter().map(Pending::len).sum::<usize>();
+            return Err(refuse(&faults, total as u64, terminal));
+        }
+    }
     let key = arguments.signer.open()?;
     let keyring = arguments.verifying(&key)?;
     let threads = available_parallelism().map_or(1, usize::from);
@@ -152,6 +159,19 @@ fn sign(
     let minted = counted(total as u64, "license");
     terminal.note(&format!("minted {minted}{resumed}, signed by key {}", key.public().id().kid()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Finds the rows whose ids stand for licenses of the ledger already.
+fn taken(ledger: &Ledger, pending: &[Pending]) -> anyhow::Result<Vec<RowFault>> {
+    let rows = || pending.iter().flat_map(Pending::licenses);
+    let ids: Vec<&str> = rows().map(|row| row.license_id).collect();
+    let held = issue::held_ids(ledger, &ids)?;
+    let fault = |row: PendingLicense<'_>| RowFault {
+        row: row.row,
+        code: Code::LicenseExists,
+        message: format!("the ledger already holds a license {}", row.license_id),
+    };
+    Ok(rows().filter(|row| held.contains(row.license_id)).map(fault).collect())
 }
 
 /// As many licenses of a batch are recorded in one transaction.

@@ -67,11 +67,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let list = match arguments.book.open_if_named()? {
         None => next(previous.as_ref(), &withdrawals, arguments.grace_hours.unwrap_or(0), now, next_update),
         Some(ledger) => {
-            let by = stamp(clock);
-            for Withdrawal { license_id, reason } in withdrawals {
-                let change = Change::Revoke { reason, grace_hours: arguments.grace_hours };
-                change::change(&ledger, &by, &license_id, &change)?;
-            }
+            // What is withdrawn stays so: a list that cannot be handed out is found before.
+            drop(arguments.output.prepare("")?);
+            let grace_hours = arguments.grace_hours;
+            let revoke = |one: Withdrawal| (one.license_id, Change::Revoke { reason: one.reason, grace_hours });
+            change::change_all(&ledger, &stamp(clock), withdrawals.into_iter().map(revoke).collect())?;
             withdraw::list(&ledger, &stamp(now), previous.as_ref(), next_update)?
         }
     };
