@@ -69,7 +69,7 @@ macro_rules! codes {
 codes! {
     ActivationsExhausted "activations-exhausted" No 409 "every activation that the license allows is in use" "release a machine that no longer runs the product, or ask for more activations"
     AuditBroken "audit-broken" No 500 "the audit of the ledger was changed" "compare it with a backup; a checkpoint kept elsewhere says how far it was whole"
-    BadKey "bad-key" Unable 400 "a key is not a usable Ed25519 key" "make one with `mintage keygen`, or check that the whole file or text was given"
+    BadKey "bad-key" Unable 400 "a key is not a usable Ed25519 key" "check that the right file or text was given, and the whole of it; `mintage keygen` makes a pair for whoever signs"
     BadPassphrase "bad-passphrase" Unable 400 "the passphrase is missing or does not open the key" "type it at a terminal or name a file with --passphrase-file"
     BadSignature "bad-signature" No 200 "the signature does not belong to this document and any trusted key" "the text was changed after signing, or another key signed it; ask the issuer for a fresh copy and for the public key"
     Borrowed "borrowed" No 409 "the seat is taken along until a stated time, and its lease counts offline until then" "wait until then, or ask the issuer to take the seat back"

@@ -232,7 +232,7 @@ fn keys_of_another_type_are_named() {
     NOT VERIFIED: this is what the text claims; nothing has been checked
     ------- stderr -------
     mintage: error[bad-key]: this is an elliptic-curve (EC) key, and an Ed25519 key is needed
-    mintage: hint: make one with `mintage keygen`, or check that the whole file or text was given
+    mintage: hint: check that the right file or text was given, and the whole of it; `mintage keygen` makes a pair for whoever signs
     [exit status: 3]
     ");
     let weak = bench.run(["inspect", &format!("01{}", "00".repeat(31))]);

@@ -20,6 +20,9 @@ use crate::files::{self, Exposure, FileError};
 use crate::render::Terminal;
 use crate::{process, prompt};
 
+/// What helps whoever has no key to trust.
+const ISSUER: &str = "name the issuer's public key: its file, a folder with it, or its text";
+
 /// Names a private key.
 #[derive(Args, Debug)]
 pub(crate) struct Signer {
@@ -62,6 +65,10 @@ impl Signer {
         })?;
         let data = Zeroizing::new(data);
         let file = KeyFile::parse(&data).map_err(|fault| not_private(fault, &data, about()))?;
+        if let Some(file) = self.passphrase_file.as_ref().filter(|file| *file != Path::new("-")) {
+            // Whoever names one means a key that needs it: a path that is mistyped is told also where the key is plain.
+            file.metadata().map_err(|error| FileError::reading(file, error))?;
+        }
         let passphrase =
             if file.is_encrypted() { Some(prompt::passphrase(self.passphrase_file.as_ref(), path)?) } else { None };
         file.open(passphrase.as_ref()).with_context(about)
@@ -143,10 +150,14 @@ impl Named {
         if found.as_ref().is_ok_and(Metadata::is_dir) {
             let mut files = files::children(path).map_err(|error| FileError::reading(path, error))?;
             files.retain(|file| file.extension() == Some(OsStr::new("pub")));
+            if files.is_empty() {
+                let message = format!("the folder `{}` holds no `.pub` file", path.display());
+                return Err(Failure::new(Code::NoTrustedKey, message).hint(ISSUER).into());
+            }
             files.iter().try_for_each(|file| self.add_file(file))?;
             return Ok(true);
         }
-        if found.is_ok() {
+        if found.is_ok() || path == Path::new("-") {
             self.add_file(path)?;
             return Ok(true);
         }
@@ -202,5 +213,5 @@ fn key_of(text: &OsStr) -> Result<PublicKey, KeyError> {
 
 fn unreadable(trust: &OsStr) -> anyhow::Error {
     let message = format!("`{}` is neither a file that exists nor the text of a public key", trust.display());
-    Failure::new(Code::BadKey, message).into()
+    Failure::new(Code::BadKey, message).hint(ISSUER).into()
 }

@@ -18,7 +18,7 @@ fn without_a_trusted_key_nothing_can_be_told() {
     assert_snapshot!(bench.run(["verify", "--trust", "nobody.pub", &token]), @"
     ------- stderr -------
     mintage: error[bad-key]: --trust: `nobody.pub` is neither a file that exists nor the text of a public key
-    mintage: hint: make one with `mintage keygen`, or check that the whole file or text was given
+    mintage: hint: name the issuer's public key: its file, a folder with it, or its text
     [exit status: 3]
     ");
     let identity = format!("01{}", "00".repeat(31));
@@ -128,4 +128,27 @@ fn two_keyrings_of_one_sequence_leave_nothing_to_trust() {
     mintage: hint: ask the issuer which is the true one
     [exit status: 3]
     ");
+}
+
+#[test]
+fn keys_come_by_standard_input_too() {
+    let bench = bench();
+    let token = bench.license(&[]);
+    let [public, secret] = ["vendor.pub", "vendor.key"].map(|name| std::fs::read(example(name)).unwrap());
+    let verified = bench.run_with(["verify", "--trust", "-", &token, "--at", NOW, "-q"], &public);
+    assert_eq!(verified.status, Some(0), "{verified}");
+    let minted = bench.run_with(["mint", "--key", "-", "--tenant", "acme", "--expires", "never", "-q"], &secret);
+    assert_eq!(minted.status, Some(0), "{minted}");
+    let both = bench.run_with(["verify", "--trust", "-", "-"], &public);
+    assert!(both.status == Some(2) && both.stderr().contains("standard input"), "{both}");
+    std::fs::create_dir(bench.path("keys")).unwrap();
+    assert_snapshot!(bench.run(["verify", "--trust", "keys", &token]), @"
+    ------- stderr -------
+    mintage: error[no-trusted-key]: the folder `keys` holds no `.pub` file
+    mintage: hint: name the issuer's public key: its file, a folder with it, or its text
+    [exit status: 3]
+    ");
+    let misnamed = ["mint", "--key", &example("vendor.key"), "--allow-readable-key", "--passphrase-file", "none"];
+    let refused = bench.run([&misnamed[..], &["--tenant", "acme", "--expires", "never"]].concat());
+    assert!(refused.status == Some(3) && refused.stderr().contains("`none` could not be read"), "{refused}");
 }

@@ -183,6 +183,15 @@ pub(crate) fn read_lines(path: &Path, limit: usize, line_limit: usize) -> Result
 /// Reads a private key file: a regular file, always, that others cannot read.
 pub(crate) fn read_private(path: &Path, limit: usize, exposure: Exposure) -> Result<Vec<u8>, FileError> {
     let fail = |error| FileError::reading(path, error);
+    if path == Path::new("-") {
+        take_standard_input()?;
+        // Its buffer would keep a copy that nobody wipes.
+        #[cfg(unix)]
+        let source = File::from(std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned().map_err(fail)?);
+        #[cfg(not(unix))]
+        let source = io::stdin().lock();
+        return bounded(source, limit, || named(path));
+    }
     refuse_other_types(path, &fs::metadata(path).map_err(fail)?)?;
     let file = open_file(path)?;
     #[cfg(unix)]
