@@ -252,9 +252,18 @@ fn a_withdrawn_license_says_so_until_when_it_counts() {
     let (proof, nonce) = (member(&activated, "proofId"), member(&activated, "heartbeatNonce"));
     scene.change("suspend");
     assert_eq!(member(&scene.heartbeat(&proof, "node-1", &nonce), "code"), "suspended");
+    scene.change("reinstate");
+    let answered = scene.heartbeat(&proof, "node-1", &nonce);
+    // Who never moves on to the next nonce learns of it all the same, and is handed out no other.
+    scene.change("suspend");
+    assert_eq!(member(&scene.heartbeat(&proof, "node-1", &nonce), "code"), "suspended");
     scene.change("revoke");
+    let again = scene.heartbeat(&proof, "node-1", &nonce);
+    assert_eq!(member(&again, "newNonce"), member(&answered, "newNonce"));
+    let nonce = member(&answered, "newNonce");
+    assert!(again.body.contains(r#""graceUntilUtc":"2026-06-02T00:00:00Z","isRevoked":true"#), "{}", again.body);
     scene.wait(3_600);
-    assert_snapshot!(scene.heartbeat(&proof, "node-1", &nonce).shown(), @r#"200 {"checkedAtUtc":"2026-06-01T01:00:00Z","code":null,"error":null,"graceUntilUtc":"2026-06-02T00:00:00Z","isRevoked":true,"newNonce":"LirBPvjo2NuEH4PDoUnSEg==","success":true}"#);
+    assert_snapshot!(scene.heartbeat(&proof, "node-1", &nonce).shown(), @r#"200 {"checkedAtUtc":"2026-06-01T01:00:00Z","code":null,"error":null,"graceUntilUtc":"2026-06-02T00:00:00Z","isRevoked":true,"newNonce":"CNEua3bITR1e9cTkuBMqsQ==","success":true}"#);
 }
 
 #[test]

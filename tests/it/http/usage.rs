@@ -139,8 +139,15 @@ fn what_a_server_is_started_with_comes_before_the_ledger_and_is_never_passed_ove
     // Until somebody installs another, wherever that is.
     assert_eq!(installed(&file, &minted(&bench, "lic-api", "9", "2027-01-01")).status, 200);
     assert_eq!((in_force(&broken), in_force(&file)), ("ACTIVE lic-api".to_owned(), "ACTIVE lic-api".to_owned()));
+    // The same one, in the second in which a worse one was refused, is another installation.
+    let broken = operator(&ledger, Some(Given { text: b"nonsense".to_vec(), origin: Origin::Env }));
+    assert_eq!(in_force(&broken), "INVALID null");
+    assert_eq!(installed(&broken, &minted(&bench, "lic-api", "9", "2027-01-01")).status, 200);
+    assert_eq!(in_force(&broken), "ACTIVE lic-api");
     let actions: Vec<String> = audited(&file).iter().map(|entry| entry.split(' ').next().unwrap().to_owned()).collect();
-    assert_eq!(actions, ["install_license", "reject_license", "cap_exceeded", "replace_license"]);
+    let expected =
+        ["install_license", "reject_license", "cap_exceeded", "replace_license", "reject_license", "replace_license"];
+    assert_eq!(actions, expected);
 }
 
 #[test]

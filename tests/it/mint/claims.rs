@@ -179,3 +179,12 @@ fn characters_that_steer_or_hide_are_not_signed() {
     [exit status: 2]
     ");
 }
+
+#[test]
+fn a_tier_is_spelled_in_one_way() {
+    let bench = bench();
+    for (tier, expected) in [("free", "Free"), ("ENTERPRISE", "Enterprise"), ("gold", "gold")] {
+        let minted = payload(&bench.minting(&["-q", "--tenant", "acme", "--expires", "2026-12-31", "--tier", tier]));
+        assert!(minted.contains(&format!(r#""tier":"{expected}""#)), "{minted}");
+    }
+}
