@@ -229,7 +229,7 @@ impl<'a> Value<'a> {
             Self::Null => "null".to_owned(),
             Self::Bool(value) => value.to_string(),
             Self::Integer(number) => number.to_string(),
-            Self::Fraction(number) => format!("the fraction {number}"),
+            Self::Fraction(number) => format!("{number}, which is not written as an integer"),
             Self::String(text) if text.len() <= 64 => format!("the string `{}`", text.escape_debug()),
             Self::String(text) => format!("a string of {} bytes", text.len()),
             Self::Array(items) => format!("an array of {}", items.len()),

@@ -35,6 +35,8 @@ pub enum KeyError {
     Locked,
     /// The text has no form of a key; says what is wrong with it.
     Form(String),
+    /// One half of a pair stands where the other belongs; says which.
+    OtherHalf(&'static str),
     /// The key is of another type, named.
     OtherType(String),
     /// The stored public half is not the one that belongs to the private half.
@@ -99,7 +101,7 @@ impl KeyError {
     pub fn code(&self) -> Code {
         match self {
             Self::Locked | Self::WrongPassphrase => Code::BadPassphrase,
-            Self::Form(_) | Self::OtherType(_) | Self::PairMismatch => Code::BadKey,
+            Self::Form(_) | Self::OtherHalf(_) | Self::OtherType(_) | Self::PairMismatch => Code::BadKey,
             Self::TooCostly(_) => Code::KeyTooCostly,
             Self::Weak(_) => Code::WeakKey,
         }
@@ -111,6 +113,7 @@ impl fmt::Display for KeyError {
         match self {
             Self::Locked => f.write_str("the key is encrypted and no passphrase was given"),
             Self::Form(reason) => write!(f, "this is not a key: {reason}"),
+            Self::OtherHalf(which) => write!(f, "this is {which}"),
             Self::OtherType(name) => write!(f, "this is {name}, and an Ed25519 key is needed"),
             Self::PairMismatch => f.write_str("the public half stored with the private key belongs to another key"),
             Self::TooCostly(reason) => write!(f, "opening the key would take {reason}"),

@@ -180,7 +180,7 @@ impl TrustError {
             Self::Document(error) => error.code(),
             Self::Envelope(error) => error.code(),
             Self::Forked(_) | Self::Roots(..) => Code::Forked,
-            Self::Future(..) => Code::ClockBehind,
+            Self::Future(..) => Code::ClockRolledBack,
             Self::Sequence(error) => error.code(),
         }
     }
@@ -318,7 +318,7 @@ mod tests {
         let document = KeyringDocument { issued_at: at(301), ..ring.document().unwrap().clone() };
         let late = Envelope::sign(Kind::Keyring, document.to_payload().into_bytes(), &[&key(1)]);
         let refused = establish(&[], &[late]).unwrap().admit(None, early).unwrap_err();
-        assert_eq!((refused.code(), refused), (Code::ClockBehind, TrustError::Future(at(301), early)));
+        assert_eq!((refused.code(), refused), (Code::ClockRolledBack, TrustError::Future(at(301), early)));
     }
 
     #[test]

@@ -146,7 +146,8 @@ impl Verdict {
         exit(&self.refusals)
     }
 
-    /// Returns whole days until `exp`, negative after it; `None` when no license is proved.
+    /// Returns whole days until `exp`, rounded down: 0 on the last day, -1 from the first second after it on; `None` when
+    /// no license is proved.
     pub fn days_remaining(&self) -> Option<i64> {
         self.license.as_ref().map(|license| license.expires_at.since(self.as_of).div_euclid(DAY))
     }

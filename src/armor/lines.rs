@@ -47,6 +47,12 @@ impl Record {
         // What is longer is no line of armor, and hashing it again and again would take as long as its sender likes.
         self.content.len() <= WIDTH && self.check.len() == CHECK && self.check == check(number, &self.text)
     }
+
+    /// Whether this is the last line, and has lost the `=` that its check vouches for.
+    fn lacks_padding(&self, number: usize) -> bool {
+        let is_short = self.content.len() < WIDTH && self.check.len() == CHECK;
+        is_short && ["=", "=="].iter().any(|lost| self.check == check(number, &format!("{}{lost}", self.text)))
+    }
 }
 
 /// Reads what stands between BEGIN and END, every check verified.
@@ -63,9 +69,10 @@ pub(super) fn read(body: &[Glyph], tally: &mut Tally) -> Result<Vec<Glyph>, Vec<
         tally.checks_missing = true;
         return Ok(body.iter().copied().filter(|glyph| !glyph.is_space()).collect());
     }
-    // The cut that leaves fewer lines unexplained is the better guess at what happened.
+    // Where lines stand as they were written, each keeps its number; else the cut that leaves fewer of them unexplained is
+    // the better guess at what happened.
     let by_words = diagnose(&cuts[0]);
-    if unexplained(&by_words) <= 1 {
+    if unexplained(&by_words) <= 1 || most_stand(&cuts[0]) {
         return Err(by_words);
     }
     let by_length = diagnose(&cuts[1]);
@@ -81,7 +88,15 @@ pub(super) fn have_checks(glyphs: &[Glyph]) -> bool {
 }
 
 fn in_order(records: &[Record]) -> bool {
-    records.iter().enumerate().all(|(index, record)| record.is(index + 1))
+    let Some((last, before)) = records.split_last() else { return true };
+    let number = records.len();
+    before.iter().zip(1..).all(|(record, number)| record.is(number)) && (last.is(number) || last.lacks_padding(number))
+}
+
+/// Whether most lines still end with a check, and are no longer than a line with a mark before it.
+fn most_stand(records: &[Record]) -> bool {
+    let stands = |record: &&Record| !record.check.is_empty() && record.content.len() <= WIDTH + CHECK;
+    records.iter().filter(stands).count() * 2 > records.len()
 }
 
 /// Cuts at line ends behind a word that looks like a check: finds the lines although characters are missing.

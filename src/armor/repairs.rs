@@ -8,6 +8,8 @@ use std::fmt;
 pub enum Repair {
     /// Text before or after the armor was left out.
     Around,
+    /// `| ` was removed from this many lines.
+    Bars(usize),
     /// Blanks in, before or behind this many lines were removed.
     Blanks(usize),
     /// A byte order mark was removed.
@@ -51,6 +53,7 @@ impl fmt::Display for Repair {
         };
         match *self {
             Self::Around => f.write_str("removed text around the armor"),
+            Self::Bars(lines) => counted(f, "removed `| ` quotes from", lines, "line"),
             Self::Blanks(lines) => counted(f, "removed blanks from", lines, "line"),
             Self::ByteOrderMark => f.write_str("removed a byte order mark"),
             Self::ChecksMissing => f.write_str("the line checks were missing"),
@@ -79,6 +82,7 @@ impl fmt::Display for Repair {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Tally {
     pub(super) around: bool,
+    pub(super) bars: usize,
     pub(super) blanks: usize,
     pub(super) byte_order_mark: bool,
     pub(super) checks_missing: bool,
@@ -109,6 +113,7 @@ impl Tally {
             some(self.no_break_spaces, Repair::NoBreakSpaces),
             some(self.json_escapes, Repair::JsonEscapes),
             some(self.quotes, Repair::Quotes),
+            some(self.bars, Repair::Bars),
             when(self.quoted_printable, Repair::QuotedPrintable),
             some(self.empty_lines, Repair::EmptyLines),
             when(self.around, Repair::Around),

@@ -130,15 +130,23 @@ fn decode_escape(rest: &[Glyph]) -> Option<(char, usize)> {
     }
 }
 
+/// Whether mail puts this before a line that it quotes; neither is of base64 or of a marker.
+fn is_quote(char: char) -> bool {
+    matches!(char, '>' | '|')
+}
+
 fn unquote(glyphs: &[Glyph], tally: &mut Tally) -> Vec<Glyph> {
     let mut plain = Vec::with_capacity(glyphs.len());
     for line in glyphs.split_inclusive(|glyph| glyph.char == '\n') {
-        let start = line.iter().take_while(|glyph| glyph.is_blank() || glyph.char == '>').count();
+        let start = line.iter().take_while(|glyph| glyph.is_blank() || is_quote(glyph.char)).count();
         let mut body = line;
-        if let Some(quote) = line[..start].iter().rposition(|glyph| glyph.char == '>') {
-            tally.quotes += 1;
+        if let Some(quote) = line[..start].iter().rposition(|glyph| is_quote(glyph.char)) {
+            match line[quote].char {
+                '|' => tally.bars += 1,
+                _ => tally.quotes += 1,
+            }
             body = &line[quote + 1..];
-            // The blank behind `>` is part of the quote.
+            // The blank behind the mark is part of the quote.
             if body.first().is_some_and(|glyph| glyph.char == ' ') {
                 body = &body[1..];
             }

@@ -20,7 +20,11 @@ pub(super) static VERDICT: Schema = Schema {
     members: &[
         must("asOf", Holds::Time, "The time it was judged for"),
         must("checks", Holds::List(&Holds::Object(&CHECK)), "Every rule, in the order judged"),
-        may("daysRemaining", Holds::Maybe(&Holds::Integer), "Whole days until the end, negative after it"),
+        may(
+            "daysRemaining",
+            Holds::Maybe(&Holds::Integer),
+            "Whole days until the end, rounded down: negative from the first second after it on",
+        ),
         may("document", Holds::Any, "What another document than a license or a proof says, once that is proved"),
         may("effectiveLimits", Holds::List(&Holds::Object(&LIMIT)), "The numbers that hold now"),
         must("keyId", Holds::Maybe(&Holds::Text), "The key that signed, once that is proved"),

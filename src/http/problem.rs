@@ -6,6 +6,7 @@ use super::call::BODIES;
 use crate::code::Code;
 use crate::json::JsonError;
 use crate::operation::problem;
+use crate::verdict::Refusal;
 
 /// Why a request got no answer of its own.
 #[derive(Clone, Debug)]
@@ -56,6 +57,12 @@ impl Problem {
     pub fn hint(mut self, hint: impl fmt::Display) -> Self {
         self.hint = Some(hint.to_string());
         self
+    }
+
+    /// Gives the hint of a refusal where that is its own; what is said of a code alone, [`Problem::to_json`] says.
+    #[must_use]
+    pub(super) fn hint_of(self, refusal: &Refusal) -> Self {
+        if refusal.hint() == refusal.code.hint() { self } else { self.hint(refusal.hint()) }
     }
 
     /// Gives the status that stands for a reason which a verdict would give with 200.

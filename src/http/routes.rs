@@ -272,7 +272,7 @@ pub(super) static TABLE: &[Route] = &[
     Route {
         paths: &["/api/v1/audit", "/api/v1/admin/audit"],
         caller: Caller::Admin,
-        about: "What was done to licenses, newest first",
+        about: "What was done to licenses, the newest entries in the order of the chain",
         query: &book::AUDIT_QUERY,
         gives: Gives::Json(&book::ENTRIES_SCHEMA),
         blocks: true,

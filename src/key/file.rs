@@ -40,7 +40,7 @@ impl KeyFile {
     /// Reads PEM or DER.
     ///
     /// # Errors
-    /// `Form` when it is neither, `OtherType` for another label or algorithm, `TooCostly` when opening it would take more
+    /// `Form` when it is neither, `OtherHalf` for a public key, `OtherType` for another label or algorithm, `TooCostly` when opening it would take more
     /// than 10,000,000 PBKDF2 rounds or 256 MiB of scrypt memory.
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
         let document = match std::str::from_utf8(bytes).ok().filter(|text| text.contains(PEM_BEGIN)) {
@@ -151,7 +151,7 @@ fn from_pem(text: &str) -> Result<SecretDocument, KeyError> {
 
 fn other_pem(label: &str) -> KeyError {
     KeyError::OtherType(match label {
-        "PUBLIC KEY" => "a public key where a private one belongs".to_owned(),
+        "PUBLIC KEY" => return KeyError::OtherHalf("a public key where a private one belongs"),
         "OPENSSH PRIVATE KEY" => {
             "an OpenSSH private key (from OpenSSH 10.3 on, `ssh-keygen -p -m PKCS8 -f FILE` converts an Ed25519 one)"
                 .to_owned()

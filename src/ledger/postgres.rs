@@ -3,6 +3,7 @@
 mod address;
 mod fault;
 mod parameter;
+mod patience;
 
 use std::collections::HashMap;
 use std::future::poll_fn;
@@ -18,10 +19,11 @@ use tokio_postgres::{Client, Statement};
 use address::Address;
 use fault::explain;
 use parameter::Parameter;
+use patience::wait;
 
 use super::connection::{Asked, Connection, Each, Engine, GroupLock, Many, Mode};
 use super::value::Cell;
-use super::{LedgerError, Row, Value};
+use super::{Cause, LedgerError, Row, Value};
 use crate::code::Code;
 
 /// Who writes looks up single rows. Planned while a table is small, a statement would go on reading the whole of it when it
@@ -52,6 +54,20 @@ impl Postgres {
     pub(crate) fn new(url: &str, shown: String) -> Result<Self, LedgerError> {
         Address::parse(url, shown).map(Self)
     }
+
+    fn open(&self) -> Result<Open, LedgerError> {
+        let (runtime, client) = self.0.connect()?;
+        Ok(Open {
+            runtime,
+            client,
+            statements: HashMap::new(),
+            unsent: Vec::new(),
+            writes: false,
+            is_beginning: false,
+            fault: None,
+            shown: self.0.shown.clone(),
+        })
+    }
 }
 
 struct Open {
@@ -80,17 +96,7 @@ impl Engine for Postgres {
     }
 
     fn connect(&self) -> Result<Box<dyn Connection>, LedgerError> {
-        let (runtime, client) = self.0.connect()?;
-        Ok(Box::new(Open {
-            runtime,
-            client,
-            statements: HashMap::new(),
-            unsent: Vec::new(),
-            writes: false,
-            is_beginning: false,
-            fault: None,
-            shown: self.0.shown.clone(),
-        }))
+        Ok(Box::new(self.open()?))
     }
 }
 
@@ -143,11 +149,19 @@ impl Open {
     }
 
     fn prepare(&mut self, sql: &str) -> Result<Statement, LedgerError> {
-        self.runtime.block_on(self.client.prepare(sql)).map_err(|error| explain(&self.shown, &error))
+        let prepared = wait(&self.runtime, &self.shown, self.client.prepare(sql));
+        self.noted(prepared)
     }
 
     /// Runs statements that have neither parameters nor answers, after what waits to be sent.
     fn run(&mut self, sql: &str) -> Result<(), LedgerError> {
+        self.ask_all(Vec::new())?;
+        let run = wait(&self.runtime, &self.shown, self.client.batch_execute(sql));
+        self.noted(run)
+    }
+
+    /// As [`Open::run`], for what takes as long as a table is large, or waits for who does it.
+    fn run_at_length(&mut self, sql: &str) -> Result<(), LedgerError> {
         self.ask_all(Vec::new())?;
         let run = self.runtime.block_on(self.client.batch_execute(sql)).map_err(|error| explain(&self.shown, &error));
         self.noted(run)
@@ -161,12 +175,14 @@ impl Open {
         let client = &self.client;
         let mut running: Vec<_> = all.iter().map(|question| Box::pin(maybe_done(ask(client, question)))).collect();
         // A question leaves when it is polled first, so they leave in this order.
-        self.runtime.block_on(poll_fn(|context| {
+        let answers = poll_fn(|context| {
             let pending = running.iter_mut().filter_map(|one| one.as_mut().poll(context).is_pending().then_some(()));
-            if pending.count() == 0 { Poll::Ready(()) } else { Poll::Pending }
-        }));
-        let answers = running.iter_mut().filter_map(|one| one.as_mut().take_output());
-        let answers = answers.collect::<Result<Vec<_>, _>>().map_err(|error| explain(&self.shown, &error));
+            if pending.count() > 0 {
+                return Poll::Pending;
+            }
+            Poll::Ready(running.iter_mut().filter_map(|one| one.as_mut().take_output()).collect::<Result<Vec<_>, _>>())
+        });
+        let answers = wait(&self.runtime, &self.shown, answers);
         drop(running);
         self.is_beginning = false;
         Ok(self.noted(answers)?.split_off(unsent))
@@ -258,6 +274,10 @@ impl Connection for Open {
 
     fn rollback(&mut self) -> Result<(), LedgerError> {
         self.unsent.clear();
+        // Who cannot be reached rolls back by himself, and is not waited for again.
+        if let Some(LedgerError::Unavailable(Cause::Unreachable, _)) = &self.fault {
+            return self.fault.take().map_or(Ok(()), Err);
+        }
         let ended = self.ask("ROLLBACK", &[]).map(|_| ());
         (self.is_beginning, self.fault) = (false, None);
         ended
@@ -335,11 +355,11 @@ impl Connection for Open {
 
     fn script(&mut self, sql: &str) -> Result<(), LedgerError> {
         // Texts are ordered by their bytes, as SQLite orders them.
-        self.run(&sql.replace(" TEXT", " TEXT COLLATE \"C\""))
+        self.run_at_length(&sql.replace(" TEXT", " TEXT COLLATE \"C\""))
     }
 
     fn lock_schema(&mut self) -> Result<(), LedgerError> {
-        self.run(SCHEMA_LOCK)
+        self.run_at_length(SCHEMA_LOCK)
     }
 
     fn has_table(&mut self, name: &str) -> Result<bool, LedgerError> {

@@ -97,31 +97,30 @@ impl Export {
     /// Reads an export. What an older version wrote is carried over, as its ledger would be.
     ///
     /// # Errors
-    /// `Refused` with `malformed` names the first line at fault, `unsupported` a schema that is newer than this version.
+    /// `Refused` with `wrong-kind` when it is something else, `malformed` names the first line at fault, `unsupported` a
+    /// schema that is newer than this version.
     pub fn parse(text: &[u8]) -> Result<Self, LedgerError> {
         let mut rows: Vec<Vec<Value>> = sql::BOOK_TABLES.iter().map(|_| Vec::new()).collect();
         let body = text.strip_suffix(b"\n").unwrap_or(text);
         let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let (lines, last) = (&text[..end], &body[end..]);
-        let mut schema = STEPS.len();
+        let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        let schema = head(json::parse(first).and_then(|value| value.into_object("line")).unwrap_or_default())?;
         let count = lines.split(|byte| *byte == b'\n').count() - 1;
         let expected = format!("{{\"lines\":{count},\"sha256\":\"{}\"}}", Hex(&Sha256::digest(lines)));
         if last != expected.as_bytes() {
             let message = "the export is not whole: its last line does not fit those before it";
             return Err(LedgerError::refused(Code::Malformed, message).with_hint(EXPORT_AGAIN));
         }
-        for (line, number) in lines.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.is_empty()) {
+        let rows_of = lines.split(|byte| *byte == b'\n').zip(1..).skip(1);
+        for (line, number) in rows_of.filter(|(line, _)| !line.is_empty()) {
             let fault = |what: &str| {
                 LedgerError::refused(Code::Malformed, format_args!("line {number}: {what}")).with_hint(EXPORT_AGAIN)
             };
             let members = json::parse(line).and_then(|value| value.into_object("line"));
             let members = members.map_err(|error| fault(&error.to_string()))?;
-            if number == 1 {
-                schema = head(members)?;
-            } else {
-                let (table, row) = read_row(members, schema).ok_or_else(|| fault("is no row of a ledger"))?;
-                rows[table].extend(row);
-            }
+            let (table, row) = read_row(members, schema).ok_or_else(|| fault("is no row of a ledger"))?;
+            rows[table].extend(row);
         }
         Ok(Self(rows))
     }

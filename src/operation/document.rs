@@ -13,7 +13,7 @@ use crate::dsse::{self, Envelope, Kind};
 use crate::json;
 use crate::keyring::document::MAX_KEYRING_BYTES;
 use crate::manifest::MAX_MANIFEST_BYTES;
-use crate::request::{self, Request};
+use crate::request::{self, MAX_REQUEST_BYTES, Request};
 use crate::revocations::MAX_REVOCATIONS_BYTES;
 use crate::verdict::Refusal;
 
@@ -113,27 +113,32 @@ pub(super) fn limit(kind: Option<Kind>) -> usize {
     }
 }
 
+/// Refuses a document of a kind that is longer than it may be, both in bytes.
+fn within(kind: &str, size: usize, limit: usize) -> Result<(), Refusal> {
+    if size <= limit {
+        return Ok(());
+    }
+    let message = format!("the {kind} is {size} bytes long, and at most {limit} are read of its kind");
+    Err(Refusal::new(Code::Malformed, message))
+}
+
 fn of_json(text: &[u8]) -> Result<Document, Refusal> {
     let malformed = |error: json::JsonError| Refusal::new(error.code(), error);
-    // A request is the largest of what is not signed.
     let values = if text.len() > MAX_KEYRING_BYTES { dsse::MAX_VALUES } else { json::MAX_VALUES };
     let members = json::parse_within(text, values).map_err(malformed)?.into_object("document").map_err(malformed)?;
     let has = |name: &str| members.iter().any(|(other, _)| other == name);
     if has("payloadType") {
         let envelope = Envelope::parse(text).map_err(|error| Refusal::new(error.code(), error))?;
         let kind = Kind::of(envelope.payload_type());
-        let (size, limit) = (text.len(), limit(kind));
-        if size > limit {
-            let kind = kind.map_or("envelope", Kind::as_str);
-            let message = format!("the {kind} is {size} bytes long, and at most {limit} are read of its kind");
-            return Err(Refusal::new(Code::Malformed, message));
-        }
+        within(kind.map_or("envelope", Kind::as_str), text.len(), limit(kind))?;
         return Ok(Document::Envelope(envelope, kind));
     }
     match members.iter().find(|(name, _)| name == "kind") {
-        Some((_, json::Value::String(kind))) if kind == request::KIND => Request::parse(text)
-            .map(|request| Document::Request(Box::new(request)))
-            .map_err(|error| Refusal::new(error.code(), error)),
+        Some((_, json::Value::String(kind))) if kind == request::KIND => {
+            within("request", text.len(), MAX_REQUEST_BYTES)?;
+            let request = Request::parse(text).map_err(|error| Refusal::new(error.code(), error))?;
+            Ok(Document::Request(Box::new(request)))
+        }
         _ => Err(Refusal::new(Code::WrongKind, "this is a JSON document, not one that mintage signs")),
     }
 }

@@ -2,6 +2,7 @@
 
 mod times;
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 pub use times::{AllUntimely, Times, Untimely};
@@ -149,7 +150,7 @@ pub fn license(draft: Draft, plans: Option<&Plans>, moment: &Moment) -> Result<L
     license.grace_period_days = grace(draft.grace_period_days)?;
     license.label = draft.label;
     license.product = draft.product;
-    license.features = draft.features.or_else(|| tier_defaults(draft.tier.as_deref()));
+    license.features = draft.features.map(without_repeats).or_else(|| tier_defaults(draft.tier.as_deref()));
     license.tier = draft.tier;
     license.limits = draft.limits;
     license.max_activations = draft.max_activations;
@@ -223,6 +224,12 @@ fn bounded(token: Token) -> Result<Token, MintError> {
         length if length > MAX_TOKEN_BYTES => Err(MintError::TooLong(length)),
         _ => Ok(token),
     }
+}
+
+/// Keeps the first of names that differ in case alone: to verifiers they are one.
+fn without_repeats(features: Vec<String>) -> Vec<String> {
+    let mut named = BTreeSet::new();
+    features.into_iter().filter(|feature| named.insert(feature.to_lowercase())).collect()
 }
 
 /// A token names its features, so that a verifier needs no list of tiers.

@@ -110,7 +110,7 @@ fn read(
     let VerifiedRevocations { list, signer } = verified;
     if list.issued_at.since(now) > CLOCK_TOLERANCE {
         let message = format!("the revocations were issued at {}, and it is {now} here", list.issued_at);
-        return Err(Refusal::new(Code::ClockBehind, message));
+        return Err(Refusal::new(Code::ClockRolledBack, message));
     }
     let series = Series::of("revocations", signer);
     let mark = Mark::new(series, list.sequence, envelope.unverified_payload()).issued_at(list.issued_at);
@@ -234,7 +234,7 @@ mod tests {
         let future = next(None, &[], 0, at(1_000), at(9_000)).unwrap();
         let mut state = VerifierState::default();
         let admission = admit(signed(&future, 1).into_bytes(), &keyring, Some(&state), None, at(699));
-        assert_eq!(code(&admission), Some(Code::ClockBehind));
+        assert_eq!(code(&admission), Some(Code::ClockRolledBack));
         admission.remember(&mut state);
         assert_eq!(state, VerifierState::default());
         assert_eq!(code(&admit(signed(&future, 1).into_bytes(), &keyring, Some(&state), None, at(700))), None);

@@ -314,6 +314,20 @@ mod tests {
     }
 
     #[test]
+    fn records_at_fault_are_named_by_line_and_field() {
+        let fault = |text: &[u8]| rows(text, RowFormat::Csv).pop().unwrap().unwrap_err().to_string();
+        assert_eq!(
+            fault(b"tenantId,exp\na,90d,x\n"),
+            "line 2: 3 fields, and the head names 2 columns; an empty field keeps its comma"
+        );
+        assert_eq!(
+            fault(b"tenantId,label\n\"a\nb\",c\nd\n"),
+            "line 4: 1 field, and the head names 2 columns; an empty field keeps its comma"
+        );
+        assert_eq!(fault(b"tenantId,exp\na,\xe4\n"), "line 2: field 2 is not UTF-8; save the file as UTF-8");
+    }
+
+    #[test]
     fn a_separator_that_is_no_comma_is_named() {
         let read = rows(b"tenantId;exp;label\na;90d;b\n", RowFormat::Csv).remove(0).unwrap_err().to_string();
         assert_eq!(

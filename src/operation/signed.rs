@@ -152,7 +152,7 @@ impl SignedVerdict {
     fn clock(&mut self, issued_at: Timestamp) {
         if issued_at.since(self.as_of) > CLOCK_TOLERANCE {
             let message = format!("the document was issued at {issued_at}, and it is {} here", self.as_of);
-            self.findings.fail("clock", Code::ClockBehind, message);
+            self.findings.fail("clock", Code::ClockRolledBack, message);
         } else {
             self.findings.pass("clock", format!("issued at {issued_at}"));
         }

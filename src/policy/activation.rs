@@ -6,6 +6,7 @@ use crate::code::Code;
 use crate::license::{Activation, License};
 use crate::proof::Proof;
 use crate::time::CLOCK_TOLERANCE;
+use crate::verdict::Refusal;
 
 pub(super) fn judge(license: &License, context: &Context, findings: &mut Findings) {
     match (&context.proof, license.activation) {
@@ -51,10 +52,10 @@ fn judge_window(proof: &Proof, context: &Context, findings: &mut Findings) {
     let now = context.now;
     if proof.activated_at.since(now) > CLOCK_TOLERANCE {
         let message = format!("the proof was made at {}, and it is {now} here", proof.activated_at);
-        findings.fail("activation", Code::ClockBehind, message);
+        findings.fail("activation", Code::ClockRolledBack, message);
     }
     if now > proof.expires_at {
-        let message = format!("the proof expired on {}, and it is {now}; activate again", proof.expires_at);
-        findings.fail("activation", Code::Expired, message);
+        let message = format!("the proof expired on {}, and it is {now}", proof.expires_at);
+        findings.refuse("activation", Refusal::new(Code::Expired, message).with_hint(Code::Released.hint()));
     }
 }

@@ -202,6 +202,9 @@ fn an_output_that_nobody_receives_is_an_error() {
             let stderr = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(3), "{arguments:?}: {stderr}");
             assert!(!stderr.contains("panicked"), "{arguments:?}: {stderr}");
+            // Who stops reading has had enough; only what is undone for it is told.
+            let is_told = stderr.contains("error[file-unwritable]: ");
+            assert_eq!(is_told, full || arguments[0] == "keygen", "{arguments:?}: {stderr}");
             assert_eq!(listing(&bench), before, "{arguments:?}: a key that was not shown is not kept");
         }
     }

@@ -41,6 +41,7 @@ use mintage::ledger::{Birth, Ledger, LedgerError, LedgerUrl};
 use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::issue::{self, Record};
 use mintage::operation::ledger::show::{self, Shown};
+use mintage::operation::ledger::transfer::{self, Export};
 use mintage::time::Timestamp;
 use mintage::{License, SecretKey, Token};
 
@@ -131,6 +132,11 @@ fn activate(id: &str, machine: &str, seconds: i64) -> Activate {
 }
 
 /// An error as people read it.
+/// Puts an export into a ledger, and returns how many licenses it holds.
+fn import(ledger: &Ledger, book: &str) -> Result<u64, LedgerError> {
+    transfer::import(ledger, Export::parse(book.as_bytes())?)
+}
+
 fn told<T: std::fmt::Debug>(answer: Result<T, LedgerError>) -> String {
     let error = answer.unwrap_err();
     format!("error[{}]: {error}", error.code())

@@ -23,7 +23,7 @@ pub(crate) struct Cli {
 }
 
 /// What every command takes.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub(crate) struct Global {
     /// Print one JSON value on standard output (JSONL in a batch), also of a document that goes to a file
@@ -37,9 +37,10 @@ pub(crate) struct Global {
     pub(crate) quiet: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
     Always,
+    #[default]
     Auto,
     Never,
 }

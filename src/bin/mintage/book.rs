@@ -81,7 +81,10 @@ impl Book {
             swept => swept?,
         };
         if swept > 0 {
-            terminal.note(&format!("{swept} licenses have expired"));
+            terminal.note(&match swept {
+                1 => "1 license has expired".to_owned(),
+                _ => format!("{swept} licenses have expired"),
+            });
         }
         Ok(ledger)
     }

@@ -40,16 +40,16 @@ pub(crate) struct Claims {
     #[arg(long, value_name = "NAME")]
     feature: Vec<String>,
     /// Days after expiry in which the limits still hold
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     grace_days: Option<u64>,
     /// The first second of validity
     #[arg(long, value_name = "WHEN")]
     not_before: Option<String>,
     /// How many machines may be bound; any number if left out
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     max_activations: Option<u64>,
     /// How many may use it at the same time; any number if left out
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_name = "N", value_parser = count, allow_negative_numbers = true)]
     seats: Option<u64>,
     /// Whether the license needs an activation proof beside it
     #[arg(long, value_name = "KIND", value_parser = ["none", "proof"])]
@@ -119,7 +119,11 @@ pub(crate) fn unique<T: Clone>(flag: &str, pairs: &[(String, T)]) -> anyhow::Res
 
 pub(crate) fn limit(text: &str) -> Result<(String, u64), String> {
     let (key, value) = pair(text)?;
-    Ok((key, count(&value)?))
+    let number = count(&value).map_err(|reason| match key.strip_prefix("max_") {
+        Some(name) => format!("{reason}; `--max-{} N` is short for it", name.replace('_', "-")),
+        None => reason,
+    });
+    Ok((key, number?))
 }
 
 /// Reads a number that verifiers can read.

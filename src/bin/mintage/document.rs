@@ -7,8 +7,8 @@ use mintage::code::Code;
 use mintage::operation::document::{self, Opened};
 use mintage::operation::verify::MAX_TEXT_BYTES;
 use mintage::revocations::MAX_REVOCATIONS_BYTES;
+use mintage::verdict::Refusal;
 
-use crate::failure::Failure;
 use crate::files::{self, FileError};
 use crate::render::Terminal;
 
@@ -69,13 +69,16 @@ pub(crate) fn read(path: &Path) -> Result<Found, FileError> {
 }
 
 /// Opens what was found as a document; `None` for what is to be read, or refused, as a license.
-pub(crate) fn open(found: &Found) -> anyhow::Result<Option<Opened>> {
+///
+/// # Errors
+/// What is wrong with a document of any other kind.
+pub(crate) fn open(found: &Found) -> Result<Option<Opened>, Refusal> {
     let Found::Text(text) = found else { return Ok(None) };
     match document::open(text) {
         Ok(opened) => Ok(Some(opened)),
         // A JSON document that nobody signs is no license either, and is refused as none.
         Err(refusal) if refusal.code == Code::WrongKind => Ok(None),
         Err(_) if std::str::from_utf8(text).is_err() => Ok(None),
-        Err(refusal) => Err(Failure::new(refusal.code, refusal.message).into()),
+        Err(refusal) => Err(refusal),
     }
 }

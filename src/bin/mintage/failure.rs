@@ -19,7 +19,7 @@ use mintage::seal::SealError;
 use mintage::time::TimeError;
 use mintage::trust::TrustError;
 
-use crate::args;
+use crate::args::{self, Global};
 use crate::files::FileError;
 use crate::render::{Terminal, shown};
 
@@ -78,6 +78,11 @@ impl std::error::Error for Failure {}
 
 /// Reports an error, and returns the exit status of its class.
 pub(crate) fn report(error: &anyhow::Error, terminal: &Terminal) -> ExitCode {
+    // They have read what they wanted; that the rest was not delivered, the exit status says. What came of it besides is told.
+    let alone = error.chain().next().and_then(|error| error.downcast_ref::<FileError>());
+    if alone.is_some_and(FileError::is_unread) {
+        return ExitCode::from(Exit::Unable.status());
+    }
     let (code, exit, hint) = classify(error);
     let message = format!("{error:#}");
     let hints: Vec<&str> = hint.iter().map(String::as_str).collect();
@@ -99,11 +104,7 @@ pub(crate) fn usage(error: &clap::Error, arguments: impl Iterator<Item = OsStrin
     if !error.use_stderr() {
         return match error.print() {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                // A closed standard error leaves nobody to tell.
-                let _ = writeln!(std::io::stderr().lock(), "mintage: error[{}]: {error}", Code::FileUnwritable);
-                ExitCode::from(Exit::Unable.status())
-            }
+            Err(error) => report(&FileError::stdout(error).into(), &Terminal::new(&Global::default())),
         };
     }
     let arguments: Vec<OsString> = arguments.collect();

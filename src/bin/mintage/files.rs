@@ -35,6 +35,7 @@ enum Fault {
     Read,
     TooLarge,
     Twice,
+    Unread,
     Write,
 }
 
@@ -306,7 +307,8 @@ impl FileError {
     /// Says that standard output could not be written.
     pub(crate) fn stdout(error: io::Error) -> Self {
         let what = "standard output could not be written".to_owned();
-        Self { what, fault: Fault::Write, source: Some(error) }
+        let fault = if error.kind() == io::ErrorKind::BrokenPipe { Fault::Unread } else { Fault::Write };
+        Self { what, fault, source: Some(error) }
     }
 
     /// Says that standard error could not be written.
@@ -342,6 +344,11 @@ impl FileError {
         }
     }
 
+    /// Whether whoever reads standard output went away, as `head` does once it has enough.
+    pub(crate) fn is_unread(&self) -> bool {
+        self.fault == Fault::Unread
+    }
+
     /// Whether the file was larger than what is read of its kind.
     pub(crate) fn is_too_large(&self) -> bool {
         self.fault == Fault::TooLarge
@@ -355,7 +362,7 @@ impl FileError {
             Fault::Read => Code::FileUnreadable,
             Fault::TooLarge => Code::Malformed,
             Fault::Twice => Code::Usage,
-            Fault::Write => Code::FileUnwritable,
+            Fault::Unread | Fault::Write => Code::FileUnwritable,
         }
     }
 }

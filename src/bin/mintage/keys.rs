@@ -82,6 +82,14 @@ struct Named {
     keyrings: Vec<Envelope>,
 }
 
+/// Says what helps where the keys that --trust names do not verify a document, or another code does not let it pass.
+pub(crate) fn signer_hint(code: Code) -> &'static str {
+    match code {
+        Code::BadSignature | Code::UnknownKey => "name the key that signed it with --trust",
+        code => code.hint(),
+    }
+}
+
 impl Trust {
     /// Says so when the environment decides what is trusted.
     pub(crate) fn announce(&self, terminal: &Terminal) {

@@ -78,7 +78,7 @@ pub(crate) fn unlock(
     let verified = Unlock::verify(&envelope, keyring).map_err(|error| refuse(error.code(), error.to_string()))?;
     if verified.issued_at.since(now) > CLOCK_TOLERANCE {
         return Err(refuse(
-            Code::ClockBehind,
+            Code::ClockRolledBack,
             format!("it was issued at {}, and it is {now} here", verified.issued_at),
         )
         .into());

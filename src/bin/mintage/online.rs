@@ -189,6 +189,10 @@ fn refused(base: &str, status: u16, answer: &str) -> Failure {
     let Some(Problem { code, message, hints }) = problem(answer) else {
         return Failure::new(Code::ServerUnreachable, format_args!("{base}: it answered {status}"));
     };
+    if code == Code::NotFound.as_str() {
+        let failure = Failure::new(Code::NotFound, format_args!("{base}: {message}"));
+        return failure.hint("check the address: --server takes what stands before /api/v1").no();
+    }
     refusal(&code, &message, &hints)
 }
 

@@ -69,6 +69,7 @@ pub(super) static RESPONSE: Schema = Schema {
     name: "ActivateResponse",
     about: "A machine that is bound to its license",
     members: &[
+        must("activationJwt", Holds::Maybe(&Holds::Text), "Always null: a proof is signed by Ed25519, in one form"),
         must("activationProof", Holds::Text, "Base64 of the proof's file: what `mintage verify` judges"),
         must("error", Holds::Maybe(&Holds::Text), "Always null"),
         must("message", Holds::Text, "What was done"),
@@ -201,6 +202,7 @@ fn hand_out(
     let file = STANDARD.encode(envelope.to_json());
     let mut out = Writer::with_capacity(file.len() + 1_024);
     out.begin_object();
+    out.name("activationJwt").null();
     out.name("activationProof").string(&file);
     out.name("error").null();
     out.name("message").string("License activated.");

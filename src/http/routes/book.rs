@@ -169,7 +169,7 @@ static ENTRY: Schema = Schema {
 
 pub(super) static ENTRIES_SCHEMA: Schema = Schema {
     name: "Entries",
-    about: "Entries of the audit, newest first",
+    about: "Entries of the audit, in the order of the chain",
     members: &[must("entries", Holds::List(&Holds::Object(&ENTRY)), "The entries")],
     open: false,
 };
@@ -360,9 +360,7 @@ impl Call {
 impl From<LedgerError> for Problem {
     fn from(error: LedgerError) -> Self {
         if let LedgerError::Refused(refusal) = &error {
-            let problem = Self::new(refusal.code, &refusal.message).status_of_no(409);
-            // What is said of a code alone, `to_json` says.
-            return if refusal.hint() == refusal.code.hint() { problem } else { problem.hint(refusal.hint()) };
+            return Self::new(refusal.code, &refusal.message).status_of_no(409).hint_of(refusal);
         }
         let mut problem = Self::new(error.code(), "the ledger could not be asked");
         problem.cause = Some(error.to_string());

@@ -14,7 +14,7 @@ use crate::license::{Activation, License, tier_features};
 use crate::operation::draft::{Draft, When};
 use crate::operation::ledger::{issue, renew};
 use crate::operation::mint::{self, MintError, Moment};
-use crate::time::{DAY, Timestamp};
+use crate::time::Timestamp;
 
 pub(super) static GENERATE: Schema = Schema {
     name: "GenerateRequest",
@@ -87,7 +87,7 @@ pub(super) static GRANTED: Schema = Schema {
 pub(super) fn generate(app: &App, call: &Call) -> Result<Reply, Problem> {
     let (ledger, signer) = (call.ledger()?, signer(call)?);
     let mut members = call.object(&GENERATE)?;
-    let (tier, days) = (text(&mut members, "tier").unwrap_or_default(), days(&mut members)?);
+    let (tier, end) = (text(&mut members, "tier").unwrap_or_default(), end(&mut members, call.now)?);
     if tier_features(&tier).is_empty() && call.roles.plans.is_none() {
         let problem = Problem::new(Code::UnknownName, format_args!("Unsupported tier '{tier}'"));
         return Err(problem.hint("choose Free, Licensed or Enterprise"));
@@ -96,7 +96,7 @@ pub(super) fn generate(app: &App, call: &Call) -> Result<Reply, Problem> {
         tenant_id: text(&mut members, "organizationId"),
         label: text(&mut members, "organizationName"),
         tier: Some(tier),
-        expires_at: Some(When::At(days_from(call.now, days.unwrap_or(0)))),
+        expires_at: end.map(When::At),
         max_activations: count(&mut members, "maxActivations"),
         features: texts(take(&mut members, "allowedFeatures")),
         activation: Some(Activation::Proof),
@@ -135,12 +135,12 @@ pub(super) fn renew(app: &App, call: &Call) -> Result<Reply, Problem> {
     }
     let mut license = before.license.clone();
     license.issued_at = call.now;
-    match (text(&mut members, "expiresAt"), days(&mut members)?) {
+    match (text(&mut members, "expiresAt"), end(&mut members, call.now)?) {
         (Some(when), None) => {
             let fault = |error| Problem::new(Code::Malformed, format_args!("expiresAt: {error}")).hint(BODIES);
             license.expires_at = Timestamp::parse_when(&when, call.now).map_err(fault)?;
         }
-        (None, Some(days)) => license.expires_at = days_from(call.now, days),
+        (None, Some(end)) => license.expires_at = end,
         (None, None) => {}
         (Some(_), Some(_)) => {
             let message = "the body must hold one of `expiresAt` and `validDays`";
@@ -208,19 +208,19 @@ pub(super) fn of_mint(error: &MintError) -> Problem {
     Problem::new(error.code(), error).hint(error.hint().unwrap_or(of_code))
 }
 
-/// Takes the days of validity.
-fn days(members: &mut Members<'_>) -> Result<Option<u64>, Problem> {
+/// Takes the days of validity, and returns when they end.
+fn end(members: &mut Members<'_>, now: Timestamp) -> Result<Option<Timestamp>, Problem> {
     match count(members, "validDays") {
         Some(0) => {
             let message = "`validDays` is 0, and what lasts no day was never valid";
             Err(Problem::new(Code::Malformed, message).hint("say for how many days, from 1"))
         }
-        days => Ok(days),
+        Some(days) => {
+            let fault = |error| Problem::new(Code::Malformed, format_args!("validDays: {error}")).hint(BODIES);
+            Timestamp::parse_when(&format!("{days}d"), now).map(Some).map_err(fault)
+        }
+        None => Ok(None),
     }
-}
-
-fn days_from(now: Timestamp, days: u64) -> Timestamp {
-    now.saturating_add(i64::try_from(days).unwrap_or(i64::MAX).saturating_mul(DAY))
 }
 
 fn texts(value: Option<Value<'_>>) -> Option<Vec<String>> {

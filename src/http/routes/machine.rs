@@ -53,10 +53,7 @@ pub(super) fn refused(refusals: &[Refusal]) -> Problem {
         _ => refusals.iter().map(|refusal| refusal.message.as_str()).collect::<Vec<_>>().join("; "),
     };
     let problem = Problem::new(code, message).status_of_no(403);
-    match refusals.first() {
-        Some(refusal) if refusal.hint() != code.hint() => problem.hint(refusal.hint()),
-        _ => problem,
-    }
+    refusals.iter().take(1).fold(problem, Problem::hint_of)
 }
 
 /// As [`refused`], of the ledger.

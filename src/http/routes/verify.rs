@@ -18,7 +18,7 @@ use crate::operation::signed;
 use crate::operation::verify::{Against, Verification, license_bytes};
 use crate::policy::{Context, MachineContext, ProofContext};
 use crate::time::Timestamp;
-use crate::verdict::{EffectiveLimit, Refusal};
+use crate::verdict::{EffectiveLimit, Refusal, State, Verdict};
 
 pub(super) static REQUEST: Schema = Schema {
     name: "VerifyRequest",
@@ -60,7 +60,7 @@ pub(super) fn run(app: &App, call: &Call) -> Result<Reply, Problem> {
 /// Judges a document as `verify` does, beside a proof where there is one.
 ///
 /// # Errors
-/// What that command fails with: a document that could not be opened, or is not judged alone.
+/// What that command fails with: a document that is not judged alone, or beside a proof that is none.
 fn judge(
     app: &App,
     document: &[u8],
@@ -73,7 +73,11 @@ fn judge(
     let opened = match document::open(document) {
         // What is no document is judged, and refused, as a license.
         Err(refusal) if refusal.code == Code::WrongKind || std::str::from_utf8(document).is_err() => None,
-        opened => Some(opened.map_err(refused)?),
+        Err(refusal) => {
+            let verdict = Verdict::refused(State::Invalid, refusal, context.now, &context.defaults);
+            return Ok(Verification { verdict, repairs: Vec::new() }.to_json());
+        }
+        Ok(opened) => Some(opened),
     };
     let verification = match opened {
         Some(Opened { document: Document::Envelope(_, Some(Kind::Manifest)), .. }) => {

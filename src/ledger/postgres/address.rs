@@ -14,7 +14,10 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::fault::{chain, explain};
+use crate::code::Code;
 use crate::ledger::LedgerError;
+
+const WRITE_AN_ADDRESS: &str = "write postgres://USER@HOST/DATABASE, and behind ? the options that libpq has";
 
 /// How long to wait for the server, unless the address says otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -36,10 +39,14 @@ pub(super) struct Address {
 
 impl Address {
     /// Reads the address: what libpq knows, `sslrootcert` among it.
+    ///
+    /// # Errors
+    /// `Refused` with `usage`.
     pub(super) fn parse(url: &str, shown: String) -> Result<Self, LedgerError> {
         let (url, authorities) = split_authorities(url);
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
-            LedgerError::unreachable(format_args!("{shown}: {}", chain(&error)))
+            let message = format!("the ledger's address {shown} is not understood: {}", chain(&error));
+            LedgerError::refused(Code::Usage, message).with_hint(WRITE_AN_ADDRESS)
         })?;
         if config.get_connect_timeout().is_none() {
             config.connect_timeout(PATIENCE);

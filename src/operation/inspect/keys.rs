@@ -23,14 +23,14 @@ pub(super) fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>) -> Option<I
         Err(error) if claims_to_be => {
             // The public reader knows more types by name; the private one knows why an encrypted file is refused.
             let error = match PublicKey::from_file_bytes(bytes) {
-                Err(named @ (KeyError::OtherType(_) | KeyError::Weak(_))) if !is_pem => named,
+                Err(named @ (KeyError::OtherHalf(_) | KeyError::OtherType(_) | KeyError::Weak(_))) if !is_pem => named,
                 Err(KeyError::Weak(reason)) => KeyError::Weak(reason),
                 _ => error,
             };
             Some(Inspection::unreadable("key", Refusal::new(error.code(), error)))
         }
         Err(_) => match PublicKey::from_file_bytes(bytes) {
-            Err(error @ (KeyError::OtherType(_) | KeyError::Weak(_))) => {
+            Err(error @ (KeyError::OtherHalf(_) | KeyError::OtherType(_) | KeyError::Weak(_))) => {
                 Some(Inspection::unreadable("key", Refusal::new(error.code(), error)))
             }
             _ => None,

@@ -253,7 +253,7 @@ impl SignedError {
     /// Returns the code this is reported under.
     pub fn code(&self) -> Code {
         match self {
-            Self::Future(..) => Code::ClockBehind,
+            Self::Future(..) => Code::ClockRolledBack,
             Self::Ledger(error) => error.code(),
             Self::Release(error) => error.code(),
             Self::OtherKey(..) | Self::Unsigned(..) => Code::BadSignature,

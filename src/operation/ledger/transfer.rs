@@ -1,6 +1,7 @@
 //! `ledger export` and `ledger import`.
 
-use crate::ledger::transfer::{self, Export};
+use crate::ledger::transfer;
+pub use crate::ledger::transfer::Export;
 use crate::ledger::{Ledger, LedgerError};
 
 /// Hands on every line of an export, each with its line feed, all from one state of the ledger.
@@ -15,8 +16,7 @@ pub fn export<E: From<LedgerError>>(ledger: &Ledger, mut each: impl FnMut(&str) 
 /// one, in another place.
 ///
 /// # Errors
-/// `Refused`, where the text is no whole export or the ledger is in use; `Unavailable`.
-pub fn import(ledger: &Ledger, text: &[u8]) -> Result<u64, LedgerError> {
-    let export = Export::parse(text)?;
+/// `Refused`, where the ledger is in use; `Unavailable`.
+pub fn import(ledger: &Ledger, export: Export) -> Result<u64, LedgerError> {
     ledger.write(move |transaction| transfer::import(transaction, &export))
 }

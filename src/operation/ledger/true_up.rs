@@ -32,7 +32,7 @@ pub enum TrueUpError {
 /// new.
 ///
 /// # Errors
-/// [`TrueUpError`], of the ledger as [`reported::take_in`], and with `clock-behind` for a report of the future.
+/// [`TrueUpError`], of the ledger as [`reported::take_in`], and with `clock-rolled-back` for a report of the future.
 pub fn import(ledger: &Ledger, stamp: &Stamp, envelope: &Envelope) -> Result<(Reported, bool), TrueUpError> {
     let claimed = json::parse(envelope.unverified_payload()).map_err(TrueUpError::Report)?;
     let key = instance_key(&find(ledger, &claimed.proof_id).map_err(TrueUpError::Ledger)?);
@@ -42,7 +42,7 @@ pub fn import(ledger: &Ledger, stamp: &Stamp, envelope: &Envelope) -> Result<(Re
     let report = claimed.report;
     if report.as_of.since(stamp.now) > CLOCK_TOLERANCE {
         let message = format!("the report is of {}, and it is {} here", report.as_of, stamp.now);
-        return Err(TrueUpError::Ledger(LedgerError::refused(Code::ClockBehind, message)));
+        return Err(TrueUpError::Ledger(LedgerError::refused(Code::ClockRolledBack, message)));
     }
     let reported = Reported {
         report_id,

@@ -106,7 +106,7 @@ fn judge_clock(manifest: &Manifest, tree: Tree<'_>, verdict: &mut TreeVerdict) {
     let (made, now) = (manifest.created_at, tree.now);
     if made.since(now) > CLOCK_TOLERANCE {
         let message = format!("the manifest was made at {made}, and it is {now} here");
-        return verdict.findings.fail("clock", Code::ClockBehind, message);
+        return verdict.findings.fail("clock", Code::ClockRolledBack, message);
     }
     match tree.floor {
         Some(floor) if floor.since(now) > CLOCK_TOLERANCE => {

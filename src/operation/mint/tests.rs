@@ -31,6 +31,14 @@ fn a_tier_brings_its_features_unless_others_are_named() {
 }
 
 #[test]
+fn features_that_differ_in_case_alone_are_one() {
+    let mut draft = draft();
+    draft.features = Some(["Reports", "reports", "api", "REPORTS"].map(str::to_owned).to_vec());
+    let features = license(draft, None, &moment()).unwrap().features;
+    assert_eq!(features, Some(vec!["Reports".to_owned(), "api".to_owned()]));
+}
+
+#[test]
 fn the_length_of_a_token_is_known_before_it_is_signed() {
     let (key, secret) = (SecretKey::from_seed(&[1; 32]), SealSecret::new(vec![7; 32]).unwrap());
     let mut draft = draft();

@@ -49,7 +49,6 @@ pub(crate) fn split(text: &[u8], format: RowFormat) -> Rows<'_> {
 }
 
 fn split_csv(text: &[u8]) -> Rows<'_> {
-    let fault = |error: csv::Error| RowError::Csv(error.to_string());
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::Headers).from_reader(text);
     let is_quoted = text.contains(&b'"');
     // What is left of the text behind a record whose quotation marks are broken is not told apart: any end of it may be wrong.
@@ -61,7 +60,7 @@ fn split_csv(text: &[u8]) -> Rows<'_> {
              has it doubled"
         )))
     };
-    let head = reader.headers().cloned().map_err(fault);
+    let head = reader.headers().cloned().map_err(|error| fault(&error));
     let mut end = at(&reader);
     let head = broken(0, end).map_or(head, Err).and_then(|head| {
         let twice = (1..head.len()).find(|at| head.iter().take(*at).any(|other| other == &head[*at]));
@@ -82,7 +81,7 @@ fn split_csv(text: &[u8]) -> Rows<'_> {
                     return Some(RawRow::Fault(error));
                 }
                 match read {
-                    Err(error) => Some(RawRow::Fault(fault(error))),
+                    Err(error) => Some(RawRow::Fault(fault(&error))),
                     Ok(false) => None,
                     Ok(true) => {
                         let first = fields.len();
@@ -98,6 +97,23 @@ fn split_csv(text: &[u8]) -> Rows<'_> {
             Rows { head: StringRecord::new(), chunks: chunks(move |_| fault.take()) }
         }
     }
+}
+
+/// Says what is wrong with a record, and on which line.
+fn fault(error: &csv::Error) -> RowError {
+    let line = error.position().map_or(1, csv::Position::line);
+    RowError::Csv(match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            let what = if *len == 1 { "field" } else { "fields" };
+            format!(
+                "line {line}: {len} {what}, and the head names {expected_len} columns; an empty field keeps its comma"
+            )
+        }
+        csv::ErrorKind::Utf8 { err, .. } => {
+            format!("line {line}: field {} is not UTF-8; save the file as UTF-8", err.field() + 1)
+        }
+        _ => error.to_string(),
+    })
 }
 
 /// Returns how many bytes of the text a reader has read as records.

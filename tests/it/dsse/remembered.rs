@@ -65,7 +65,7 @@ fn a_keyring_of_tomorrow_is_refused_and_changes_nothing() {
     let license = story.license("root", "2026-01-15T00:00:00Z");
     story.keyring("--key root.key --add root.pub:license,keyring", "2999-01-01", "1.json");
     let (refused, memory) = with_memory(&story.bench, &["root.pub", "1.json"], &license);
-    assert_eq!((told(&refused).as_str(), memory.as_str()), ("3 clock-behind", ""), "{refused}");
+    assert_eq!((told(&refused).as_str(), memory.as_str()), ("3 clock-rolled-back", ""), "{refused}");
 }
 
 #[test]

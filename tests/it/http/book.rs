@@ -111,7 +111,7 @@ fn a_license_is_stopped_let_go_and_withdrawn() {
     assert_eq!(member(&change("revoke", &key), "state"), "revoked");
     assert_eq!(validated(), "License key is revoked.");
     assert_snapshot!(change("suspend", &key).shown(), @r#"409 {"code":"revoked","error":"license 07070707-0707-4707-8707-070707070707 was withdrawn for good","hints":["ask the issuer why, and for a new one"],"message":"license 07070707-0707-4707-8707-070707070707 was withdrawn for good"}"#);
-    assert_snapshot!(change("revoke", "MTG-00000-00000-00000-00000-00000").shown(), @r#"404 {"code":"unknown-license","error":"License key not found.","hints":["look it up with `mintage ledger list`"],"message":"License key not found."}"#);
+    assert_snapshot!(change("revoke", "MTG-00000-00000-00000-00000-00000").shown(), @r#"404 {"code":"unknown-license","error":"License key not found.","hints":["check the id or license key; `mintage ledger list` shows the licenses of the ledger"],"message":"License key not found."}"#);
     assert_snapshot!(server.get("/api/v1/revocation/list").shown(), @r#"200 {"entries":[{"licenseId":"07070707-0707-4707-8707-070707070707","reason":"contract expired","revokedAt":"2026-06-01T00:00:00Z"}],"generatedAt":"2026-06-01T00:00:00Z"}"#);
     let audit = server.admin("/api/v1/audit?category=LICENSE&limit=3").body;
     let actions: Vec<_> = audit.split("\"action\":\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();

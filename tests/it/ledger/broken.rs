@@ -120,3 +120,12 @@ fn a_server_that_is_not_there_is_named_without_its_password() {
     );
     assert!(!told.contains("s3cret"));
 }
+
+#[test]
+fn an_address_that_no_server_can_have_is_a_mistake_of_who_wrote_it() {
+    assert_eq!(
+        told(open("postgres://ann:s3cret@db/book?sslmode=bogus").map(drop)),
+        "error[usage]: the ledger's address postgres://ann:***@db/book?sslmode=bogus is not understood: invalid connection \
+         string: invalid value for option `sslmode`"
+    );
+}

@@ -146,13 +146,13 @@ fn a_license_is_suspended_reinstated_renewed_and_revoked() {
     assert_snapshot!(told(&vendor.run(&["ledger", "suspend", "lic-9"])), @"
     ------- stderr -------
     mintage: error[unknown-license]: the ledger holds no license lic-9
-    mintage: hint: look it up with `mintage ledger list`
+    mintage: hint: check the id or license key; `mintage ledger list` shows the licenses of the ledger
     [exit status: 1]
     ");
     assert_snapshot!(told(&vendor.run(&["ledger", "list", "--state", "revoked"])), @"
     lic-2  globex  revoked  2099-12-31T23:59:59Z  ec192ae06d2b6cb0  0 of 2 machines
     ------- stderr -------
-    mintage: 1 licenses
+    mintage: 1 license
     [exit status: 0]
     ");
     assert_snapshot!(told(&vendor.run(&["ledger", "audit", "--license", "lic-1"])), @r#"
@@ -259,6 +259,14 @@ fn a_book_moves_as_lines_and_a_line_that_is_lost_is_missed() {
     mintage: hint: make it again with `mintage ledger export`, and carry it whole
     [exit status: 1]
     ");
+    vendor.0.write("other.jsonl", "{\"token\":\"x\"}\n");
+    assert_snapshot!(import("other.jsonl"), @"
+    ------- stderr -------
+    mintage: error[wrong-kind]: this is no export of a ledger
+    mintage: hint: make it again with `mintage ledger export`, and carry it whole
+    [exit status: 1]
+    ");
+    assert!(!vendor.0.path("other.db").exists(), "what is refused leaves no ledger behind");
     assert_snapshot!(import("book.jsonl"), @"
     ------- stderr -------
     mintage: imported 2 licenses
@@ -309,7 +317,7 @@ fn builds_are_approved_and_machines_freed() {
     assert_snapshot!(told(&approve(&["--trust", &trust, "--for-license", "lic-9"])), @"
     ------- stderr -------
     mintage: error[unknown-license]: the ledger holds no license lic-9
-    mintage: hint: look it up with `mintage ledger list`
+    mintage: hint: check the id or license key; `mintage ledger list` shows the licenses of the ledger
     [exit status: 1]
     ");
     let bundle = vendor.run(&[&of[..], &["--format", "sigstore-bundle", "-o", "app.bundle"]].concat());

@@ -13,7 +13,7 @@ use mintage::ledger::release::Heartbeat;
 use mintage::ledger::{Ledger, LedgerError};
 use mintage::operation::ledger::lease::{self, Draft, Drafting, Seated, Seats, Shown, Terms};
 use mintage::operation::ledger::release::{self, GivenBack, Right};
-use mintage::operation::ledger::{audit, heartbeat, issue, seats, transfer};
+use mintage::operation::ledger::{audit, heartbeat, issue, seats};
 use mintage::operation::proof::Fresh;
 use mintage::policy::RevocationsContext;
 use mintage::request::{LicenseReference, Nonce, Request};
@@ -300,12 +300,12 @@ fn a_machine_is_known_again_in_a_book_that_was_moved() {
     for (mut place, other, proof_id) in books {
         assert_eq!(other, book);
         let copy = place.open("copy");
-        transfer::import(&copy, book.as_bytes()).unwrap();
+        super::import(&copy, &book).unwrap();
         assert_eq!(exported(&copy), book);
         assert_eq!(activate(&copy, &host(1, 2, 1), 5).unwrap().proof_id, proof_id);
         assert_eq!(activate(&copy, &host(7, 7, 8), 6), Err(Code::ActivationsExhausted));
         let copy = place.open("older");
-        transfer::import(&copy, older.as_bytes()).unwrap();
+        super::import(&copy, &older).unwrap();
         // It is known by its digest alone, until it has asked once more.
         assert_eq!(activate(&copy, &host(1, 2, 1), 5), Err(Code::ActivationsExhausted));
         assert_eq!(activate(&copy, &host(1, 1, 1), 6).unwrap().proof_id, proof_id);
@@ -319,7 +319,7 @@ fn a_machine_is_known_again_in_a_book_that_was_moved() {
     });
     assert_ne!(forged, book);
     assert_eq!(
-        told(transfer::import(&place.open("forged"), forged.as_bytes())),
+        told(super::import(&place.open("forged"), &forged)),
         format!("error[malformed]: the export is not whole: machine 0 is bound by a document with the digest {digest}")
     );
 }

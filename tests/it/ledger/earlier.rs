@@ -67,7 +67,7 @@ fn a_list_tells_of_tokens_from_before_a_renewal() {
     lic-1  acme  active  2100-12-31T23:59:59Z  d4e093ff67c0565a  0 of any machines
     ------- stderr -------
     mintage: of lic-1 a token from before its renewal hangs on the key too, until 2099-12-31T23:59:59Z
-    mintage: 1 licenses
+    mintage: 1 license
     [exit status: 0]
     ");
     let json = bench.run([&["-q", "ledger", "list", "--json", "--key-id", old], &book[..]].concat());

@@ -15,7 +15,7 @@ use mintage::operation::ledger::caps::{self, Take};
 use mintage::operation::ledger::change::{self, Change};
 use mintage::operation::ledger::install::{self, Origin};
 use mintage::operation::ledger::posture::{Judge, posture};
-use mintage::operation::ledger::{approve, audit, heartbeat, issue, release, renew, report, seats, sessions, transfer};
+use mintage::operation::ledger::{approve, audit, heartbeat, issue, release, renew, report, seats, sessions};
 use mintage::report::{PrimaryKey, Request};
 use mintage::{Keyring, State};
 
@@ -40,7 +40,7 @@ fn every_engine_lives_the_same_life() {
     for (mut place, other) in books {
         assert_eq!(other, book);
         let copy = place.open("copy");
-        transfer::import(&copy, book.as_bytes()).unwrap();
+        super::import(&copy, &book).unwrap();
         assert_eq!(exported(&copy), book);
     }
 }

@@ -4,7 +4,7 @@ use mintage::json::{self, Value};
 use mintage::ledger::Ledger;
 use mintage::ledger::session::Session;
 use mintage::operation::ledger::change::{self, Change};
-use mintage::operation::ledger::{audit, sessions, transfer};
+use mintage::operation::ledger::{audit, sessions};
 use sha2::{Digest, Sha256};
 
 use super::story::exported;
@@ -49,7 +49,7 @@ pub(super) fn schema(book: &str) -> usize {
 fn imported(name: &str, book: &str) -> (Place, Ledger, String) {
     let mut place = Place::file();
     let ledger = place.open(name);
-    let told = match transfer::import(&ledger, book.as_bytes()) {
+    let told = match super::import(&ledger, book) {
         Ok(licenses) => licenses.to_string(),
         error => told(error),
     };
@@ -123,7 +123,7 @@ fn a_license_that_cannot_be_read_is_not_imported() {
     let weird = anew(&now, schema(&now), |line| Some(line.replace(r#""state":"revoked""#, r#""state":"weird""#)));
     let (_other, copy, told) = imported("weird", &weird);
     assert_eq!(told, "error[malformed]: the export is not whole: license lic-2: no state is called `weird`");
-    assert_eq!(transfer::import(&copy, now.as_bytes()), Ok(2));
+    assert_eq!(super::import(&copy, &now), Ok(2));
 }
 
 #[test]
@@ -144,6 +144,6 @@ fn a_book_that_holds_anything_is_in_use() {
         ended_at: None,
     };
     sessions::record(&used, at(1), vec![session]).unwrap();
-    let answer = told(transfer::import(&used, exported(&ledger).as_bytes()));
+    let answer = told(super::import(&used, &exported(&ledger)));
     assert_eq!(answer, "error[license-exists]: the ledger is in use, and an import begins a new one");
 }

@@ -25,7 +25,7 @@ fn a_license_key_is_shown_once_and_stored_hashed() {
     assert_snapshot!(vendor.run(&["ledger", "show", "MTG-00000-00000-00000-00000-00000"]), @r"
     ------- stderr -------
     mintage: error[unknown-license]: the ledger knows no such license key
-    mintage: hint: look it up with `mintage ledger list`
+    mintage: hint: check the id or license key; `mintage ledger list` shows the licenses of the ledger
     [exit status: 1]
     ");
     assert_snapshot!(vendor.run(&["ledger", "revoke", "MTG-00000-00000-00000-00000-00001"]), @r"

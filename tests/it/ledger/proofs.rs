@@ -101,7 +101,7 @@ fn a_release_of_another_license_or_of_a_day_to_come_frees_nothing() {
     bench.write("node-1.request", request.to_json());
     assert_eq!(bench.answers("node-1", "p-1").status, Some(0));
     for (license, released_at, code) in
-        [("lic-2", "2026-01-01T00:00:00Z", "license-mismatch"), ("lic-1", "2999-01-01T00:00:00Z", "clock-behind")]
+        [("lic-2", "2026-01-01T00:00:00Z", "license-mismatch"), ("lic-1", "2999-01-01T00:00:00Z", "clock-rolled-back")]
     {
         let released_at = Timestamp::parse_rfc3339(released_at).unwrap();
         let release = Release { proof_id: "p-1".to_owned(), license_id: license.to_owned(), reason: None, released_at };

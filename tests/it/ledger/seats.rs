@@ -256,7 +256,7 @@ fn a_seat_is_lent_by_file_and_taken_back() {
     assert_snapshot!(lend("node-1", &["--borrow-until", "2026-02-01"]), @r"
     ------- stderr -------
     mintage: error[usage]: 2026-02-01T23:59:59Z is over, and a seat is lent from now on
-    mintage: hint: run it with --help
+    mintage: hint: name a later time with --borrow-until
     [exit status: 2]
     ");
     assert_snapshot!(lend("node-1", &["--borrow-until", "2099-06-01", "--id", "lease-1"]), @r"

@@ -35,7 +35,7 @@ fn every_engine_tells_the_same_story() {
     let book = told[0].clone();
     for (place, _) in &mut books {
         let ledger = place.open("copy");
-        assert_eq!(transfer::import(&ledger, book.as_bytes()).unwrap(), 4);
+        assert_eq!(super::import(&ledger, &book).unwrap(), 4);
         assert_eq!(exported(&ledger), book);
         let again = told_of_import(&ledger, &book);
         assert_eq!(again, "error[license-exists]: the ledger is in use, and an import begins a new one");
@@ -44,7 +44,7 @@ fn every_engine_tells_the_same_story() {
 }
 
 fn told_of_import(ledger: &Ledger, book: &str) -> String {
-    told(transfer::import(ledger, book.as_bytes()))
+    told(super::import(ledger, book))
 }
 
 pub(super) fn exported(ledger: &Ledger) -> String {

@@ -11,7 +11,7 @@ use mintage::ledger::activation::Activate;
 use mintage::ledger::session::Session;
 use mintage::operation::document;
 use mintage::operation::ledger::sessions::record as record_sessions;
-use mintage::operation::ledger::{report, transfer, true_up};
+use mintage::operation::ledger::{report, true_up};
 use mintage::report::{PrimaryKey, Request, Signed, json};
 use mintage::time::Timestamp;
 
@@ -148,7 +148,7 @@ fn every_engine_takes_reports_in_alike() {
         };
         let import = |second: i64, now: i64| import_of(9, second, now);
         assert_eq!((import(10, 11), import(10, 12), import(20, 21)), (Ok(true), Ok(false), Ok(true)));
-        assert_eq!((import(15, 22), import(900, 22)), (Err(Code::RolledBack), Err(Code::ClockBehind)));
+        assert_eq!((import(15, 22), import(900, 22)), (Err(Code::RolledBack), Err(Code::ClockRolledBack)));
         // Another period is another report, however late it comes.
         assert_eq!((import_of(5, 15, 23), import_of(5, 12, 24)), (Ok(true), Err(Code::RolledBack)));
         let usage = told_of(&ledger, "lic-1").usage;
@@ -157,7 +157,7 @@ fn every_engine_takes_reports_in_alike() {
             [(at(10), at(11)), (at(15), at(23)), (at(20), at(21))]
         );
         let book = exported(&ledger);
-        transfer::import(&place.open("true_up_copy"), book.as_bytes()).unwrap();
+        super::import(&place.open("true_up_copy"), &book).unwrap();
         assert_eq!(exported(&place.open("true_up_copy")), book);
         books.push(book);
     }
@@ -199,7 +199,7 @@ fn only_the_machine_of_an_activation_reports_for_it() {
             Some(payload.replace("\"licenseId\":\"lic-1\"", "\"licenseId\":\"lic-2\"")),
             "license-mismatch",
         ),
-        ("future.json", Some(payload.replacen("\"asOf\":1", "\"asOf\":9", 1)), "clock-behind"),
+        ("future.json", Some(payload.replacen("\"asOf\":1", "\"asOf\":9", 1)), "clock-rolled-back"),
         ("none.json", Some("{}".to_owned()), "malformed"),
     ] {
         if let Some(payload) = payload {

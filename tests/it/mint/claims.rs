@@ -93,6 +93,20 @@ fn what_is_not_understood_is_2_and_says_why() {
     mintage: hint: give an end that comes after the beginning
     [exit status: 2]
     ");
+    assert_snapshot!(bench.minting(&["--tenant", "acme", "--expires", "90d", "--max-apps"]), @"
+    ------- stderr -------
+    mintage: error[usage]: invalid value 'max_apps=' for '--limit <KEY=N>': the value must be an integer in 0..=9223372036854775807; `--max-apps N` is short for it
+
+    For more information, try '--help'.
+    [exit status: 2]
+    ");
+    assert_snapshot!(bench.minting(&["--tenant", "acme", "--expires", "90d", "--seats", "-1"]), @"
+    ------- stderr -------
+    mintage: error[usage]: invalid value '-1' for '--seats <N>': the value must be an integer in 0..=9223372036854775807
+
+    For more information, try '--help'.
+    [exit status: 2]
+    ");
     let long = "x".repeat(1_025);
     for arguments in [
         vec!["--limit", "max_apps"],

@@ -63,6 +63,7 @@ try {
       const rows = (caption) => page.locator("#book table", { hasText: caption }).locator("tbody tr").allInnerTexts();
       console.log(width, "seats", (await rows("Seats held")).map((row) => row.split(/\s+/).slice(0, 2).join(" ")).join(", "));
       console.log(width, "limits", (await rows("Limits that hold here")).join(", ").replace(/\s+/g, " "));
+      console.log(width, "audit", (await rows("Audit")).map((row) => row.split("\t")[2]).join(", "));
       const download = page.waitForEvent("download");
       await page.getByRole("button", { name: "Report as CSV" }).click();
       const report = readFileSync(await (await download).path(), "utf8");

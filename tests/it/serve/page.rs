@@ -78,6 +78,7 @@ fn people_read_what_the_server_says() {
     375 book Licenses (1), Expiring within 30 days (1), Seats held (1), Limits that hold here, Audit, newest first
     375 seats lic-7 ann
     375 limits max_apps 0 3 default
+    375 audit seat.claimed, created
     375 report usage.csv machine_id,first_active,last_seen,total_session_time_in_days,total_session_count,average_session_duration_in_days,average_daily_sessions
     375 measured {"overflow":false,"unlabelled":0,"enough":true,"small":0}
     375 focus document tenant verify inspect choose
@@ -91,6 +92,7 @@ fn people_read_what_the_server_says() {
     1280 book Licenses (1), Expiring within 30 days (1), Seats held (1), Limits that hold here, Audit, newest first
     1280 seats lic-7 ann
     1280 limits max_apps 0 3 default
+    1280 audit seat.claimed, created
     1280 report usage.csv machine_id,first_active,last_seen,total_session_time_in_days,total_session_count,average_session_duration_in_days,average_daily_sessions
     1280 measured {"overflow":false,"unlabelled":0,"enough":true,"small":0}
     1280 focus document tenant verify inspect choose

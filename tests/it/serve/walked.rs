@@ -91,7 +91,7 @@ fn the_administration_guide_is_walked_with_curl() {
     .replace("MRR-...", &key);
     let activated = vendor.curl("POST /api/v1/activate", &activate);
     assert_snapshot!(masked(&activated), @r#"
-    {"activationProof":"[activationProof]","error":null,"message":"License activated.","proof":{"activatedAt":"[activatedAt]","activatedEnvironment":"production","allowedAssemblyHashes":[],"expiresAt":"[expiresAt]","features":["vsix.publish","vsix.watch","vsix.explorer","api.validate","cp.publish"],"heartbeatNonce":"[heartbeatNonce]","licenseId":"[licenseId]","machineFingerprint":"prod-node-01","maxSeats":5,"organizationName":"Acme Corp","productVersion":"1.2.0","proofId":"[proofId]","signingKeyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","tier":"Licensed"},"success":true}
+    {"activationJwt":null,"activationProof":"[activationProof]","error":null,"message":"License activated.","proof":{"activatedAt":"[activatedAt]","activatedEnvironment":"production","allowedAssemblyHashes":[],"expiresAt":"[expiresAt]","features":["vsix.publish","vsix.watch","vsix.explorer","api.validate","cp.publish"],"heartbeatNonce":"[heartbeatNonce]","licenseId":"[licenseId]","machineFingerprint":"prod-node-01","maxSeats":5,"organizationName":"Acme Corp","productVersion":"1.2.0","proofId":"[proofId]","signingKeyId":"ec192ae06d2b6cb0f3df6376c53396f1f25328452d03d08fb4f51fdf07ccf70e","tier":"Licensed"},"success":true}
     200
     "#);
     // What a client saves is what an offline machine verifies.

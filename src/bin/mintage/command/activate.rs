@@ -139,7 +139,7 @@ fn install(
     let verdict = verify_proof::judge(envelope, running)?;
     if let Some(proof) = verdict.proof.as_ref().filter(|_| verdict.is_valid()) {
         answers_a_request(proof, arguments)?;
-        arguments.activation.instance.name(&proof.instance_key, &proof.proof_id)?;
+        arguments.activation.instance.add_answer(&proof.instance_key, &proof.proof_id)?;
         file.append(format!("{}\n", envelope.to_json()).as_bytes())?;
         file.finish()?;
         arguments.activation.instance.answered(&proof.instance_key)?;

@@ -4,11 +4,12 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::Args;
 use mintage::code::Code;
 use mintage::json::Writer;
-use mintage::key::SecretKey;
 use mintage::key::file::Freshness;
+use mintage::key::{PublicKey, SecretKey};
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -63,6 +64,18 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let public = key.public();
     let pair = write_pair(&private_file, private.as_bytes(), &public_file, public.to_pem().as_bytes(), overwrite)?;
 
+    show(&public, &private_file, &public_file, arguments, terminal).context("neither key file is kept")?;
+    pair.keep();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn show(
+    public: &PublicKey,
+    private_file: &Path,
+    public_file: &Path,
+    arguments: &Arguments,
+    terminal: &Terminal,
+) -> Result<(), FileError> {
     let (private_file, public_file) = (private_file.display().to_string(), public_file.display().to_string());
     let id = public.id().to_string();
     if terminal.json {
@@ -75,7 +88,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         out.name("publicKey").string(&public.to_spki_base64());
         out.name("publicKeyFile").string(&public_file);
         out.end_object();
-        terminal.data(format!("{}\n", out.finish()).as_bytes())?;
+        terminal.data(format!("{}\n", out.finish()).as_bytes())
     } else {
         let base64 = public.to_spki_base64();
         terminal.table(&[
@@ -83,10 +96,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             ("public key", &base64),
             ("private key file", &private_file),
             ("public key file", &public_file),
-        ])?;
+        ])
     }
-    pair.keep();
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Both files of a key, in place. Another run puts its own there only when these are kept or taken back: two keys must not

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use mintage::code::Code;
 use mintage::manifest::{MAX_MANIFEST_BYTES, Scope};
 use mintage::operation::ledger::approve;
 use mintage::operation::manifest::signed;
 
 use crate::book::{Book, stamp};
 use crate::failure::Failure;
-use crate::keys::Trust;
+use crate::keys::{Trust, signer_hint};
 use crate::render::{Terminal, spelled};
 use crate::{clock, files};
 
@@ -37,11 +36,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let path = &arguments.manifest;
     let data = files::read(path, MAX_MANIFEST_BYTES)?;
     let fail = |code, message: String| {
-        let failure = Failure::new(code, format!("manifest `{}`: {message}", path.display()));
-        match code {
-            Code::BadSignature | Code::UnknownKey => failure.hint("name the key that signed it with --trust"),
-            _ => failure,
-        }
+        Failure::new(code, format!("manifest `{}`: {message}", path.display())).hint(signer_hint(code))
     };
     let verified = signed(&data, &arguments.trust.keyring()?);
     let manifest = verified.map_err(|error| fail(error.code(), error.to_string()))?.manifest;

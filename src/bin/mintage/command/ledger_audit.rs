@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use clap::{Arg, Args, Command};
-use mintage::code::Code;
 use mintage::dsse::Envelope;
 use mintage::json::Writer;
 use mintage::ledger::audit::{ACTIONS, AuditFilter, Chained};
@@ -18,7 +17,7 @@ use crate::book::Book;
 use crate::clock;
 use crate::failure::Failure;
 use crate::files;
-use crate::keys::{Signer, Trust};
+use crate::keys::{Signer, Trust, signer_hint};
 use crate::output::Output;
 use crate::render::Terminal;
 
@@ -182,11 +181,8 @@ fn verify(ledger: &Ledger, checkpoint: Option<&Path>, trust: &Trust, terminal: &
 fn read(path: &Path, trust: &Trust) -> anyhow::Result<Checkpoint> {
     let data = files::read(path, MAX_CHECKPOINT_BYTES)?;
     let fail = |error: AuditError| {
-        let hint = match error.code() {
-            Code::BadSignature | Code::UnknownKey => "name the key that signed it with --trust",
-            code => code.hint(),
-        };
-        Failure::new(error.code(), format!("checkpoint `{}`: {error}", path.display())).hint(hint).unable()
+        let failure = Failure::new(error.code(), format!("checkpoint `{}`: {error}", path.display()));
+        failure.hint(signer_hint(error.code())).unable()
     };
     let envelope = Envelope::parse(&data).map_err(|error| fail(AuditError::Envelope(error)))?;
     Ok(Checkpoint::verify(&envelope, &trust.keyring()?).map_err(fail)?)

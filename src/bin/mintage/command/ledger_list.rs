@@ -13,6 +13,7 @@ use crate::book::Book;
 use crate::clock;
 use crate::failure::Failure;
 use crate::render::Terminal;
+use crate::times::counted;
 
 /// List licenses
 #[derive(Args, Debug)]
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
             terminal.note(&format!("of {id} a token from before its renewal hangs on the key too, until {until}"));
         }
     }
-    terminal.note(&format!("{} licenses", rows.len()));
+    terminal.note(&counted(rows.len() as u64, "license"));
     Ok(ExitCode::SUCCESS)
 }
 

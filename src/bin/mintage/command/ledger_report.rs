@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::instance::Instance;
 use crate::output::Output;
 use crate::render::Terminal;
+use crate::times::counted;
 
 /// Report who used what, how long, and how near to the cap
 ///
@@ -84,7 +85,11 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         report::known(&ledger, id)?;
     }
     let of = license_id.map_or_else(String::new, |id| format!(" of license {id}"));
-    terminal.note(&format!("{} sessions of {} users{of}", report.session_count(), report.active_users()));
+    terminal.note(&format!(
+        "{} of {}{of}",
+        counted(report.session_count(), "session"),
+        counted(report.active_users(), "user")
+    ));
     if let Some((proof, key)) = activated {
         let signed = Signed { proof_id: proof.proof_id, license_id: proof.license_id, report };
         let json = Envelope::sign(Kind::Usage, json::payload(&signed).into_bytes(), &[&key]).to_json();

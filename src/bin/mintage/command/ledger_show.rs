@@ -10,6 +10,7 @@ use mintage::operation::ledger::show::{self, Shown};
 use crate::book::{Book, License};
 use crate::clock;
 use crate::render::Terminal;
+use crate::times::counted;
 
 /// Show a license: what was signed, its machines and its history
 #[derive(Args, Debug)]
@@ -73,8 +74,9 @@ fn people(shown: &Shown, terminal: &Terminal) -> anyhow::Result<()> {
     for reported in &shown.usage {
         let (from, to, sessions, users) = (reported.from, reported.to, reported.sessions, reported.users);
         let seats = reported.most_seats;
-        let line = format!("{from} to {to}: {sessions} sessions of {users} users, at most {seats} seats at once");
-        rows.push(("usage", format!("{line}, by {}", reported.proof_id)));
+        let (sessions, users, seats) = (counted(sessions, "session"), counted(users, "user"), counted(seats, "seat"));
+        let line = format!("{from} to {to}: {sessions} of {users}, at most {seats} at once, by {}", reported.proof_id);
+        rows.push(("usage", line));
     }
     rows.extend(shown.history.iter().map(|chained| ("history", line(chained))));
     let rows: Vec<(&str, &str)> = rows.iter().map(|(name, value)| (*name, value.as_str())).collect();

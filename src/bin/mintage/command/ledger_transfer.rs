@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::files::{self, Mode, Unfinished};
 use crate::output::Output;
 use crate::render::{Terminal, spelled};
+use crate::times::counted;
 
 /// The largest export that is read, in bytes; all of it is held while it is checked.
 const MAX_BYTES: usize = 4 << 30;
@@ -30,7 +31,7 @@ pub(crate) struct Export {
 /// Put an export into a new ledger, or take in a report of use
 ///
 /// A report of use must be signed by the instance key of an activation that the ledger holds (`ledger report usage --sign`).
-/// It is taken in once; one that is older than the newest of its activation is refused.
+/// It is taken in once; one that is older than the newest of its activation and period is refused.
 #[derive(Args, Debug)]
 pub(crate) struct Import {
     /// The export or the report (`-` for standard input)
@@ -57,8 +58,8 @@ pub(crate) fn export(arguments: &Export, terminal: &Terminal) -> anyhow::Result<
 pub(crate) fn import(arguments: &Import, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     let text = files::read(&arguments.file, MAX_BYTES)?;
     let now = clock::now()?;
-    let ledger = arguments.book.make(now)?;
     if let Some(report) = report(&text) {
+        let ledger = arguments.book.open()?;
         let (reported, is_new) = true_up::import(&ledger, &stamp(now), &report)
             .map_err(|error| Failure::new(error.code(), format_args!("`{}`: {error}", arguments.file.display())))?;
         let (license, proof, as_of) = (&reported.license_id, &reported.proof_id, reported.as_of);
@@ -71,8 +72,10 @@ pub(crate) fn import(arguments: &Import, terminal: &Terminal) -> anyhow::Result<
         terminal.value(|| spelled(|out| reported.write(out)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let licenses = transfer::import(&ledger, &text)?;
-    terminal.note(&format!("imported {licenses} licenses"));
+    // Read before a ledger is made: what is refused leaves none behind.
+    let export = transfer::Export::parse(&text)?;
+    let licenses = transfer::import(&arguments.book.make(now)?, export)?;
+    terminal.note(&format!("imported {}", counted(licenses, "license")));
     terminal.value(|| {
         spelled(|out| {
             out.begin_object();

@@ -59,7 +59,8 @@ pub(crate) struct Arguments {
     /// Write the token armored for mail, every line with its own check
     #[arg(long, conflicts_with = "batch")]
     armor: bool,
-    /// Verify what was written, and remove it if that fails; against the key's own public half unless --trust names keys
+    /// Verify what was written as of its first second of validity, and remove it if that fails; against the key's own public
+    /// half unless --trust names keys
     #[arg(long)]
     verify: bool,
     #[command(flatten)]
@@ -259,7 +260,9 @@ pub(crate) fn explain(error: MintError) -> anyhow::Error {
 
 pub(crate) fn plans(path: &Path) -> anyhow::Result<Plans> {
     let text = String::from_utf8(files::read_setting(path, MAX_BYTES)?);
-    let text = text.map_err(|_| Failure::new(Code::Usage, format_args!("`{}` is not UTF-8", path.display())))?;
+    let text = text.map_err(|_| {
+        Failure::new(Code::Usage, format_args!("`{}` is not UTF-8", path.display())).hint("save the file as UTF-8")
+    })?;
     Plans::parse(&text).map_err(|error| {
         let message = format!("plans `{}`: {error}", path.display());
         Failure::new(error.code(), message).hint("mend that file there; no option is at fault").into()

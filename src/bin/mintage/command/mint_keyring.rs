@@ -201,7 +201,8 @@ fn threshold(text: &str) -> anyhow::Result<(Purpose, u64)> {
     };
     let purpose = purpose(name)?;
     if purpose == Purpose::License && count > 1 {
-        return Err(Failure::new(Code::Usage, "a license carries one signature, so no more can be asked for").into());
+        let failure = Failure::new(Code::Usage, "a license carries one signature, so no more can be asked for");
+        return Err(failure.hint("leave out the number of signatures for licenses").into());
     }
     Ok((purpose, count))
 }

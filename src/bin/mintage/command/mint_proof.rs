@@ -26,7 +26,7 @@ use mintage::verdict::Refusal;
 use crate::book::{Book, stamp};
 use crate::command::mint::secret;
 use crate::failure::Failure;
-use crate::keys::{Signer, Trust};
+use crate::keys::{Signer, Trust, signer_hint};
 use crate::output::Output;
 use crate::qr::QrArgs;
 use crate::render::Terminal;
@@ -98,7 +98,8 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     let borrow_until = when(&arguments.borrow_until)?;
     let expires_at = borrow_until.or(when(&arguments.expires)?);
     if let Some(until) = borrow_until.filter(|until| *until <= clock) {
-        return Err(Failure::new(Code::Usage, format_args!("{until} is over, and a seat is lent from now on")).into());
+        let failure = Failure::new(Code::Usage, format_args!("{until} is over, and a seat is lent from now on"));
+        return Err(failure.hint("name a later time with --borrow-until").into());
     }
     if borrow_until.is_some() && ledger.is_none() {
         let failure = Failure::new(Code::Usage, "only a ledger counts seats, and none was named");
@@ -123,7 +124,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         let text = files::read_setting(path, MAX_MANIFEST_BYTES)?;
         signed(&text, &keyring).map_err(|error| {
             let message = format!("manifest `{}`: {error}", path.display());
-            anyhow::Error::from(Failure::new(error.code(), message).hint("name the key that signed it with --trust"))
+            anyhow::Error::from(Failure::new(error.code(), message).hint(signer_hint(error.code())))
         })
     });
     let manifest = manifest.transpose()?;

@@ -15,7 +15,7 @@ use mintage::time::Timestamp;
 
 use crate::book::{Book, stamp};
 use crate::failure::Failure;
-use crate::keys::{Signer, Trust};
+use crate::keys::{Signer, Trust, signer_hint};
 use crate::output::Output;
 use crate::render::Terminal;
 use crate::{clock, files};
@@ -108,9 +108,8 @@ fn read(path: &Path, trusted: &Keyring) -> anyhow::Result<Revocations> {
     let data = files::read(path, MAX_REVOCATIONS_BYTES)?;
     let fail = |code: Code, message: String| {
         let hint = match code {
-            Code::BadSignature | Code::UnknownKey => "name the key that signed it with --trust",
             Code::FastForwarded => NEW_SERIES,
-            _ => code.hint(),
+            _ => signer_hint(code),
         };
         Failure::new(code, format!("revocations `{}`: {message}", path.display())).hint(hint).unable()
     };

@@ -47,7 +47,7 @@ const MAX_DEFAULTS_BYTES: usize = 1 << 20;
 /// refusal is reported. No socket is ever opened.
 ///
 /// Without DOC the license is MINTAGE_LICENSE (the text), else the file MINTAGE_LICENSE_FILE, else ./license.lic: the
-/// first that exists is the one judged.
+/// first that exists is the one judged. A variable that is empty counts as one that is not set.
 ///
 /// WHEN is RFC 3339, a date (the end of that UTC day), a span from now such as 90d, 12h or 2w, or `never`. What names a
 /// file must be one: a pipe is given as `-`, or as the shell's `<(…)`.
@@ -139,7 +139,10 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         return Err(verify_manifest::needs_dir(arguments.plain.document.as_deref()));
     }
     let trusted = trusted?;
-    bench.document(&found, opened?, &trusted)
+    match opened {
+        Ok(opened) => bench.document(&found, opened, &trusted),
+        Err(refusal) => Answer::of(&bench.refused(refusal), &[]).give(&arguments.output, terminal),
+    }
 }
 
 /// What everything is judged with, set out before anything is judged.
@@ -253,7 +256,7 @@ impl<'a> Bench<'a> {
             Found::Text(text) => {
                 verify::license_bytes(text, Against { context: &context, ..self.against(keyring) }).verdict
             }
-            Found::TooLarge(error) => too_large(error, &context),
+            Found::TooLarge(error) => self.too_large(error),
         })
     }
 
@@ -262,7 +265,7 @@ impl<'a> Bench<'a> {
         let text = match found {
             Found::Text(text) => text,
             Found::TooLarge(error) => {
-                return Ok(Verification { verdict: too_large(error, &self.context), repairs: Vec::new() });
+                return Ok(Verification { verdict: self.too_large(error), repairs: Vec::new() });
             }
         };
         let bound = verify::unverified_fingerprint(text, self.secret.as_ref());
@@ -281,6 +284,15 @@ impl<'a> Bench<'a> {
         Running { keyring, context, secret: secret.as_ref(), here, instance, terminal }
     }
 
+    /// Refuses what could not be read.
+    fn refused(&self, refusal: Refusal) -> Verdict {
+        Verdict::refused(State::Invalid, refusal, self.context.now, &self.context.defaults)
+    }
+
+    fn too_large(&self, error: &FileError) -> Verdict {
+        self.refused(Refusal::new(error.code(), error))
+    }
+
     /// Remembers what was seen, and the revocations that a license was judged with.
     fn remember(
         &mut self,
@@ -295,10 +307,6 @@ impl<'a> Bench<'a> {
         let admission = self.admission.as_ref().filter(|_| license.is_some_and(memory::is_current));
         Ok(memory::remember(path, state, trusted, admission, seen)?)
     }
-}
-
-fn too_large(error: &FileError, context: &Context) -> Verdict {
-    Verdict::refused(State::Invalid, Refusal::new(error.code(), error), context.now, &context.defaults)
 }
 
 /// Reads a span such as `12h`, in seconds.

@@ -14,28 +14,28 @@ use crate::files::{self, Mode, Overwrite};
 const MAX_RELEASES: usize = 64;
 
 /// The largest record of the documents that answer to a key, in bytes.
-const MAX_NAMED_BYTES: usize = 64 << 10;
+const MAX_ANSWERS_BYTES: usize = 64 << 10;
 
 impl Instance {
     /// Remembers that a document answers to this key, before it is put in place. One request may be answered by several,
     /// such as the proof of an activation and a borrowed seat.
-    pub(crate) fn name(&self, key: &PublicKey, proof_id: &str) -> anyhow::Result<()> {
-        let mut named = self.named(key)?;
-        if !named.iter().any(|name| name == proof_id) {
-            named.push(proof_id.to_owned());
+    pub(crate) fn add_answer(&self, key: &PublicKey, proof_id: &str) -> anyhow::Result<()> {
+        let mut answers = self.answers(key)?;
+        if !answers.iter().any(|name| name == proof_id) {
+            answers.push(proof_id.to_owned());
         }
-        self.keep_named(key, &named)
+        self.write_answers(key, &answers)
     }
 
     /// Forgets that a document answers to this key, and destroys the key once none does.
-    pub(crate) fn unname(&self, key: &PublicKey, proof_id: &str) -> anyhow::Result<()> {
-        let mut named = self.named(key)?;
-        named.retain(|name| name != proof_id);
-        if !named.is_empty() {
-            return self.keep_named(key, &named);
+    pub(crate) fn drop_answer(&self, key: &PublicKey, proof_id: &str) -> anyhow::Result<()> {
+        let mut answers = self.answers(key)?;
+        answers.retain(|name| name != proof_id);
+        if !answers.is_empty() {
+            return self.write_answers(key, &answers);
         }
         self.discard(key)?;
-        remove(self.file(key, "named"))
+        remove(self.file(key, "answers"))
     }
 
     /// Keeps what was given back, so that a copy of its proof is known for one, and lets go of its key.
@@ -45,7 +45,7 @@ impl Instance {
         lines.push(release.to_json());
         let path = self.wanted_file(key, "released")?;
         files::write(&path, format!("{}\n", lines.join("\n")).as_bytes(), Mode::Private, Overwrite::Update)?;
-        self.unname(key, &proof.proof_id)
+        self.drop_answer(key, &proof.proof_id)
     }
 
     /// Returns when this machine gave back what a proof grants; a damaged record is no "never".
@@ -70,22 +70,22 @@ impl Instance {
     }
 
     /// Reads which documents answer to a key.
-    fn named(&self, key: &PublicKey) -> anyhow::Result<Vec<String>> {
-        let Some(path) = self.file(key, "named").filter(|path| path.exists()) else { return Ok(Vec::new()) };
-        let data = files::read_setting(&path, MAX_NAMED_BYTES)?;
-        let names = json::parse(&data).ok().and_then(|value| value.into_array("named").ok());
+    fn answers(&self, key: &PublicKey) -> anyhow::Result<Vec<String>> {
+        let Some(path) = self.file(key, "answers").filter(|path| path.exists()) else { return Ok(Vec::new()) };
+        let data = files::read_setting(&path, MAX_ANSWERS_BYTES)?;
+        let names = json::parse(&data).ok().and_then(|value| value.into_array("answers").ok());
         let names = names.and_then(|names| {
-            names.into_iter().map(|name| Some(name.into_string("named").ok()?.into_owned())).collect()
+            names.into_iter().map(|name| Some(name.into_string("answers").ok()?.into_owned())).collect()
         });
         names.ok_or_else(|| damaged(&path, "what answers to an instance key"))
     }
 
-    fn keep_named(&self, key: &PublicKey, named: &[String]) -> anyhow::Result<()> {
+    fn write_answers(&self, key: &PublicKey, answers: &[String]) -> anyhow::Result<()> {
         let mut out = Writer::default();
         out.begin_array();
-        named.iter().for_each(|name| out.string(name));
+        answers.iter().for_each(|name| out.string(name));
         out.end_array();
-        let path = self.wanted_file(key, "named")?;
+        let path = self.wanted_file(key, "answers")?;
         Ok(files::write(&path, format!("{}\n", out.finish()).as_bytes(), Mode::Private, Overwrite::Update)?)
     }
 }

@@ -92,6 +92,10 @@ pub(super) fn told(why: String) -> (String, Option<Said>) {
         };
         return (format!("{what}: {alert}"), is_of_certificate.then_some(Said::Certificate));
     }
+    if why.contains("InvalidContentType") {
+        let hint = "is the port right? a server without TLS is named with http://";
+        return ("it does not answer in TLS".to_owned(), Some(Said::Way(hint)));
+    }
     if why.contains("CaUsedAsEndEntity") {
         let why = "its certificate is marked as that of an authority, and no server may show such a one".to_owned();
         let hint = "let the server show a certificate with basicConstraints=CA:FALSE, and name its signer with --ca";

@@ -90,7 +90,7 @@ fn in_force() -> Vec<Scene> {
             &[("expiresAt", "1782863999")],
         ),
         activated(
-            "clock-behind",
+            "clock-rolled-back",
             "INVALID",
             "proof-made-301-seconds-ahead",
             "the clock here must be wrong",

@@ -84,7 +84,7 @@ fn proof_in(path: &Path) -> Option<Proof> {
 fn forget(replaced: &Proof, envelope: &Envelope, instance: &Instance) -> anyhow::Result<()> {
     let is_same = |new: &Proof| new.proof_id == replaced.proof_id && new.instance_key != replaced.instance_key;
     match Proof::parse(envelope.unverified_payload()) {
-        Ok(new) if is_same(&new) => instance.unname(&replaced.instance_key, &replaced.proof_id),
+        Ok(new) if is_same(&new) => instance.drop_answer(&replaced.instance_key, &replaced.proof_id),
         _ => Ok(()),
     }
 }

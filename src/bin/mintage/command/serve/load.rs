@@ -116,7 +116,11 @@ pub(super) fn tls(settings: &Settings) -> anyhow::Result<Option<Tls>> {
     let (chain, key) = match (&settings.tls_cert, &settings.tls_key) {
         (Some(chain), Some(key)) => (chain, key),
         (None, None) if settings.tls_client_ca.is_none() => return Ok(None),
-        _ => return Err(Failure::new(Code::Usage, "TLS needs both --tls-cert and --tls-key").into()),
+        _ => {
+            return Err(Failure::new(Code::Usage, "TLS needs both --tls-cert and --tls-key")
+                .hint("name the one that is missing")
+                .into());
+        }
     };
     crate::process::keep_secrets();
     let read = |path: &Path| files::read_setting(path, MAX_PEM_BYTES);

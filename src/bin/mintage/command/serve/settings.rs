@@ -86,7 +86,7 @@ pub(super) struct Settings {
     /// File of admin keys, one a line, each of at least 16 bytes
     #[arg(long, value_name = "FILE", env = "MINTAGE_ADMIN_KEY_FILE")]
     pub(super) admin_key_file: Option<PathBuf>,
-    /// File of keys that reports are given for, one a line
+    /// File of keys that reports are given for, one a line, each of at least 16 bytes
     #[arg(long, value_name = "FILE", env = "MINTAGE_LICENSE_KEY_FILE")]
     pub(super) license_key_file: Option<PathBuf>,
     /// Certificate chain, PEM

@@ -52,7 +52,8 @@ impl Settings {
             .map(|text| LedgerUrl::parse(text).map_or("***".to_owned(), |url| url.to_string()));
         settings.ledger = masked;
         // As is a private key that was given for a public one; the server refuses it when it starts.
-        let is_private = |text: &str| matches!(PublicKey::parse(text), Err(KeyError::OtherType(_)));
+        let is_private =
+            |text: &str| matches!(PublicKey::parse(text), Err(KeyError::OtherHalf(_) | KeyError::OtherType(_)));
         let private = settings.trust.iter_mut().filter(|trust| trust.to_str().is_some_and(is_private));
         private.for_each(|trust| *trust = "***".into());
         settings.all().into_iter().map(|(name, setting)| (name, setting.shown())).collect()
