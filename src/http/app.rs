@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use zeroize::Zeroizing;
@@ -114,6 +114,8 @@ pub struct Given {
 pub struct App {
     pub(super) world: World,
     roles: RwLock<Arc<Roles>>,
+    /// Held by who decides on what was given before, so that nothing newer comes in between.
+    pub(super) deciding: Mutex<()>,
     /// The instance key of machines that keep none: its private half was never kept either.
     nobodys_key: OnceLock<PublicKey>,
     guesses: Guesses,
@@ -136,6 +138,7 @@ impl App {
         Self {
             world,
             roles,
+            deciding: Mutex::default(),
             nobodys_key: OnceLock::new(),
             guesses,
             gate,
@@ -156,6 +159,7 @@ impl App {
 
     /// Replaces what the server was given; requests under way end with what they began with.
     pub fn reload(&self, mut roles: Roles) {
+        let _deciding = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let mut current = self.roles.write().unwrap_or_else(PoisonError::into_inner);
         // A key that has been followed by another must not sign in between.
         roles.keep_up_with(&current);

@@ -1,6 +1,6 @@
 //! [`App::follow`]: what the servers of a ledger hand out follows the ledger, whichever of them made it.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use super::app::{App, Roles, Rotation};
 use super::problem::Problem;
@@ -19,6 +19,7 @@ impl App {
     /// # Errors
     /// [`Problem`] when what is published cannot be believed, or the key is not kept here.
     pub fn follow(&self) -> Result<(), Problem> {
+        let _deciding = self.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         let (roles, Ok(now)) = (self.roles(), self.now()) else { return Ok(()) };
         let Some(ledger) = &roles.ledger else { return Ok(()) };
         self.take_keyring(ledger, &roles)?;

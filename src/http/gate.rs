@@ -81,14 +81,7 @@ impl App {
     pub fn revalidate(&self) -> Result<(), LedgerError> {
         let (roles, Ok(now)) = (self.roles(), self.now()) else { return Ok(()) };
         let verdict = match &roles.ledger {
-            Some(ledger) => {
-                let held = install::revalidate(ledger, &by_server(now), &roles.judge())?;
-                // What was refused in place of what the ledger holds is what counts here, and is told.
-                match self.refused() {
-                    Some(refused) => roles.judge().verdict(Some(&refused.text), now),
-                    None => held,
-                }
-            }
+            Some(ledger) => install::revalidate(ledger, &by_server(now), &roles.judge(), self.refused())?,
             None => given_verdict(&roles, now),
         };
         if verdict.state == State::Absent {

@@ -100,13 +100,12 @@ pub async fn serve(
         let watcher = graceful.watcher();
         loops.serve(async move {
             let _permit = permit;
-            app.metrics.connections.inc();
+            let _counted = Counted::new(&app);
             // From here on it is its loop that waits for the socket.
             match TcpStream::from_std(stream) {
                 Ok(stream) => greet(stream, tls, peer, &app, router, watcher).await,
                 Err(error) => tracing::warn!(%peer, %error, "a connection could not be taken over"),
             }
-            app.metrics.connections.dec();
         });
     }
     drop(listener);
@@ -114,6 +113,22 @@ pub async fn serve(
         tracing::warn!(seconds = DRAIN_TIME.as_secs(), "requests under way were broken off");
     }
     Ok(())
+}
+
+/// A connection, counted as long as it is served.
+struct Counted(Arc<App>);
+
+impl Counted {
+    fn new(app: &Arc<App>) -> Self {
+        app.metrics.connections.inc();
+        Self(Arc::clone(app))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.metrics.connections.dec();
+    }
 }
 
 async fn accept(

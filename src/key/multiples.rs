@@ -40,6 +40,10 @@ impl Minus {
         if self.few.get().is_none() {
             self.count(1);
         }
+        self.one(factors)
+    }
+
+    fn one(&self, factors: &Factors) -> EdwardsPoint {
         match self.few.get() {
             Some(multiples) => multiples.combine(factors),
             None => EdwardsPoint::vartime_double_scalar_mul_basepoint(&factors.h, &self.point, &factors.s),
@@ -54,7 +58,7 @@ impl Minus {
         match (self.many.get(), self.few.get()) {
             (Some(many), _) => many.sums(&MANY_OF_BASE, factors),
             (None, Some(Multiples::Sums(few))) => few.sums(&FEW_OF_BASE, factors),
-            (None, _) => factors.iter().map(|one| self.combine(one)).collect(),
+            (None, _) => factors.iter().map(|one| self.one(one)).collect(),
         }
     }
 

@@ -277,9 +277,28 @@ impl Link {
 /// # Errors
 /// `Unavailable`.
 pub fn page(transaction: &mut Transaction<'_>, filter: &AuditFilter, most: u64) -> Result<Vec<Chained>, LedgerError> {
+    matching(transaction, sql::AUDIT_PAGE, filter, most)
+}
+
+/// Reads up to `most` entries, the last of the chain, in its order.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn newest(transaction: &mut Transaction<'_>, filter: &AuditFilter, most: u64) -> Result<Vec<Chained>, LedgerError> {
+    let mut entries = matching(transaction, sql::AUDIT_NEWEST, filter, most)?;
+    entries.reverse();
+    Ok(entries)
+}
+
+fn matching(
+    transaction: &mut Transaction<'_>,
+    sql: &str,
+    filter: &AuditFilter,
+    most: u64,
+) -> Result<Vec<Chained>, LedgerError> {
     let AuditFilter { after, license_id, action, from, to } = filter;
     let parameters = values![*after, license_id, action, *from, *to, most];
-    let rows = transaction.query(sql::AUDIT_PAGE, &parameters)?;
+    let rows = transaction.query(sql, &parameters)?;
     rows.into_iter()
         .map(|mut row| {
             let sequence = row.count()?;

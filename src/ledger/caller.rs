@@ -15,6 +15,11 @@ const WOKEN: usize = 2;
 /// What is done with an answer.
 pub(super) type Then<T> = Box<dyn FnOnce(Result<T, LedgerError>) + Send>;
 
+/// Tells an answer. Whoever panics then takes the thread from nobody; its panic stands on standard error.
+pub(super) fn tell<T>(then: Then<T>, answer: Result<T, LedgerError>) {
+    drop(catch_unwind(AssertUnwindSafe(|| then(answer))));
+}
+
 /// Who is told the answer; counted among those who wait until then.
 pub(super) struct Caller<T> {
     told: Told<T>,
@@ -50,8 +55,7 @@ impl<T> Caller<T> {
         self.waiting.fetch_sub(1, Ordering::Relaxed);
         let answer = transaction.and_then(|()| value.unwrap_or_else(|| Err(LedgerError::abandoned())));
         match self.told {
-            // Whoever panics when it is told takes the writer from nobody; its panic stands on standard error.
-            Told::Then(then) => drop(catch_unwind(AssertUnwindSafe(|| then(answer)))),
+            Told::Then(then) => tell(then, answer),
             Told::Asleep(asleep) => asleep.tell(answer, others),
         }
     }

@@ -1,7 +1,7 @@
 //! The book in numbers, as they are watched.
 
 use super::value::values;
-use super::{LedgerError, Transaction, sql};
+use super::{LedgerError, Transaction, seat, sql};
 use crate::time::Timestamp;
 
 /// What a ledger holds, counted.
@@ -42,7 +42,7 @@ pub fn read(transaction: &mut Transaction<'_>, now: Timestamp) -> Result<Figures
         row.map_or(Ok(0), |mut row| row.count())
     };
     figures.seats_held = count(sql::COUNT_SEATS, &values![now])?;
-    figures.seats_waiting = count(sql::COUNT_LINES, &[])?;
+    figures.seats_waiting = count(sql::COUNT_LINES, &values![seat::in_line_since(now)])?;
     figures.full = count(sql::COUNT_FULL, &values![now])?;
     Ok(figures)
 }

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 
-use super::caller::Then;
+use super::caller::{Then, tell};
 use super::readers::Readers;
 use super::value::Cell;
 use super::worker::Worker;
@@ -57,7 +57,7 @@ fn serve(readers: &Readers, waiting: &Receiver<Asked>) {
         let look = || readers.read(|transaction| find(transaction, group.iter().map(|asked| &asked.hash)));
         let found = catch_unwind(AssertUnwindSafe(look)).unwrap_or_else(|_| Err(LedgerError::abandoned()));
         for Asked { hash, then } in group {
-            then(found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone));
+            tell(then, found.as_ref().map(|found| found.get(&hash).cloned()).map_err(Clone::clone));
         }
     }
 }

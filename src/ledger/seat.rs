@@ -3,6 +3,7 @@
 mod line;
 mod reason;
 
+pub(crate) use line::in_line_since;
 pub use line::{Waiting, waiting};
 pub use reason::EndReason;
 

@@ -59,8 +59,13 @@ pub fn record(
             session.started_at,
             session.ended_at,
         ];
+        // Before anything is written: a refusal then leaves alone those who are recorded together with it.
+        if let Err(refusal) = in_order(session, session.ended_at)
+            && transaction.find(sql::FIND_SESSION, &values![&session.session_id])?.is_none()
+        {
+            return Err(refusal);
+        }
         if transaction.execute(sql::BEGIN_SESSION, &row)? > 0 {
-            in_order(session, session.ended_at)?;
             ended.extend(session.ended_at.map(|_| session.clone()));
             continue;
         }

@@ -84,9 +84,15 @@ pub(crate) const AUDIT: Columns = Columns {
     table: "audit",
     columns: "sequence, at, actor, action, license_id, target, result, detail, previous, hash",
 };
-pub(crate) const AUDIT_PAGE: &str = "SELECT sequence, at, actor, action, license_id, target, result, detail, previous, hash FROM audit \
-     WHERE sequence > ?1 AND (CAST(?2 AS TEXT) IS NULL OR license_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR action = ?3) \
-     AND at >= ?4 AND at <= ?5 ORDER BY sequence LIMIT ?6";
+macro_rules! entries {
+    ($order:literal) => {
+        concat!("SELECT sequence, at, actor, action, license_id, target, result, detail, previous, hash FROM audit \
+             WHERE sequence > ?1 AND (CAST(?2 AS TEXT) IS NULL OR license_id = ?2) AND (CAST(?3 AS TEXT) IS NULL OR action = ?3) \
+             AND at >= ?4 AND at <= ?5 ORDER BY sequence ", $order, " LIMIT ?6")
+    };
+}
+pub(crate) const AUDIT_PAGE: &str = entries!("ASC");
+pub(crate) const AUDIT_NEWEST: &str = entries!("DESC");
 
 /// Reads what the audit tells of the tokens of a license.
 pub(crate) const TOKENS_OF: &str =
@@ -292,7 +298,7 @@ pub(crate) const COUNT_LICENSES: &str = "SELECT state, COUNT(*), CAST(COALESCE(S
      FROM license LEFT JOIN activation_count ON activation_count.license_id = license.license_id \
      GROUP BY state ORDER BY state";
 pub(crate) const COUNT_SEATS: &str = "SELECT COUNT(*) FROM lease WHERE ended_at IS NULL AND expires_at >= ?1";
-pub(crate) const COUNT_LINES: &str = "SELECT COUNT(*) FROM waiting";
+pub(crate) const COUNT_LINES: &str = "SELECT COUNT(*) FROM waiting WHERE seen_at >= ?1";
 pub(crate) const COUNT_FULL: &str = "SELECT COUNT(*) FROM license WHERE state = 'active' AND seats <= (SELECT COUNT(*) FROM lease \
      WHERE lease.license_id = license.license_id AND lease.ended_at IS NULL AND lease.expires_at >= ?1)";
 

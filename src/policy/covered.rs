@@ -35,7 +35,10 @@ fn judge_environment(proof: &Proof, context: &Context, findings: &mut Findings) 
 
 fn judge_version(proof: &Proof, context: &Context, findings: &mut Findings) {
     let of_the_build = context.manifest.as_ref().map(|build| &build.manifest.version);
-    match (&proof.product_version, context.product_version.as_ref().or(of_the_build)) {
+    // Whoever names a version does not make another one of the build beside it.
+    let asked = || context.product_version.iter().chain(of_the_build);
+    let uncovered = asked().find(|version| !proof.covers_version(version));
+    match (&proof.product_version, uncovered.or(asked().next())) {
         (None, _) => findings.skip("version", "the proof covers every version"),
         (Some(_), None) => findings.skip("version", "none was named"),
         (Some(covered), Some(asked)) if proof.covers_version(asked) => {

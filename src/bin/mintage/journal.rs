@@ -33,8 +33,8 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 pub(crate) enum Start {
     Nothing,
-    /// The journal of a run that was interrupted.
-    Journal,
+    /// The journal of a run that was interrupted, and its length in bytes.
+    Journal(u64),
     /// An output without a journal: its whole lines, and whether there is nothing behind them.
     Output {
         lines: Vec<u8>,
@@ -93,7 +93,7 @@ impl Journal {
         if whole < text.len() && torn == TornLine::Cut {
             file.set_len(whole as u64).map_err(|error| FileError::writing(&self.partial, error))?;
         }
-        Ok((done, Start::Journal))
+        Ok((done, Start::Journal(whole as u64)))
     }
 
     fn read_output(&self) -> anyhow::Result<(Vec<Done>, Start)> {
@@ -121,7 +121,7 @@ impl Journal {
         options.write(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
-        if matches!(start, Start::Journal) {
+        if matches!(start, Start::Journal(_)) {
             // It was read a moment ago.
         } else if self.overwrite == Overwrite::Replace {
             files::check_target(&self.partial, Overwrite::Replace)?;
@@ -135,11 +135,15 @@ impl Journal {
             _ => fail(error).into(),
         })?;
         self.lock(&file)?;
-        if !matches!(start, Start::Journal) {
+        if !matches!(start, Start::Journal(_)) {
             // Only now is it known that nobody is writing.
             file.set_len(0).map_err(fail)?;
         }
         let whole = file.seek(SeekFrom::End(0)).map_err(fail)?;
+        // Another run has gone on with it since it was read, and has come to its end.
+        if matches!(start, Start::Journal(read) if *read != whole) {
+            return Err(self.busy());
+        }
         let mut journal = OpenJournal { names: self, file, unsynced: 0, whole, finished: false };
         if let Start::Output { lines, .. } = start {
             journal.append(lines)?;
@@ -191,10 +195,13 @@ impl OpenJournal {
         }
         self.whole += lines.len() as u64;
         self.unsynced += lines.len();
-        if self.unsynced >= SYNC_BYTES {
-            self.file.sync_data().map_err(fail)?;
-            self.unsynced = 0;
-        }
+        if self.unsynced >= SYNC_BYTES { self.sync() } else { Ok(()) }
+    }
+
+    /// Waits until what was appended is on the disk.
+    pub(crate) fn sync(&mut self) -> Result<(), FileError> {
+        self.file.sync_data().map_err(|error| FileError::writing(&self.names.partial, error))?;
+        self.unsynced = 0;
         Ok(())
     }
 

@@ -43,9 +43,10 @@ fn look(app: &App, ledger: &Ledger, now: Timestamp) {
     let start = Instant::now();
     let counted = count(app, ledger, now);
     app.metrics.ledger(ledger.url().engine_name(), counted.is_ok(), start.elapsed());
-    match counted {
-        Ok(()) => *looked = Some(now),
-        Err(error) => tracing::error!(%error, "the ledger could not be measured"),
+    // Also of a ledger that does not answer: whoever asks meanwhile would wait for it as long.
+    *looked = Some(now);
+    if let Err(error) = counted {
+        tracing::error!(%error, "the ledger could not be measured");
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -44,6 +45,11 @@ impl Address {
     /// `Refused` with `usage`.
     pub(super) fn parse(url: &str, shown: String) -> Result<Self, LedgerError> {
         let (url, authorities) = split_authorities(url);
+        if authorities.is_some() && !url.contains("sslmode=require") {
+            let message =
+                format!("the ledger's address {shown} names authorities with sslrootcert, and does not ask for TLS");
+            return Err(LedgerError::refused(Code::Usage, message).with_hint("add sslmode=verify-full"));
+        }
         let mut config: Config = url.parse().map_err(|error: tokio_postgres::Error| {
             let message = format!("the ledger's address {shown} is not understood: {}", chain(&error));
             LedgerError::refused(Code::Usage, message).with_hint(WRITE_AN_ADDRESS)
@@ -70,8 +76,9 @@ impl Address {
         let mut roots = RootCertStore::empty();
         match &self.authorities {
             Some(path) => {
-                for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fault(&error))? {
-                    roots.add(certificate.map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
+                let unread = |error| fault(&format_args!("`{}`: {error}", path.display()));
+                for certificate in CertificateDer::pem_file_iter(path).map_err(unread)? {
+                    roots.add(certificate.map_err(unread)?).map_err(|error| fault(&error))?;
                 }
             }
             None => {
@@ -120,7 +127,10 @@ fn split_authorities(url: &str) -> (String, Option<PathBuf>) {
     let mut kept = Vec::new();
     for part in query.split('&') {
         match part.split_once('=') {
-            Some(("sslrootcert", path)) => authorities = Some(PathBuf::from(path.replace("%2F", "/"))),
+            Some(("sslrootcert", path)) => {
+                let path = percent_decode_str(path).decode_utf8_lossy().into_owned();
+                authorities = Some(PathBuf::from(path));
+            }
             Some(("sslmode", "verify-full" | "verify-ca")) => kept.push("sslmode=require"),
             _ => kept.push(part),
         }

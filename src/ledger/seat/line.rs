@@ -28,6 +28,11 @@ impl Waiting {
     }
 }
 
+/// Returns the time since when somebody must have asked to stand in line at `now`.
+pub(crate) fn in_line_since(now: Timestamp) -> Timestamp {
+    now.saturating_add(-PLACE_KEPT)
+}
+
 /// Reads who waits for a seat of a license, the first in line first.
 ///
 /// # Errors
@@ -37,17 +42,16 @@ pub fn waiting(
     license_id: &str,
     now: Timestamp,
 ) -> Result<Vec<Waiting>, LedgerError> {
-    let rows = transaction.query(sql::WAITING_OF, &values![license_id, now.saturating_add(-PLACE_KEPT)])?;
+    let rows = transaction.query(sql::WAITING_OF, &values![license_id, in_line_since(now)])?;
     rows.into_iter().map(|mut row| Ok(Waiting { holder: row.text()?, since: row.time()? })).collect()
 }
 
 /// Counts who stands in line before a holder; whoever has not asked again in time has left.
 pub(super) fn ahead(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<u64, LedgerError> {
-    let gone = claim.now.saturating_add(-PLACE_KEPT);
     if count(transaction, sql::COUNT_WAITING, &claim.license_id)? == 0 {
         return Ok(0);
     }
-    transaction.execute(sql::TIDY_LINE, &values![&claim.license_id, gone])?;
+    transaction.execute(sql::TIDY_LINE, &values![&claim.license_id, in_line_since(claim.now)])?;
     let own = transaction.find(sql::FIND_PLACE, &values![&claim.license_id, &claim.holder])?;
     match own {
         Some(mut row) => {

@@ -1,6 +1,5 @@
 //! `ledger audit`: shows the entries, proves the chain, and signs how far it has come.
 
-use std::collections::VecDeque;
 use std::fmt;
 
 use crate::code::Code;
@@ -82,16 +81,9 @@ pub fn known(ledger: &Ledger, filter: &AuditFilter) -> Result<(), LedgerError> {
 /// # Errors
 /// `Unavailable`.
 pub fn newest(ledger: &Ledger, filter: &AuditFilter, most: u64) -> Result<Vec<Chained>, LedgerError> {
-    let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let mut newest = VecDeque::new();
-    entries::<LedgerError>(ledger, filter, |chained| {
-        newest.push_back(chained);
-        if newest.len() > most {
-            newest.pop_front();
-        }
-        Ok(())
-    })?;
-    Ok(newest.into())
+    // What the engines count by ends here.
+    let most = most.min(i64::MAX.cast_unsigned());
+    ledger.read(|transaction| audit::newest(transaction, filter, most))
 }
 
 /// Hands on entries in the order of the chain, all from one state of the ledger.

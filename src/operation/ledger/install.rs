@@ -141,16 +141,22 @@ impl Act {
     }
 }
 
-/// Judges anew what is installed, as is done every day; a license that does not hold now is audited.
+/// Judges anew what is installed, as is done every day; a license that does not hold now is audited. Returns the verdict on
+/// what counts here: where a license was refused in place of what the ledger holds, on that.
 ///
 /// # Errors
 /// `Unavailable`.
-pub fn revalidate(ledger: &Ledger, stamp: &Stamp, judge: &Judge) -> Result<Verdict, LedgerError> {
+pub fn revalidate(
+    ledger: &Ledger,
+    stamp: &Stamp,
+    judge: &Judge,
+    refused: Option<Refused>,
+) -> Result<Verdict, LedgerError> {
     let (stamp, judge) = (stamp.clone(), judge.clone());
     ledger.write(move |transaction| {
         let tenant_id = judge.tenant_id();
         let Some(installed) = tenant::installed(transaction, tenant_id)? else {
-            return Ok(judge.verdict(None, stamp.now));
+            return Ok(judge.standing(refused.as_ref(), None, stamp.now).1);
         };
         let verdict = judge.verdict(Some(installed.token.as_bytes()), stamp.now);
         if verdict.is_valid() {
@@ -164,6 +170,6 @@ pub fn revalidate(ledger: &Ledger, stamp: &Stamp, judge: &Judge) -> Result<Verdi
                 out.name("reason").string(&reason);
             });
         }
-        Ok(verdict)
+        Ok(judge.standing(refused.as_ref(), Some(installed), stamp.now).1)
     })
 }

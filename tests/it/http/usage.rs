@@ -10,6 +10,7 @@ use mintage::operation::ledger::Stamp;
 use mintage::operation::ledger::install::{self, Origin};
 use mintage::operation::ledger::posture::Judge;
 use mintage::time::Timestamp;
+use mintage::verdict::State;
 
 use super::installed::{asked, given};
 use super::{ADMIN, Answer, NOW, Server, ledger, request, roles};
@@ -115,6 +116,27 @@ fn a_license_that_is_installed_holds_at_once_on_every_server() {
 }
 
 #[test]
+fn a_validation_finds_what_counts() {
+    let bench = Bench::new();
+    let ledger = ledger(&bench);
+    let judge = Judge { keyring: roles().keyring, tenant: Some("acme-prod".to_owned()), ..Judge::default() };
+    let stamp = Stamp { actor: "server".to_owned(), now: Timestamp::parse_rfc3339(NOW).unwrap() };
+    let install = |id: &str| {
+        let token = minted(&bench, id, "9", "2027-01-01");
+        assert!(install::install(&ledger, &stamp, &judge, token.as_bytes(), Origin::Api).unwrap().is_valid());
+    };
+    install("lic-1");
+    let refused = install::adopt(&ledger, &stamp, &judge, b"nonsense", Origin::Env).unwrap();
+    let validated = || {
+        let verdict = install::revalidate(&ledger, &stamp, &judge, refused.clone()).unwrap();
+        (verdict.state, verdict.license.map(|license| license.license_id.clone()))
+    };
+    assert_eq!(validated(), (State::Invalid, None));
+    install("lic-2");
+    assert_eq!(validated(), (State::Active, Some("lic-2".to_owned())));
+}
+
+#[test]
 fn what_a_server_is_started_with_comes_before_the_ledger_and_is_never_passed_over() {
     let bench = Bench::new();
     let ledger = ledger(&bench);
@@ -132,7 +154,7 @@ fn what_a_server_is_started_with_comes_before_the_ledger_and_is_never_passed_ove
     // What a validation finds of the other changes nothing here.
     let stamp = Stamp { actor: "server".to_owned(), now: Timestamp::parse_rfc3339("2026-06-01T00:00:01Z").unwrap() };
     let judge = Judge { keyring: roles().keyring, tenant: Some("acme-prod".to_owned()), ..Judge::default() };
-    assert!(install::revalidate(&ledger, &stamp, &judge).unwrap().is_valid());
+    assert!(install::revalidate(&ledger, &stamp, &judge, None).unwrap().is_valid());
     assert_eq!((in_force(&broken), in_force(&file)), ("INVALID null".to_owned(), "ACTIVE lic-file".to_owned()));
     let refused = told(&broken, "/api/v1/usage/claim", r#"{"limit":"max_apps","requested":4}"#);
     assert_eq!(refused.status, 403);

@@ -128,4 +128,12 @@ fn an_address_that_no_server_can_have_is_a_mistake_of_who_wrote_it() {
         "error[usage]: the ledger's address postgres://ann:***@db/book?sslmode=bogus is not understood: invalid connection \
          string: invalid value for option `sslmode`"
     );
+    assert_eq!(
+        told(open("postgres://ann@db/book?sslrootcert=ca.pem").map(drop)),
+        "error[usage]: the ledger's address postgres://ann@db/book?sslrootcert=ca.pem names authorities with sslrootcert, \
+         and does not ask for TLS"
+    );
+    // What is encoded in the address names the file as it is.
+    let told = told(open("postgres://ann@127.0.0.1:1/book?sslmode=verify-full&sslrootcert=no%2fsuch%20file").map(drop));
+    assert!(told.contains(": `no/such file`: "), "{told}");
 }

@@ -295,8 +295,8 @@ fn capping(ledger: &Ledger) {
         .map(|row| format!("{} {} of {} ({})", row.limit.key, row.current, row.limit.value, row.limit.source.as_str()))
         .collect();
     assert_eq!(rows, ["max_apps 4 of 25 (license)", "max_users 4 of 3 (default)"]);
-    assert!(install::revalidate(ledger, &by_ann(6), &judge).unwrap().is_valid());
-    let expired = install::revalidate(ledger, &by_ann(2_000), &judge).unwrap();
+    assert!(install::revalidate(ledger, &by_ann(6), &judge, None).unwrap().is_valid());
+    let expired = install::revalidate(ledger, &by_ann(2_000), &judge, None).unwrap();
     assert_eq!(expired.state, State::Expired);
     let mut told = Vec::new();
     let filter = mintage::ledger::audit::AuditFilter::default();

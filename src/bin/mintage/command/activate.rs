@@ -139,10 +139,13 @@ fn install(
     let verdict = verify_proof::judge(envelope, running)?;
     if let Some(proof) = verdict.proof.as_ref().filter(|_| verdict.is_valid()) {
         answers_a_request(proof, arguments)?;
-        arguments.activation.instance.add_answer(&proof.instance_key, &proof.proof_id)?;
+        let instance = &arguments.activation.instance;
         file.append(format!("{}\n", envelope.to_json()).as_bytes())?;
-        file.finish()?;
-        arguments.activation.instance.answered(&proof.instance_key)?;
+        // Taken back unless it is known what answers to the key: the key must outlast every document in place.
+        let placed = file.place()?;
+        instance.add_answer(&proof.instance_key, &proof.proof_id)?;
+        placed.keep();
+        instance.answered(&proof.instance_key)?;
         let (id, end) = (&proof.license_id, proof.expires_at);
         terminal.note(&format!("license {id} is activated on this machine until {end}, by proof {}", proof.proof_id));
         terminal.value(|| verdict.to_json(NO_REPAIRS))?;

@@ -140,9 +140,12 @@ fn sign(
     }
     batch::sign::<anyhow::Error>(pending, &signing, random::bytes::<12>, |lines, count| {
         if let Some(journal) = &mut journal {
-            // The result first: what it lacks is minted again under another id.
             journal.append(lines.as_bytes())?;
-            recorder.iter().try_for_each(|recorder| recorder.record_lines(&lines))?;
+            if let Some(recorder) = &recorder {
+                // The result first, and for good: what it lacks is minted again under another id.
+                journal.sync()?;
+                recorder.record_lines(&lines)?;
+            }
         } else {
             recorder.iter().try_for_each(|recorder| recorder.record_lines(&lines))?;
             terminal.data(lines.as_bytes())?;

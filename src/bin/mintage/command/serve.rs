@@ -22,7 +22,7 @@ use tracing::Level;
 
 use self::settings::Settings;
 use self::sources::Sources;
-use self::watch::{Stop, Watch};
+use self::watch::{Stop, Watch, Watched};
 use crate::failure::{Failure, classify};
 use crate::log::{Format, Log};
 use crate::render::Terminal;
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
         return Ok(ExitCode::SUCCESS);
     }
     let known = settings.clone();
-    start(sources, settings, terminal).or_else(|error| refused(error, &known, terminal))
+    start(Watched::new(sources, settings), terminal).or_else(|error| refused(error, &known, terminal))
 }
 
 /// Says why the server does not start: as a record where its log is read by programs, else as every command does.
@@ -83,30 +83,30 @@ fn refused(error: anyhow::Error, settings: &Settings, terminal: &Terminal) -> an
     Ok(ExitCode::from(exit.status()))
 }
 
-fn start(sources: Sources, settings: Settings, terminal: &Terminal) -> anyhow::Result<ExitCode> {
-    let (address, tls) = (address(&settings)?, load::tls(&settings)?);
+fn start(watched: Watched, terminal: &Terminal) -> anyhow::Result<ExitCode> {
+    let settings = &watched.settings;
+    let (address, tls) = (address(settings)?, load::tls(settings)?);
     if !address.ip().is_loopback() && tls.is_none() && !settings.insecure_listen {
         let message = format!("{address} can be reached from other machines, and there is no TLS");
         let hint = "give --tls-cert and --tls-key, or say --insecure-listen when something in front encrypts";
         return Err(Failure::new(Code::Usage, message).hint(hint).into());
     }
-    let (most, memory) = (load::connections(&settings)?, load::document_memory(&settings)?);
-    let roles = load::roles(&settings, clock::now()?, None)?;
+    let (most, memory) = (settings.most_connections(), settings.document_mib());
+    let roles = load::roles(settings, clock::now()?, None)?;
     // The last hand on the book must be outside of the runtime, which its threads may not wait in.
     let ledger = roles.ledger.clone();
     let format = if settings.log.as_deref() == Some("json") || terminal.json { Format::Json } else { Format::Text };
-    Log::start(format, level(&settings));
+    Log::start(format, level(settings));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let world = World { now: Box::new(|| clock::now().ok()), fresh: Box::new(|| random::bytes().ok()) };
     let app = Arc::new(App::new(world, roles).with_document_memory(memory));
-    runtime.context("the server cannot start")?.block_on(serve(sources, settings, app, address, tls, most))?;
+    runtime.context("the server cannot start")?.block_on(serve(watched, app, address, tls, most))?;
     drop(ledger);
     Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(
-    sources: Sources,
-    settings: Settings,
+    watched: Watched,
     app: Arc<App>,
     address: SocketAddr,
     tls: Option<Tls>,
@@ -117,7 +117,7 @@ async fn serve(
             .hint("stop what listens there, or choose another with --listen")
     })?;
     // Before anybody knows that the server is there, so that no signal finds it unprepared.
-    let (stop, watch) = (Stop::new()?, Watch::new(sources, settings, Arc::clone(&app), tls.clone()));
+    let (stop, watch) = (Stop::new()?, Watch::new(watched, Arc::clone(&app), tls.clone()));
     let bound = listener.local_addr().context("the server has no address")?;
     for variable in sources::unread_variables() {
         tracing::warn!(variable, "a variable names no setting");

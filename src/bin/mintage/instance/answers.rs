@@ -1,5 +1,6 @@
 //! Which documents answer to an instance key, and which of them were given back.
 
+use mintage::code::Code;
 use mintage::dsse::Envelope;
 use mintage::json::{self, Writer};
 use mintage::key::PublicKey;
@@ -8,16 +9,17 @@ use mintage::release::{MAX_RELEASE_BYTES, Release};
 use mintage::time::Timestamp;
 
 use super::{Instance, damaged, remove};
+use crate::failure::Failure;
 use crate::files::{self, Mode, Overwrite};
 
-/// How many releases are read under one key: one for each document that answered its request.
-const MAX_RELEASES: usize = 64;
+/// The largest record of what was given back under a key, in bytes: one release for each document that answered its request.
+const MAX_RELEASED_BYTES: usize = 64 * MAX_RELEASE_BYTES;
 
 /// The largest record of the documents that answer to a key, in bytes.
 const MAX_ANSWERS_BYTES: usize = 64 << 10;
 
 impl Instance {
-    /// Remembers that a document answers to this key, before it is put in place. One request may be answered by several,
+    /// Remembers that a document answers to this key. One request may be answered by several,
     /// such as the proof of an activation and a borrowed seat.
     pub(crate) fn add_answer(&self, key: &PublicKey, proof_id: &str) -> anyhow::Result<()> {
         let mut answers = self.answers(key)?;
@@ -43,8 +45,15 @@ impl Instance {
         let key = &proof.instance_key;
         let mut lines: Vec<_> = self.released(key)?.into_iter().map(|(line, _)| line).collect();
         lines.push(release.to_json());
+        let text = format!("{}\n", lines.join("\n"));
+        if text.len() > MAX_RELEASED_BYTES {
+            // What could not be read again would let nothing be verified here.
+            let message = format!("{} documents were given back under one instance key already", lines.len() - 1);
+            let hint = "activate this machine by a request of its own, and have the issuer release the old one";
+            return Err(Failure::new(Code::Malformed, message).hint(hint).into());
+        }
         let path = self.wanted_file(key, "released")?;
-        files::write(&path, format!("{}\n", lines.join("\n")).as_bytes(), Mode::Private, Overwrite::Update)?;
+        files::write(&path, text.as_bytes(), Mode::Private, Overwrite::Update)?;
         self.drop_answer(key, &proof.proof_id)
     }
 
@@ -58,7 +67,7 @@ impl Instance {
     /// Reads what was given back under a key: each release, as it is spelled and as it reads.
     fn released(&self, key: &PublicKey) -> anyhow::Result<Vec<(String, Release)>> {
         let Some(path) = self.file(key, "released").filter(|path| path.exists()) else { return Ok(Vec::new()) };
-        let data = files::read_setting(&path, MAX_RELEASES * MAX_RELEASE_BYTES)?;
+        let data = files::read_setting(&path, MAX_RELEASED_BYTES)?;
         let read = |line: &[u8]| {
             let envelope = Envelope::parse(line).ok()?;
             let release = Release::parse(envelope.unverified_payload()).ok()?;

@@ -66,9 +66,53 @@ pub(super) fn scenes() -> Vec<Scene> {
     let by_keys = |product: &str| format!("{{\"keys\":[\"{}\"],\"product\":\"{product}\"}}", vendor().public().id());
     let digest = |digest: &str| format!("{{\"digest\":\"{digest}\"}}");
     let mut scenes = covered(&by_keys("suite"), &by_keys("other"), &digest(NO_FILES), &digest(&"0".repeat(64)));
+    scenes.extend(built_by(&by_keys("suite")));
     scenes.extend(in_force());
     scenes.extend(withdrawn());
     scenes
+}
+
+/// Which versions a proof covers that is bound to who signs the builds.
+fn built_by(by_keys: &str) -> Vec<Scene> {
+    vec![
+        built(
+            activated(
+                "valid",
+                "ACTIVE",
+                "later-patch-by-the-bound-signer",
+                "a patch needs no new activation",
+                &[("manifest", by_keys)],
+            ),
+            "suite",
+            "1.2.7",
+            "vendor",
+        ),
+        built(
+            activated(
+                "wrong-version",
+                "INVALID",
+                "next-release-by-the-bound-signer",
+                "a release does",
+                &[("manifest", by_keys)],
+            ),
+            "suite",
+            "1.3.0",
+            "vendor",
+        ),
+        built(
+            activated(
+                "wrong-version",
+                "INVALID",
+                "next-release-under-the-name-of-this-one",
+                "the build says itself which version it is",
+                &[("manifest", by_keys)],
+            )
+            .with("product-version", "1.2.0"),
+            "suite",
+            "1.3.0",
+            "vendor",
+        ),
+    ]
 }
 
 /// Whether the proof is one, for here and now.
@@ -220,30 +264,6 @@ fn covered(by_keys: &str, by_keys_of_another: &str, build: &str, another_build: 
             &[("productVersion", r#""1.2.*""#)],
         )
         .with("product-version", "1.20.0"),
-        built(
-            activated(
-                "valid",
-                "ACTIVE",
-                "later-patch-by-the-bound-signer",
-                "a patch needs no new activation",
-                &[("manifest", by_keys)],
-            ),
-            "suite",
-            "1.2.7",
-            "vendor",
-        ),
-        built(
-            activated(
-                "wrong-version",
-                "INVALID",
-                "next-release-by-the-bound-signer",
-                "a release does",
-                &[("manifest", by_keys)],
-            ),
-            "suite",
-            "1.3.0",
-            "vendor",
-        ),
         built(
             activated(
                 "manifest-mismatch",

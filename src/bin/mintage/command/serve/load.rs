@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use mintage::code::Code;
 use mintage::http::server::Tls;
-use mintage::http::{Allowance, App, Given, Hosts, Proxies, Roles, Rotation, Secrets, tls};
+use mintage::http::{Allowance, Given, Hosts, Proxies, Roles, Rotation, Secrets, tls};
 use mintage::key::SecretKey;
 use mintage::key::file::KeyFile;
 use mintage::keyring::Keyring;
@@ -91,7 +91,7 @@ pub(super) fn roles(settings: &Settings, now: Timestamp, before: Option<&Before<
         license: license(settings)?,
         grace_hours: settings.revocation_grace_hours.unwrap_or_default(),
         session_log: settings.session_log,
-        wrong_keys: wrong_keys(settings)?,
+        wrong_keys: wrong_keys(settings),
         hosts: hosts(settings)?,
         proxies: proxies(settings)?,
         keyring,
@@ -194,28 +194,10 @@ fn text(path: &Path, limit: usize) -> anyhow::Result<String> {
     String::from_utf8(files::read_setting(path, limit)?).with_context(|| format!("`{}` is not UTF-8", path.display()))
 }
 
-fn wrong_keys(settings: &Settings) -> anyhow::Result<Allowance> {
-    let Some(count) = settings.wrong_keys_per_minute else { return Ok(Allowance::default()) };
-    let allowed = u32::try_from(count).ok().filter(|count| *count <= 1_000_000).and_then(NonZeroU32::new);
-    let message = format!("wrong-keys-per-minute is {count}, and must be 1 to 1000000");
-    Ok(Allowance::a_minute(allowed.ok_or_else(|| Failure::new(Code::Usage, message))?))
-}
-
-/// Returns how many MiB of memory documents may take at once.
-pub(super) fn document_memory(settings: &Settings) -> anyhow::Result<usize> {
-    let Some(mib) = settings.document_memory else { return Ok(App::DOCUMENT_MEMORY_MIB) };
-    let allowed = usize::try_from(mib).ok().filter(|mib| (8..=1_000_000).contains(mib));
-    let message = format!("document-memory is {mib}, and must be 8 to 1000000");
-    Ok(allowed.ok_or_else(|| Failure::new(Code::Usage, message).hint("it counts MiB; leave it out for 2048"))?)
-}
-
-/// Returns the most connections at once.
-pub(super) fn connections(settings: &Settings) -> anyhow::Result<usize> {
-    let count = settings.max_connections.unwrap_or(1_024);
-    let allowed = usize::try_from(count).ok().filter(|count| (1..=1_000_000).contains(count));
-    let message = format!("max-connections is {count}, and must be 1 to 1000000");
-    let hint = "without one nobody is answered; leave it out for 1024";
-    Ok(allowed.ok_or_else(|| Failure::new(Code::Usage, message).hint(hint))?)
+/// Returns how many wrong keys are let through; the range is that of the flag.
+fn wrong_keys(settings: &Settings) -> Allowance {
+    let count = settings.wrong_keys_per_minute.and_then(|count| u32::try_from(count).ok()).and_then(NonZeroU32::new);
+    count.map_or_else(Allowance::default, Allowance::a_minute)
 }
 
 fn proxies(settings: &Settings) -> anyhow::Result<Proxies> {

@@ -6,11 +6,12 @@ mod told;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::error::ErrorKind;
+use clap::{Args, Command};
 use mintage::code::Code;
 use mintage::http::{App, REFRESH_MINUTES};
-use toml::Table;
 use toml::de::DeTable;
+use toml::{Table, Value};
 
 use self::setting::Setting;
 use crate::failure::Failure;
@@ -21,7 +22,21 @@ use crate::machine::text_of_file;
 /// The largest file of settings, in bytes.
 const MAX_BYTES: usize = 1 << 20;
 
+/// The most connections at once where nothing else is said.
+const MAX_CONNECTIONS: usize = 1_024;
+
 const HINT: &str = "settings are named as the flags of `mintage serve --help`, without the dashes in front";
+
+/// Says why the flag of that name would not take a value, if it would not.
+fn unfit(name: &str, value: &Value) -> Option<String> {
+    let value = value.as_str().map(str::to_owned).or_else(|| value.as_integer().map(|number| number.to_string()))?;
+    let flags = Settings::augment_args(Command::new("serve")).no_binary_name(true);
+    let error = flags.try_get_matches_from([format!("--{name}={value}")]).err()?;
+    let is_of_value = matches!(error.kind(), ErrorKind::InvalidValue | ErrorKind::ValueValidation);
+    let text = error.render().to_string();
+    let sentence = text.split("\n\nFor more").next()?.trim_start_matches("error: ");
+    is_of_value.then(|| sentence.split_whitespace().collect::<Vec<_>>().join(" "))
+}
 
 /// What a server is told. Secrets stand in files, never here.
 #[derive(Args, Clone, Debug, Default)]
@@ -209,8 +224,12 @@ impl Settings {
             let mut all = self.all();
             let setting = all.iter_mut().find(|(known, _)| *known == name);
             let (_, setting) = setting.ok_or_else(|| fault(format!("{place}: there is no setting `{name}`")))?;
+            let why_not = unfit(&name, &value);
             if !setting.fill(value) {
                 return Err(fault(format!("{place}: `{name}` holds a value of another type")).into());
+            }
+            if let Some(why_not) = why_not {
+                return Err(fault(format!("{place}: {why_not}")).into());
             }
         }
         Ok(())
@@ -240,13 +259,23 @@ impl Settings {
         Ok(())
     }
 
+    /// Returns the most connections at once, once that is settled.
+    pub(super) fn most_connections(&self) -> usize {
+        self.max_connections.and_then(|count| usize::try_from(count).ok()).unwrap_or(MAX_CONNECTIONS)
+    }
+
+    /// Returns how many MiB of memory documents may take at once, once that is settled.
+    pub(super) fn document_mib(&self) -> usize {
+        self.document_memory.and_then(|mib| usize::try_from(mib).ok()).unwrap_or(App::DOCUMENT_MEMORY_MIB)
+    }
+
     /// Fills in what is in force where nothing was said.
     pub(super) fn settle(&mut self) {
         self.document_memory.get_or_insert(App::DOCUMENT_MEMORY_MIB as u64);
         self.listen.get_or_insert_with(|| "127.0.0.1:7420".to_owned());
         self.log.get_or_insert_with(|| "text".to_owned());
         self.log_level.get_or_insert_with(|| "info".to_owned());
-        self.max_connections.get_or_insert(1_024);
+        self.max_connections.get_or_insert(MAX_CONNECTIONS as u64);
         self.revocation_grace_hours.get_or_insert(24);
         self.revocation_refresh_minutes.get_or_insert(REFRESH_MINUTES);
         self.wrong_keys_per_minute.get_or_insert(10);

@@ -1,5 +1,6 @@
 //! [`Sources`]: where settings come from, so that they can be read again.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command};
@@ -16,16 +17,20 @@ pub(super) fn unread_variables() -> Vec<String> {
     let is_read = |name: &str| {
         OTHERS.contains(&name) || command.get_arguments().filter_map(clap::Arg::get_env).any(|known| known == name)
     };
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    let ours = names.filter(|name| name.starts_with("MINTAGE_"));
-    let mut unread: Vec<_> =
-        ours.filter(|name| !is_read(name) && !name.contains("_PORT") && !name.contains("_SERVICE_")).collect();
+    let ours = std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let ours = ours.filter(|(name, _)| name.starts_with("MINTAGE_") && !is_read(name));
+    let is_of_a_service = |name: &str, value: &OsStr| {
+        name.contains("_SERVICE_")
+            || name.contains("_PORT_")
+            || name.ends_with("_PORT") && value.as_encoded_bytes().starts_with(b"tcp://")
+    };
+    let mut unread: Vec<_> = ours.filter(|(name, value)| !is_of_a_service(name, value)).map(|(name, _)| name).collect();
     unread.sort();
     unread
 }
 
 /// Flags and variables, which stay what they were, and what fills in where they say nothing.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Sources {
     given: Settings,
     config: Option<PathBuf>,

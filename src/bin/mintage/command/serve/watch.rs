@@ -22,12 +22,17 @@ pub(super) struct Watch {
     hangup: Hangup,
 }
 
-/// What is read, and what was seen of it last.
+/// What is served, and the files that it was read from.
 struct Files {
-    sources: Sources,
-    settings: Settings,
+    watched: Watched,
     app: Arc<App>,
     tls: Option<Tls>,
+}
+
+/// What is read, and what was seen of it before it was: a file that changes meanwhile is read again.
+pub(super) struct Watched {
+    sources: Sources,
+    pub(super) settings: Settings,
     /// Of the key that signs.
     key_file: Option<KeyFileDigest>,
     seen: Vec<Stamp>,
@@ -36,12 +41,16 @@ struct Files {
 /// By what a change of a file is noticed; a link is followed, as mounted secrets are replaced by a new target.
 type Stamp = Option<(u64, SystemTime, PathBuf)>;
 
+impl Watched {
+    pub(super) fn new(sources: Sources, settings: Settings) -> Self {
+        let (key_file, seen) = (load::key_file(&settings), look(&settings));
+        Self { sources, settings, key_file, seen }
+    }
+}
+
 impl Watch {
-    pub(super) fn new(sources: Sources, settings: Settings, app: Arc<App>, tls: Option<Tls>) -> Self {
-        let key_file = load::key_file(&settings);
-        let mut files = Files { sources, settings, app, tls, key_file, seen: Vec::new() };
-        files.seen = files.look();
-        Self { files, hangup: Hangup::new() }
+    pub(super) fn new(watched: Watched, app: Arc<App>, tls: Option<Tls>) -> Self {
+        Self { files: Files { watched, app, tls }, hangup: Hangup::new() }
     }
 
     pub(super) async fn run(self) {
@@ -65,19 +74,15 @@ impl Watch {
 }
 
 impl Files {
-    fn look(&self) -> Vec<Stamp> {
-        self.settings.files().iter().map(|path| stamp(path)).collect()
-    }
-
     /// Reads everything again if it is asked for, or if something has changed.
     fn follow(&mut self, is_asked: bool) {
-        let now = self.look();
+        let now = look(&self.watched.settings);
         if is_asked {
             tracing::info!("asked to read everything again");
-        } else if now == self.seen {
+        } else if now == self.watched.seen {
             return;
         }
-        self.seen = now;
+        self.watched.seen = now;
         self.reload(is_asked);
     }
 
@@ -85,25 +90,20 @@ impl Files {
     /// by hand may save it half-way.
     fn reload(&mut self, is_asked: bool) {
         let loaded = clock::now().and_then(|now| {
-            let settings = if is_asked { self.sources.read()? } else { self.settings.clone() };
-            let key_file = load::key_file(&settings);
-            let before = Before { roles: &self.app.roles(), key_file: self.key_file };
-            let roles = load::roles(&settings, now, Some(&before))?;
-            let tls = load::tls(&settings)?;
-            // Though they hold from the next start on, it should not be that which tells of a slip.
-            load::connections(&settings).and(load::document_memory(&settings))?;
-            Ok((settings, roles, tls, key_file))
+            let Watched { sources, settings, .. } = &self.watched;
+            let watched = Watched::new(sources.clone(), if is_asked { sources.read()? } else { settings.clone() });
+            let settings = &watched.settings;
+            let before = Before { roles: &self.app.roles(), key_file: self.watched.key_file };
+            let roles = load::roles(settings, now, Some(&before))?;
+            let tls = load::tls(settings)?;
+            Ok((watched, roles, tls))
         });
         match loaded {
-            Ok((settings, roles, tls, key_file)) => {
-                self.key_file = key_file;
-                for setting in settings.not_taken_over(&self.settings) {
+            Ok((watched, roles, tls)) => {
+                for setting in watched.settings.not_taken_over(&self.watched.settings) {
                     tracing::warn!(setting, "the setting was changed, and holds from the next start on");
                 }
-                let named_before = std::mem::replace(&mut self.settings, settings).files();
-                if self.settings.files() != named_before {
-                    self.seen = self.look();
-                }
+                self.watched = watched;
                 if let (Some(old), Some(new)) = (&self.tls, &tls) {
                     old.reload(new);
                 }
@@ -119,6 +119,10 @@ impl Files {
             }
         }
     }
+}
+
+fn look(settings: &Settings) -> Vec<Stamp> {
+    settings.files().iter().map(|path| stamp(path)).collect()
 }
 
 fn stamp(path: &Path) -> Stamp {
