@@ -48,10 +48,14 @@ impl Record {
         self.content.len() <= WIDTH && self.check.len() == CHECK && self.check == check(number, &self.text)
     }
 
-    /// Whether this is the last line, and has lost the `=` that its check vouches for.
-    fn lacks_padding(&self, number: usize) -> bool {
+    /// Whether this line has lost the `=` that its check vouches for, at its end or before the dot that ends the payload.
+    fn lacks_padding(&self, number: usize, before_the_dot: bool) -> bool {
         let is_short = self.content.len() < WIDTH && self.check.len() == CHECK;
-        is_short && ["=", "=="].iter().any(|lost| self.check == check(number, &format!("{}{lost}", self.text)))
+        let padded = |lost: &str| match self.text.split_once('.') {
+            Some((payload, rest)) if before_the_dot => format!("{payload}{lost}.{rest}"),
+            _ => format!("{}{lost}", self.text),
+        };
+        is_short && ["=", "=="].iter().any(|lost| self.check == check(number, &padded(lost)))
     }
 }
 
@@ -89,8 +93,9 @@ pub(super) fn have_checks(glyphs: &[Glyph]) -> bool {
 
 fn in_order(records: &[Record]) -> bool {
     let Some((last, before)) = records.split_last() else { return true };
-    let number = records.len();
-    before.iter().zip(1..).all(|(record, number)| record.is(number)) && (last.is(number) || last.lacks_padding(number))
+    let stands = |record: &Record, number| record.is(number) || record.lacks_padding(number, record.text.contains('.'));
+    before.iter().zip(1..).all(|(record, number)| stands(record, number))
+        && (stands(last, records.len()) || last.lacks_padding(records.len(), false))
 }
 
 /// Whether most lines still end with a check, and are no longer than a line with a mark before it.

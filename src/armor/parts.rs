@@ -127,12 +127,15 @@ fn ends_canonically(part: &[Glyph], padding: usize) -> bool {
 
 /// Lists the characters that no base64 text has; `armor_line` says where the one of an index stands.
 pub(super) fn foreign_characters(glyphs: &[Glyph], armor_line: impl Fn(usize) -> Option<usize>) -> Vec<Fault> {
+    // What is left of a BEGIN line that is not as it was written.
+    let has_row_of_dashes = glyphs.windows(3).any(|three| three.iter().all(|glyph| glyph.char == '-'));
     let mut url_safe = false;
     let kind = |glyph: Glyph| match glyph.char {
         '.' | '=' => None,
         _ if glyph.is_base64() => None,
         // One of them says it of the whole text.
         '-' | '_' if std::mem::replace(&mut url_safe, true) => None,
+        '-' if has_row_of_dashes => Some(FaultKind::NoBegin),
         found @ ('-' | '_') => Some(FaultKind::UrlSafe { column: glyph.column(), found }),
         found => Some(FaultKind::ForeignCharacter { column: glyph.column(), found }),
     };

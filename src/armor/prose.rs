@@ -23,23 +23,32 @@ pub(super) fn begins_a_token(glyphs: &[Glyph]) -> bool {
     })
 }
 
-/// Returns the tokens in a text: each begins a word, may be wrapped, and ends where its signature does.
+/// Returns the tokens in a text: each begins a word, may be wrapped, and ends where its signature does. One that goes on
+/// behind its signature is none, but keeps the others from being the only one.
 pub(super) fn tokens(glyphs: &[Glyph]) -> Vec<&[Glyph]> {
-    let (mut tokens, mut at, mut followed) = (Vec::new(), 0, 0);
+    let (mut tokens, mut whole, mut at, mut followed) = (Vec::new(), 0, 0, 0);
     while at < glyphs.len() && followed < MOST_BEGINNINGS {
         if begins_a_word(&glyphs[..at]) && begins_a_token(&glyphs[at..]) {
             followed += 1;
             // A sentence that ends behind the token has begun before it.
             let in_a_sentence = glyphs[..at].iter().any(|glyph| !glyph.is_space());
-            if let Some(length) = length(&glyphs[at..], in_a_sentence) {
+            if let Some(Extent { length, ends }) = extent(&glyphs[at..], in_a_sentence) {
                 tokens.push(&glyphs[at..at + length]);
+                whole += usize::from(ends);
                 at += length;
                 continue;
             }
         }
         at += 1;
     }
-    tokens
+    if whole > 0 { tokens } else { Vec::new() }
+}
+
+/// How far a token reaches.
+struct Extent {
+    length: usize,
+    /// Whether it ends there.
+    ends: bool,
 }
 
 /// Whether a word can begin behind this text.
@@ -54,7 +63,7 @@ fn is_damage(glyph: Glyph) -> bool {
 }
 
 /// Measures the token that a text begins with; `None` when prose comes before its end.
-fn length(glyphs: &[Glyph], in_a_sentence: bool) -> Option<usize> {
+fn extent(glyphs: &[Glyph], in_a_sentence: bool) -> Option<Extent> {
     let (mut at, mut signature) = (0, None);
     while signature != Some(SIGNATURE) {
         match glyphs.get(at)? {
@@ -87,5 +96,5 @@ fn length(glyphs: &[Glyph], in_a_sentence: bool) -> Option<usize> {
         Some(next) if next.char == '.' => in_a_sentence && after.is_none_or(|after| after.is_space()),
         Some(next) => !next.is_base64() && next.char != '=' && !is_damage(*next),
     };
-    ends.then_some(end)
+    Some(Extent { length: end, ends })
 }

@@ -100,6 +100,16 @@ fn says_what_was_mended() {
     }
 }
 
+#[test]
+fn padding_that_every_line_of_armor_lost_is_restored() {
+    let encode = |bytes: &[u8]| ::base64::Engine::encode(&::base64::engine::general_purpose::STANDARD, bytes);
+    for length in 238..=240 {
+        let token = format!("{}.{}", encode(&vec![0x5a; length]), encode(&[0xa7; 64]));
+        let repaired = repair(&wrap("license", &token).replace('=', "")).unwrap();
+        assert_eq!((repaired.text, repaired.repairs), (token, vec![Repair::Padding]), "{length}");
+    }
+}
+
 /// A token whose payload is an object, of 120 bytes and so without padding.
 fn license() -> String {
     let encode = |bytes: &[u8]| ::base64::Engine::encode(&::base64::engine::general_purpose::STANDARD, bytes);
@@ -128,7 +138,13 @@ fn finds_the_one_token_in_a_letter() {
         let repairs: Vec<String> = repaired.repairs.iter().map(ToString::to_string).collect();
         assert_eq!((repaired.text, repairs.join(", ")), (token.clone(), said), "{text}");
     }
-    for text in [format!("Hello,\n{token}\n\n{token}\n"), format!("old: {token}\nnew: {token}")] {
+    for text in [
+        format!("Hello,\n{token}\n\n{token}\n"),
+        format!("old: {token}\nnew: {token}"),
+        // Two files that were joined, the first without a line end.
+        format!("{token}{token}"),
+        format!("{token}={token}"),
+    ] {
         assert!(faults(&text).concat().contains("a second token begins on line"), "{text}");
     }
     // A part of one is none.

@@ -45,7 +45,10 @@ impl KeyFile {
     pub fn parse(bytes: &[u8]) -> Result<Self, KeyError> {
         let document = match std::str::from_utf8(bytes).ok().filter(|text| text.contains(PEM_BEGIN)) {
             Some(text) => from_pem(text)?,
-            None => SecretDocument::try_from(bytes).map_err(|_| form("it is neither PEM nor DER"))?,
+            None => SecretDocument::try_from(bytes).map_err(|_| match bytes.trim_ascii_start() {
+                [b'{', ..] => form("it is JSON, such as a JWK; a private key is read as PKCS#8, in PEM or DER"),
+                _ => form("it is neither PEM nor DER"),
+            })?,
         };
         if let Ok(info) = EncryptedPrivateKeyInfoRef::from_der(document.as_bytes()) {
             check_cost(&info)?;
@@ -60,7 +63,9 @@ impl KeyFile {
         let name = named_algorithm(document.as_bytes()).or_else(|| old_encryption(document.as_bytes()));
         Err(match name {
             Some(name) => KeyError::OtherType(name),
-            None => form("its structure is not PKCS#8, or its encryption is not PBES2 with PBKDF2 or scrypt"),
+            None => form(
+                "its structure is not PKCS#8, or it is encrypted by other means than PBES2 with AES under PBKDF2 or scrypt",
+            ),
         })
     }
 

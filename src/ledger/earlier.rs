@@ -1,8 +1,9 @@
 //! Tokens from before a renewal. The book holds the newest token of a license; of those before it the audit tells who signed
 //! them and how long they last, and a customer may still hold them.
 
-use super::value::values;
-use super::{LedgerError, Transaction, sql};
+use std::collections::HashMap;
+
+use super::{LedgerError, Row, Transaction, sql};
 use crate::json::{self, Value, Writer};
 use crate::time::Timestamp;
 
@@ -16,22 +17,27 @@ pub struct EarlierToken {
     pub grace_until: Timestamp,
 }
 
-/// Reads the tokens of a license that were renewed since and that a key signed, the first first.
+/// Reads the tokens that were renewed since and that a key signed, by the id of their license, the first first. The audit is
+/// read once, however many licenses there are.
 ///
 /// # Errors
 /// `Unavailable`.
 pub fn signed_by(
     transaction: &mut Transaction<'_>,
-    license_id: &str,
     key_id: &str,
-) -> Result<Vec<EarlierToken>, LedgerError> {
-    let mut tokens = Vec::new();
-    for mut row in transaction.query(sql::TOKENS_OF, &values![license_id])? {
-        tokens.extend(read(&row.text()?));
+) -> Result<HashMap<String, Vec<EarlierToken>>, LedgerError> {
+    let mut tokens: HashMap<String, Vec<EarlierToken>> = HashMap::new();
+    transaction.each(sql::TOKENS_OF_RENEWED, &[], &mut |cells| {
+        let mut row = Row::kept(cells);
+        let (license_id, detail) = (row.text()?, row.text()?);
+        tokens.entry(license_id).or_default().extend(read(&detail));
+        Ok(())
+    })?;
+    for tokens in tokens.values_mut() {
+        // The last one that was signed is the one that the book holds.
+        tokens.pop();
+        tokens.retain(|token| is_named(&token.key_id, key_id));
     }
-    // The last one that was signed is the one that the book holds.
-    tokens.pop();
-    tokens.retain(|token: &EarlierToken| is_named(&token.key_id, key_id));
     Ok(tokens)
 }
 

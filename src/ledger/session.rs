@@ -84,12 +84,14 @@ pub fn record(
     Ok(ended)
 }
 
+const MEND: &str = "set the clock of the machine that told of it, or mend what it sends";
+
 fn in_order(session: &Session, ended_at: Option<Timestamp>) -> Result<(), LedgerError> {
     let (id, from) = (&session.session_id, session.started_at);
     match ended_at.filter(|at| *at < from) {
         Some(at) => {
             let message = format!("session {id} began at {from}, and so did not end at {at}");
-            Err(LedgerError::refused(Code::Malformed, message))
+            Err(LedgerError::refused(Code::Malformed, message).with_hint(MEND))
         }
         None => Ok(()),
     }
@@ -102,7 +104,8 @@ fn is_past(session: &Session, now: Timestamp) -> Result<(), LedgerError> {
         return Ok(());
     }
     let what = if session.ended_at.is_some() { "ended" } else { "began" };
-    Err(LedgerError::refused(Code::Malformed, format_args!("session {id} {what} at {last}, and it is {now} here")))
+    let message = format!("session {id} {what} at {last}, and it is {now} here");
+    Err(LedgerError::refused(Code::Malformed, message).with_hint(MEND))
 }
 
 fn find(transaction: &mut Transaction<'_>, session_id: &str) -> Result<Session, LedgerError> {

@@ -94,9 +94,9 @@ macro_rules! entries {
 pub(crate) const AUDIT_PAGE: &str = entries!("ASC");
 pub(crate) const AUDIT_NEWEST: &str = entries!("DESC");
 
-/// Reads what the audit tells of the tokens of a license.
-pub(crate) const TOKENS_OF: &str =
-    "SELECT detail FROM audit WHERE license_id = ?1 AND action IN ('created', 'renewed') ORDER BY sequence";
+/// Reads what the audit tells of the tokens of licenses that were renewed.
+pub(crate) const TOKENS_OF_RENEWED: &str = "SELECT license_id, detail FROM audit WHERE action IN ('created', 'renewed') \
+     AND license_id IN (SELECT license_id FROM audit WHERE action = 'renewed') ORDER BY sequence";
 
 pub(crate) const ENTRY_OF: &str = "SELECT sequence FROM audit WHERE action = ?1 LIMIT 1";
 

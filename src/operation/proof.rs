@@ -147,13 +147,14 @@ pub fn answer(request: &Request, answer: Answer<'_>) -> Result<Proof, Vec<Refusa
     let last = license.grace_until();
     let expires_at = answer.expires_at.unwrap_or(last);
     if expires_at > last {
-        let message = format!("the proof would last until {expires_at}, and the license ends on {last}");
-        refusals.push(Refusal::new(Code::Usage, message));
+        let grace = if license.grace_period_days == 0 { "" } else { ", its days of grace included" };
+        let message = format!("the proof would last until {expires_at}, and the license ends on {last}{grace}");
+        refusals.push(Refusal::new(Code::Usage, message).with_hint("name an earlier end, or renew the license first"));
     }
     let now = answer.fresh.now;
     if let Some(end) = answer.expires_at.filter(|end| *end < now) {
         let message = format!("the proof would end on {end}, and the activation begins on {now}");
-        refusals.push(Refusal::new(Code::Usage, message));
+        refusals.push(Refusal::new(Code::Usage, message).with_hint("name a later end"));
     }
     if !refusals.is_empty() {
         return Err(refusals);

@@ -52,13 +52,13 @@ pub enum RowError {
     Json(JsonError),
     /// A field is not the number its column holds.
     Number(String, String),
-    /// A time cannot be read.
-    Time(TimeError),
+    /// The time of the named column cannot be read.
+    Time(String, TimeError),
 }
 
 const TIMES: [&str; 6] = ["exp", "expiresAt", "iat", "issuedAt", "maintenanceUntil", "nbf"];
 /// What spreadsheets put between columns where they do not put a comma.
-const SEPARATORS: [char; 3] = [';', '\t', '|'];
+const SEPARATORS: [u8; 3] = *b";\t|";
 
 const COUNTS: [&str; 3] = ["gracePeriodDays", "maxActivations", "seats"];
 
@@ -163,7 +163,7 @@ fn when(name: &str, value: Value<'_>) -> Result<When, RowError> {
     match value {
         Value::String(text) => {
             // Spans count from the time of issue, which is not known yet; the form is judged now all the same.
-            Timestamp::parse_when(&text, Timestamp::EPOCH)?;
+            Timestamp::parse_when(&text, Timestamp::EPOCH).map_err(|error| RowError::Time(name.to_owned(), error))?;
             Ok(When::Text(text.into_owned()))
         }
         other => Ok(When::At(other.into_timestamp(name)?)),
@@ -235,18 +235,12 @@ impl From<JsonError> for RowError {
     }
 }
 
-impl From<TimeError> for RowError {
-    fn from(error: TimeError) -> Self {
-        Self::Time(error)
-    }
-}
-
 impl fmt::Display for RowError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Column(name) => {
                 write!(f, "`{}` is not a claim; ", name.escape_debug())?;
-                match name.chars().find(|char| SEPARATORS.contains(char)) {
+                match name.bytes().find(|byte| SEPARATORS.contains(byte)).map(char::from) {
                     Some(separator) => write!(
                         f,
                         "it seems that `{}` separates the columns: save the file with commas",
@@ -261,7 +255,9 @@ impl fmt::Display for RowError {
             Self::Number(column, field) => {
                 write!(f, "`{column}` must be an integer of at least 0, and is `{}`", field.escape_debug())
             }
-            Self::Time(error) => error.fmt(f),
+            Self::Time(name, error) => {
+                write!(f, "`{name}`: {error}; write 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h, 2w or never")
+            }
         }
     }
 }
@@ -329,11 +325,13 @@ mod tests {
 
     #[test]
     fn a_separator_that_is_no_comma_is_named() {
-        let read = rows(b"tenantId;exp;label\na;90d;b\n", RowFormat::Csv).remove(0).unwrap_err().to_string();
-        assert_eq!(
-            read,
-            "`tenantId;exp;label` is not a claim; it seems that `;` separates the columns: save the file with commas"
-        );
+        for text in ["tenantId;exp;label\na;90d;b\n", "tenantId;exp;label\r\na;90d;\"b; \"\"c\"\"\"\r\nd;1d;e\r\n"] {
+            let read = rows(text.as_bytes(), RowFormat::Csv);
+            assert_eq!(
+                read.iter().map(|row| row.as_ref().unwrap_err().to_string()).collect::<Vec<_>>().join("\n"),
+                "`tenantId;exp;label` is not a claim; it seems that `;` separates the columns: save the file with commas"
+            );
+        }
     }
 
     #[test]

@@ -24,8 +24,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(Cow<'_, str>, Option<Repair>), Ref
         Err(fault) => fault,
     };
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
-        let message = "the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8";
-        return Err(Refusal::new(Code::DamagedText, message));
+        let message = "the text is not UTF-8 but Unicode as Windows saves it (UTF-16)";
+        return Err(Refusal::new(Code::DamagedText, message).with_hint("save it as UTF-8"));
     }
     let start = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes).trim_ascii_start();
     if start.starts_with(b"{") {

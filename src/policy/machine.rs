@@ -4,6 +4,7 @@ use super::{Context, Findings, MachineContext};
 use crate::code::Code;
 use crate::fingerprint::{Fingerprint, Outcome};
 use crate::license::License;
+use crate::verdict::Refusal;
 
 pub(super) fn judge(license: &License, context: &Context, findings: &mut Findings) {
     let proof = context.proof.proof();
@@ -32,7 +33,17 @@ fn compare(document: &str, fingerprint: &Fingerprint, context: &Context, finding
             match comparison.outcome {
                 Outcome::Match | Outcome::Drift => findings.pass("machine", comparison.detail),
                 Outcome::Mismatch => findings.fail("machine", Code::WrongMachine, comparison.detail),
-                Outcome::Unreadable => findings.fail("machine", Code::MachineUnreadable, comparison.detail),
+                Outcome::Unreadable => {
+                    let refusal = Refusal::new(Code::MachineUnreadable, comparison.detail);
+                    findings.refuse(
+                        "machine",
+                        match fingerprint {
+                            // Nothing is read for it, so that no rights would help.
+                            Fingerprint::Exact(_) => refusal.with_hint("name this machine's value with --fingerprint"),
+                            Fingerprint::Fp1(_) => refusal,
+                        },
+                    );
+                }
             }
         }
     }

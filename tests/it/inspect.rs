@@ -147,11 +147,11 @@ fn text_that_is_no_license_is_told_apart() {
     assert_snapshot!(utf_16, @"
     NOT VERIFIED: this is what the text claims; nothing has been checked
     kind     unknown
-    refused  damaged-text: the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8
+    refused  damaged-text: the text is not UTF-8 but Unicode as Windows saves it (UTF-16)
     NOT VERIFIED: this is what the text claims; nothing has been checked
     ------- stderr -------
-    mintage: error[damaged-text]: the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8
-    mintage: hint: copy it again, whole, or ask for it as a file or with --armor
+    mintage: error[damaged-text]: the text is not UTF-8 but Unicode as Windows saves it (UTF-16)
+    mintage: hint: save it as UTF-8
     [exit status: 1]
     ");
 }

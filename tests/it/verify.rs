@@ -309,7 +309,7 @@ fn a_machine_is_compared_exactly() {
     refused, INVALID, as of 2026-07-01T00:00:00Z
     ------- stderr -------
     mintage: error[machine-unreadable]: bound to `node-1`, and no value was supplied for this machine
-    mintage: hint: run with the rights to read it, or supply the value with --fingerprint
+    mintage: hint: name this machine's value with --fingerprint
     [exit status: 3]
     ");
 }

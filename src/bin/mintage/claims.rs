@@ -117,13 +117,18 @@ pub(crate) fn unique<T: Clone>(flag: &str, pairs: &[(String, T)]) -> anyhow::Res
     Ok(map)
 }
 
-pub(crate) fn limit(text: &str) -> Result<(String, u64), String> {
+/// Reads a key and its number.
+pub(crate) fn amount(text: &str) -> Result<(String, u64), String> {
     let (key, value) = pair(text)?;
-    let number = count(&value).map_err(|reason| match key.strip_prefix("max_") {
-        Some(name) => format!("{reason}; `--max-{} N` is short for it", name.replace('_', "-")),
+    Ok((key, count(&value)?))
+}
+
+/// Reads a limit, which may have been spelled `--max-foo-bar N`.
+fn limit(text: &str) -> Result<(String, u64), String> {
+    amount(text).map_err(|reason| match text.strip_prefix("max_").and_then(|rest| rest.split_once('=')) {
+        Some((name, _)) => format!("{reason}; `--max-{} N` is short for it", name.replace('_', "-")),
         None => reason,
-    });
-    Ok((key, number?))
+    })
 }
 
 /// Reads a number that verifiers can read.

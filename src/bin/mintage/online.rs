@@ -164,7 +164,10 @@ impl Trouble {
         let why = way.proxy.as_ref().map_or(why.clone(), |proxy| format!("through the proxy {proxy}: {why}"));
         let hopeless = match error {
             ureq::Error::Io(error) => error.kind() == ErrorKind::InvalidData,
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) | ureq::Error::BodyExceedsLimit(_) => true,
+            ureq::Error::Rustls(_)
+            | ureq::Error::Tls(_)
+            | ureq::Error::BodyExceedsLimit(_)
+            | ureq::Error::Protocol(_) => true,
             _ => false,
         };
         // What breaks off there says so in one of these ways, as the two sides meet.

@@ -20,7 +20,7 @@ use crate::http::checked::CheckedLicense;
 use crate::http::problem::Problem;
 use crate::http::schema::{Holds, Schema, may, must};
 use crate::http::steps::Next;
-use crate::id::KeyId;
+use crate::id::{KeyId, decode_hex};
 use crate::json::{Members, Value, Writer, canonical};
 use crate::ledger::approval::Assembly;
 use crate::ledger::license_key::LicenseKey;
@@ -271,7 +271,9 @@ fn write_proof(out: &mut Writer, proof: &Proof, license: &License, assemblies: &
         out.begin_object();
         out.name("assemblyName").string(&assembly.name);
         maybe(out.name("publicKeyToken"), assembly.public_key_token.as_deref());
-        out.name("sha256Hash").string(&assembly.sha256);
+        // Clients of the field compare it with what they compute themselves, which is base64.
+        let hash = decode_hex::<32>(&assembly.sha256).map(|hash| STANDARD.encode(hash));
+        out.name("sha256Hash").string(hash.as_ref().unwrap_or(&assembly.sha256));
         out.name("version").string(&assembly.version);
         out.end_object();
     }

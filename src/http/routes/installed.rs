@@ -5,7 +5,7 @@ use crate::http::app::{App, Roles};
 use crate::http::call::{Call, Reply};
 use crate::http::metrics::LicenseGauges;
 use crate::http::problem::Problem;
-use crate::http::schema::{Holds, Schema, must};
+use crate::http::schema::{Holds, Schema, may, must};
 use crate::json::Writer;
 use crate::operation::ledger::install::{self, Origin};
 use crate::time::Timestamp;
@@ -34,7 +34,7 @@ pub(super) static INSTALLED: Schema = Schema {
     members: &[
         must("envelope", Holds::Any, "What it says"),
         must("invalidReason", Holds::Maybe(&Holds::Text), "Why it is not to be believed"),
-        must("lastValidatedAt", Holds::Maybe(&Holds::Time), "When it was last validated"),
+        may("lastValidatedAt", Holds::Time, "When it was last validated; left out before the first time"),
         must("state", Holds::OneOf(&["ABSENT", "ACTIVE", "EXPIRED", "GRACE", "INVALID"]), "What it is to its holder"),
     ],
     open: false,
@@ -48,7 +48,7 @@ pub(super) static USAGE: Schema = Schema {
         must("expiresAt", Holds::Maybe(&Holds::Time), "The last second of validity"),
         must("gracePeriodDays", Holds::Maybe(&Holds::Count), "Days after it in which the limits still hold"),
         must("label", Holds::Maybe(&Holds::Text), "A name for people"),
-        must("lastValidatedAt", Holds::Maybe(&Holds::Time), "When it was last validated"),
+        may("lastValidatedAt", Holds::Time, "When it was last validated; left out before the first time"),
         must("limits", Holds::List(&Holds::Object(&CAP)), "Every limit"),
         must("message", Holds::Text, "The state in a sentence"),
         must("state", Holds::OneOf(&["ABSENT", "ACTIVE", "EXPIRED", "GRACE", "INVALID"]), "What it is to its holder"),
@@ -91,7 +91,7 @@ pub(super) fn license(app: &App, call: &Call) -> Result<Reply, Problem> {
         Some(reason) => out.name("invalidReason").string(&reason),
         None => out.name("invalidReason").null(),
     }
-    write_time(out.name("lastValidatedAt"), validated_at);
+    validated_at.into_iter().for_each(|at| out.name("lastValidatedAt").plain(at));
     out.name("state").plain(verdict.state.as_str());
     out.end_object();
     Ok(Reply::json(out.finish()))
@@ -137,7 +137,7 @@ pub(super) fn usage(app: &App, call: &Call) -> Result<Reply, Problem> {
     write_time(out.name("expiresAt"), license.map(|license| license.expires_at));
     number(out.name("gracePeriodDays"), license.map(|license| license.grace_period_days.into()));
     text(out.name("label"), license.and_then(|license| license.label.as_deref()));
-    write_time(out.name("lastValidatedAt"), validated_at);
+    validated_at.into_iter().for_each(|at| out.name("lastValidatedAt").plain(at));
     out.name("limits").begin_array();
     posture.rows.iter().for_each(|row| row.write(&mut out));
     out.end_array();

@@ -57,7 +57,7 @@ pub(super) static CLAIM: Schema = Schema {
         may(
             "wait",
             Holds::Bool,
-            "Whether to stand in line when every seat is taken; asking again within ten minutes keeps the place",
+            "Whether to stand in line when every seat is taken; asking again within two minutes keeps the place",
         ),
     ],
     open: false,

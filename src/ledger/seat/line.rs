@@ -7,7 +7,7 @@ use crate::ledger::{LedgerError, Transaction, sql};
 use crate::time::Timestamp;
 
 /// How long a place in line is kept for who does not ask again, in seconds.
-const PLACE_KEPT: i64 = 600;
+const PLACE_KEPT: i64 = 120;
 
 /// Who waits for a seat.
 #[derive(Clone, Debug, PartialEq, Eq)]

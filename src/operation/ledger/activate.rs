@@ -166,6 +166,11 @@ pub(super) fn approved(
     if !approval::is_begun(transaction, license_id)? {
         return Ok(());
     }
+    // No build would help a license that may not be used.
+    if let Some(held) = license::find(transaction, license_id)? {
+        let (reason, end) = (held.reason.as_deref(), held.license.grace_until());
+        license::usable(license_id, held.state, reason, end, proof.activated_at)?;
+    }
     // What covers every build would cover those that nobody approved.
     if proof.manifest.is_none() && assemblies.is_none() {
         let message = format!("builds are approved for license {license_id}, and the request names none");

@@ -9,7 +9,7 @@ use crate::ledger::tenant::{self, Installed, Used};
 use crate::ledger::{Ledger, LedgerError};
 use crate::operation::verify::{self, Against, Verification};
 use crate::policy::{Context, MachineContext, RevocationsContext};
-use crate::time::Timestamp;
+use crate::time::{DAY, Timestamp};
 use crate::verdict::{EffectiveLimit, State, Verdict};
 
 /// The tenant whose license is kept where a server was told of none.
@@ -115,11 +115,16 @@ impl Judge {
     /// Says the state in a sentence.
     pub fn message(&self, verdict: &Verdict) -> String {
         let days = verdict.days_remaining().unwrap_or(0);
+        // Whole days that have passed, as people count them.
+        let ago = match verdict.license.as_ref().map_or(0, |license| verdict.as_of.since(license.expires_at) / DAY) {
+            1 => "1 day ago".to_owned(),
+            days => format!("{days} days ago"),
+        };
         match verdict.state {
             State::Absent => "License absent. Default tier limits apply.".to_owned(),
             State::Active => format!("License active. {days} days remaining."),
-            State::Grace => format!("License expired {} days ago and is in its grace period. Renew it.", -days),
-            State::Expired => format!("License expired {} days ago. Default tier limits apply. Renew it.", -days),
+            State::Grace => format!("License expired {ago} and is in its grace period. Renew it."),
+            State::Expired => format!("License expired {ago}. Default tier limits apply. Renew it."),
             State::Invalid => {
                 let reason = self.reason(verdict).unwrap_or_default();
                 format!("License invalid: {reason}. Default tier limits apply.")

@@ -1,5 +1,7 @@
 //! `ledger list` and `ledger show`.
 
+use std::collections::HashMap;
+
 use crate::json::Writer;
 use crate::ledger::activation::{self, Activation};
 use crate::ledger::audit::{self, AuditFilter, Chained};
@@ -7,7 +9,7 @@ use crate::ledger::earlier::{self, EarlierToken};
 use crate::ledger::license::{self, Held, LicenseFilter};
 use crate::ledger::reported::{self, Reported};
 use crate::ledger::seat::{self, Lease, Waiting};
-use crate::ledger::{Ledger, LedgerError, Transaction};
+use crate::ledger::{Ledger, LedgerError};
 use crate::time::Timestamp;
 
 /// As many rows are asked for at once.
@@ -53,6 +55,10 @@ pub fn list<E: From<LedgerError>>(
     let mut stopped = Ok(());
     ledger.read(|transaction| {
         let mut filter = filter.clone();
+        let mut earlier = match &filter.key_id {
+            Some(key_id) => earlier::signed_by(transaction, key_id)?,
+            None => HashMap::new(),
+        };
         loop {
             let page = license::page(transaction, &filter, PAGE)?;
             match page.last() {
@@ -60,7 +66,8 @@ pub fn list<E: From<LedgerError>>(
                 None => return Ok(()),
             }
             for held in page {
-                let Some(listed) = listed(transaction, held, filter.key_id.as_deref(), now)? else { continue };
+                let earlier = earlier.remove(&held.license.license_id).unwrap_or_default();
+                let Some(listed) = listed(held, earlier, filter.key_id.as_deref(), now) else { continue };
                 stopped = each(listed);
                 if stopped.is_err() {
                     return Ok(());
@@ -71,18 +78,11 @@ pub fn list<E: From<LedgerError>>(
     stopped
 }
 
-/// Finds what else hangs on a key; nothing where nothing does.
-fn listed(
-    transaction: &mut Transaction<'_>,
-    held: Held,
-    key_id: Option<&str>,
-    now: Timestamp,
-) -> Result<Option<Listed>, LedgerError> {
-    let Some(key_id) = key_id else { return Ok(Some(Listed { held, earlier: Vec::new() })) };
-    let mut earlier = earlier::signed_by(transaction, &held.license.license_id, key_id)?;
+/// Lists a license, unless a key is asked for and neither its token nor an earlier one that still counts hangs on it.
+fn listed(held: Held, mut earlier: Vec<EarlierToken>, key_id: Option<&str>, now: Timestamp) -> Option<Listed> {
     earlier.retain(|token| now <= token.grace_until);
-    let hangs = earlier::is_named(&held.key_id, key_id) || !earlier.is_empty();
-    Ok(hangs.then_some(Listed { held, earlier }))
+    let hangs = key_id.is_none_or(|key_id| earlier::is_named(&held.key_id, key_id)) || !earlier.is_empty();
+    hangs.then_some(Listed { held, earlier })
 }
 
 /// Shows one license, as of `now`.

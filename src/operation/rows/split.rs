@@ -4,7 +4,7 @@ use std::{iter, mem};
 
 use csv::StringRecord;
 
-use super::{ReadFile, Row, RowError, RowFormat, draft, quotes, set, typed};
+use super::{ReadFile, Row, RowError, RowFormat, SEPARATORS, draft, quotes, set, typed};
 use crate::json::JsonError;
 use crate::operation::draft::Draft;
 
@@ -60,6 +60,14 @@ fn split_csv(text: &[u8]) -> Rows<'_> {
              has it doubled"
         )))
     };
+    // Told first: between other separators also whole quotation marks seem to be broken.
+    let first = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let separated = SEPARATORS.iter().any(|separator| first.contains(separator)) && !first.contains(&b',');
+    if separated {
+        let error = RowError::Column(String::from_utf8_lossy(first.trim_ascii()).into_owned());
+        let mut fault = Some(RawRow::Fault(error));
+        return Rows { head: StringRecord::new(), chunks: chunks(move |_| fault.take()) };
+    }
     let head = reader.headers().cloned().map_err(|error| fault(&error));
     let mut end = at(&reader);
     let head = broken(0, end).map_or(head, Err).and_then(|head| {

@@ -81,7 +81,7 @@ fn one_row_at_fault_and_nothing_is_signed() {
     assert_snapshot!(outcome, @"
     ------- stderr -------
     mintage: error[malformed]: row 2: the license needs `tenantId`
-    mintage: error[malformed]: row 3: `soon` is not a time
+    mintage: error[malformed]: row 3: `exp`: `soon` is not a time; write 2027-01-31, 2027-01-31T12:00:00Z, 90d, 12h, 2w or never
     mintage: error[malformed]: row 4: `seats` must be an integer of at least 0, and is `many`
     mintage: error[malformed]: row 5: row 1 has the same `licenseId`
     mintage: error[malformed]: 4 of 6 rows cannot be minted; nothing was signed

@@ -62,14 +62,14 @@ fn an_exact_fingerprint_travels_from_file_to_file() {
     fail  machine      bound to `k8s:2d3c`, and no value was supplied for this machine
     ------- stderr -------
     mintage: error[machine-unreadable]: bound to `k8s:2d3c`, and no value was supplied for this machine
-    mintage: hint: run with the rights to read it, or supply the value with --fingerprint
+    mintage: hint: name this machine's value with --fingerprint
     [exit status: 3]
     ");
     assert_snapshot!(of_machine(machine.verify(&[])), @"
     fail  machine      bound to `k8s:2d3c`, and no value was supplied for this machine
     ------- stderr -------
     mintage: error[machine-unreadable]: bound to `k8s:2d3c`, and no value was supplied for this machine
-    mintage: hint: run with the rights to read it, or supply the value with --fingerprint
+    mintage: hint: name this machine's value with --fingerprint
     [exit status: 3]
     ");
     done(&machine.verify(&["--any-machine"]));

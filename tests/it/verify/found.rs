@@ -216,10 +216,10 @@ fn bytes_that_are_no_text_get_a_verdict() {
     bench.write("utf16.lic", utf_16);
     let outcome = bench.run(VERIFY.iter().chain(&["--json", "utf16.lic"]));
     assert_snapshot!(outcome, @r#"
-    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"damaged-text","hint":"copy it again, whole, or ask for it as a file or with --armor","message":"the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8"}],"repairs":[],"state":"INVALID","verdict":"refused"}
+    {"asOf":"2026-07-01T00:00:00Z","checks":[{"detail":"the text is not UTF-8 but Unicode as Windows saves it (UTF-16)","name":"document","outcome":"fail"}],"daysRemaining":null,"effectiveLimits":[],"keyId":null,"kind":"license","license":null,"refusals":[{"code":"damaged-text","hint":"save it as UTF-8","message":"the text is not UTF-8 but Unicode as Windows saves it (UTF-16)"}],"repairs":[],"state":"INVALID","verdict":"refused"}
     ------- stderr -------
-    mintage: error[damaged-text]: the text is not UTF-8 but Unicode as Windows saves it (UTF-16); save it as UTF-8
-    mintage: hint: copy it again, whole, or ask for it as a file or with --armor
+    mintage: error[damaged-text]: the text is not UTF-8 but Unicode as Windows saves it (UTF-16)
+    mintage: hint: save it as UTF-8
     [exit status: 1]
     "#);
     is_canonical(&outcome);

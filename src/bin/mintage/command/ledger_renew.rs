@@ -13,7 +13,7 @@ use mintage::time::Timestamp;
 use mintage::token::{Body, Token};
 
 use crate::book::{Book, License as Named, stamp};
-use crate::claims::{count, limit, unique};
+use crate::claims::{amount, count, unique};
 use crate::command::mint::{in_the_book, secret, show_license_key};
 use crate::failure::Failure;
 use crate::keys::Signer;
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHEN")]
     expires: Option<String>,
     /// A number that the license caps; repeatable
-    #[arg(long, value_name = "KEY=N", value_parser = limit)]
+    #[arg(long, value_name = "KEY=N", value_parser = amount)]
     limit: Vec<(String, u64)>,
     /// The features that the license grants, in place of those it has; repeatable
     #[arg(long, value_name = "NAME")]

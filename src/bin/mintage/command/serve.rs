@@ -124,10 +124,7 @@ async fn serve(
     }
     tracing::info!(address = %bound, tls = tls.is_some(), "listening");
     for (what, why_not) in app.roles().parts() {
-        match why_not {
-            None => tracing::info!(what, "serves"),
-            Some(why) => tracing::info!(what, why, "does not serve"),
-        }
+        log_part(what, why_not);
     }
     let first = Arc::clone(&app);
     let settled = tokio::task::spawn_blocking(move || {
@@ -143,6 +140,14 @@ async fn serve(
     server::serve(app, listener, tls, most, stop.asked()).await.context("the server cannot start")?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Says in the log whether a part is served, and why not.
+fn log_part(what: &str, why_not: Option<&str>) {
+    match why_not {
+        None => tracing::info!(what, "serves"),
+        Some(why) => tracing::info!(what, why, "does not serve"),
+    }
 }
 
 fn address(settings: &Settings) -> anyhow::Result<SocketAddr> {

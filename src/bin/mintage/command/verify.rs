@@ -105,7 +105,7 @@ pub(crate) struct Plain {
     #[arg(long, value_name = "NAME")]
     feature: Vec<String>,
     /// Refuse a license whose limit KEY is less than the N in use; repeatable
-    #[arg(long, value_name = "KEY=N", value_parser = crate::claims::limit)]
+    #[arg(long, value_name = "KEY=N", value_parser = crate::claims::amount)]
     usage: Vec<(String, u64)>,
     /// Refuse a license whose maintenance ended before the running build was made
     #[arg(long, value_name = "WHEN")]

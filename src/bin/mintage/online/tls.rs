@@ -92,6 +92,10 @@ pub(super) fn told(why: String) -> (String, Option<Said>) {
         };
         return (format!("{what}: {alert}"), is_of_certificate.then_some(Said::Certificate));
     }
+    if why.contains("invalid HTTP version") {
+        let hint = "does it answer in TLS? such a server is named with https://";
+        return ("it does not answer in HTTP".to_owned(), Some(Said::Way(hint)));
+    }
     if why.contains("InvalidContentType") {
         let hint = "is the port right? a server without TLS is named with http://";
         return ("it does not answer in TLS".to_owned(), Some(Said::Way(hint)));

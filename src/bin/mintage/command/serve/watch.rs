@@ -107,7 +107,12 @@ impl Files {
                 if let (Some(old), Some(new)) = (&self.tls, &tls) {
                     old.reload(new);
                 }
+                let before = self.app.roles();
                 self.app.reload(roles);
+                let roles = self.app.roles();
+                for (what, why_not) in roles.parts().into_iter().filter(|part| !before.parts().contains(part)) {
+                    super::log_part(what, why_not);
+                }
                 if let Err(error) = self.app.adopt().and_then(|()| self.app.revalidate()) {
                     tracing::error!(%error, "the license of this installation could not be installed");
                 }
