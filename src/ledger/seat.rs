@@ -4,7 +4,7 @@ mod line;
 mod reason;
 
 pub(crate) use line::in_line_since;
-pub use line::{Waiting, waiting};
+pub use line::{Waiting, leave, waiting};
 pub use reason::EndReason;
 
 use super::audit::Entry;
@@ -118,7 +118,7 @@ pub fn claim(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<Claimed
         end_reason: None,
     };
     transaction.insert(sql::LEASE, &lease.row())?;
-    transaction.execute(sql::LEAVE_LINE, &key)?;
+    leave(transaction, &claim.license_id, &claim.holder)?;
     let entry = Entry::new(claim.now, &claim.actor, "seat.claimed", &claim.license_id).target(&lease.lease_id);
     transaction.record(entry.detail(|out| {
         out.name("borrowed").bool(lease.borrowed);

@@ -114,10 +114,11 @@ pub(super) static SEAT: Schema = Schema {
 
 pub(super) static RELEASED: Schema = Schema {
     name: "ReleasedSeat",
-    about: "A seat that is free",
+    about: "A seat that is free, or a place in line that was given up",
     members: &[
-        must("leaseId", Holds::Text, "The lease's id"),
-        must("released", Holds::Bool, "Whether it was held until now"),
+        must("leaseId", Holds::Maybe(&Holds::Text), "The lease's id; null of who only stood in line"),
+        must("leftLine", Holds::Bool, "Whether a place in line was given up"),
+        must("released", Holds::Bool, "Whether the seat was held until now"),
     ],
     open: false,
 };
@@ -207,7 +208,7 @@ pub(super) fn release(app: &App, call: &Call) -> Result<Reply, Problem> {
             return Err(Problem::new(Code::Malformed, message).hint(BODIES));
         }
     };
-    let (lease_id, released) = lease::release(ledger, &by, named.as_deref(), right).map_err(|error| {
+    let given_up = lease::release(ledger, &by, named.as_deref(), right).map_err(|error| {
         if error.code() != Code::Unauthorized {
             return refused_by_ledger(error);
         }
@@ -217,8 +218,12 @@ pub(super) fn release(app: &App, call: &Call) -> Result<Reply, Problem> {
     })?;
     let mut out = Writer::default();
     out.begin_object();
-    out.name("leaseId").string(&lease_id);
-    out.name("released").bool(released);
+    match &given_up.lease_id {
+        Some(id) => out.name("leaseId").string(id),
+        None => out.name("leaseId").null(),
+    }
+    out.name("leftLine").bool(given_up.was_in_line);
+    out.name("released").bool(given_up.was_held);
     out.end_object();
     Ok(Reply::json(out.finish()))
 }

@@ -63,6 +63,14 @@ pub(super) fn ahead(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<
     }
 }
 
+/// Gives the place of a holder up; says whether there was one.
+///
+/// # Errors
+/// `Unavailable`.
+pub fn leave(transaction: &mut Transaction<'_>, license_id: &str, holder: &str) -> Result<bool, LedgerError> {
+    Ok(transaction.execute(sql::LEAVE_LINE, &values![license_id, holder])? > 0)
+}
+
 /// Puts a holder at the end of the line, or keeps its place.
 pub(super) fn stand(transaction: &mut Transaction<'_>, claim: &Claim) -> Result<(), LedgerError> {
     let seen = values![&claim.license_id, &claim.holder, claim.now];

@@ -153,23 +153,32 @@ pub fn renew(ledger: &Ledger, stamp: &Stamp, draft: Draft, seconds: i64) -> Resu
     Ok(Leased::of(draft.proof, lease))
 }
 
-/// Gives a seat back, or takes it; returns its lease's id, and whether it was held until now. Without an id it is the one
-/// that `right` shows. A borrowed one only the vendor takes before its end, as its lease counts offline until then.
+/// What was given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenUp {
+    /// The lease of the seat; nothing of who only stood in line.
+    pub lease_id: Option<String>,
+    /// Whether the seat was held until now.
+    pub was_held: bool,
+    /// Whether a place in line was given up.
+    pub was_in_line: bool,
+}
+
+/// Gives a seat back, or takes it, and gives up the place that its holder has in line. Without an id it is the one that
+/// `right` shows. A borrowed one only the vendor takes before its end, as its lease counts offline until then.
 ///
 /// # Errors
 /// `Refused` with `unauthorized` when `right` is none to this seat, with `borrowed`, with `lease-ended`; else as
 /// [`seat::release`].
-pub fn release(
-    ledger: &Ledger,
-    stamp: &Stamp,
-    lease_id: Option<&str>,
-    right: Right,
-) -> Result<(String, bool), LedgerError> {
+pub fn release(ledger: &Ledger, stamp: &Stamp, lease_id: Option<&str>, right: Right) -> Result<GivenUp, LedgerError> {
     let (stamp, named) = (stamp.clone(), lease_id.map(str::to_owned));
     ledger.write(move |transaction| {
-        let lease = match &named {
-            Some(id) => seat::find(transaction, id)?,
+        let found = match &named {
+            Some(id) => Some(seat::find(transaction, id)?),
             None => right.only(transaction)?,
+        };
+        let Some(lease) = found else {
+            return Ok(GivenUp { lease_id: None, was_held: false, was_in_line: true });
         };
         let id = lease.lease_id.clone();
         if !right.reaches(transaction, &lease)? {
@@ -184,7 +193,8 @@ pub fn release(
             return Err(LedgerError::refused(Code::Borrowed, message));
         }
         let was_held = seat::release(transaction, &id, reason, None, stamp.now, &stamp.actor)?;
-        Ok((id, was_held))
+        let was_in_line = seat::leave(transaction, &lease.license_id, &lease.holder)?;
+        Ok(GivenUp { lease_id: Some(id), was_held, was_in_line })
     })
 }
 
@@ -252,12 +262,12 @@ impl Right {
         Ok(Self::Machine { license_id: held.license.license_id, machine })
     }
 
-    /// Finds the one lease that is shown.
-    fn only(&self, transaction: &mut Transaction<'_>) -> Result<Lease, LedgerError> {
+    /// Finds the one lease that is shown; nothing once its machine, which only stood in line, has left that.
+    fn only(&self, transaction: &mut Transaction<'_>) -> Result<Option<Lease>, LedgerError> {
         let (license_id, machine) = match self {
             Self::Proof(proof) => match seat::find(transaction, &proof.proof_id) {
                 Err(LedgerError::Refused(_)) => (&proof.license_id, Machine::of(&proof.fingerprint)),
-                found => return found,
+                found => return found.map(Some),
             },
             Self::Machine { license_id, machine } => (license_id, machine.clone()),
             Self::Admin | Self::LicenseKey(_) | Self::Nonce(_) => {
@@ -267,7 +277,10 @@ impl Right {
         let activated = activation::of_machine(transaction, license_id, &machine)?;
         // Also one that has ended, so that who lost the answer can ask again.
         let holder = activated.unwrap_or_else(|| machine.digest().to_owned());
-        seat::last_of_holder(transaction, license_id, &holder)
+        match seat::last_of_holder(transaction, license_id, &holder) {
+            Err(LedgerError::Refused(_)) if seat::leave(transaction, license_id, &holder)? => Ok(None),
+            found => found.map(Some),
+        }
     }
 
     fn reaches(&self, transaction: &mut Transaction<'_>, lease: &Lease) -> Result<bool, LedgerError> {

@@ -81,8 +81,8 @@ fn seats_are_counted_without_a_key() {
     assert_snapshot!(scene.ask("release", by(&second)), @r#"409 {"code":"lease-ended","error":"61651c4ec3b54cca6b522fdb76054758b7f9bcbb134ad4e09e3f6254d67b8cde holds no seat of license lic-1","hints":["claim a seat again"],"message":"61651c4ec3b54cca6b522fdb76054758b7f9bcbb134ad4e09e3f6254d67b8cde holds no seat of license lic-1"}"#);
     let lease = r#""leaseId":"01010101-0101-4101-8101-010101010101""#;
     assert_snapshot!(scene.ask("release", format!(r#"{{"request":{second},{lease}}}"#)), @r#"401 {"code":"unauthorized","error":"what was shown gives no right to lease 01010101-0101-4101-8101-010101010101","hints":["show the lease, the request, the license key, or the nonce of the next heartbeat"],"message":"what was shown gives no right to lease 01010101-0101-4101-8101-010101010101"}"#);
-    assert_snapshot!(scene.ask("release", by(&first)), @r#"200 {"leaseId":"01010101-0101-4101-8101-010101010101","released":true}"#);
-    assert_snapshot!(scene.ask("release", by(&first)), @r#"200 {"leaseId":"01010101-0101-4101-8101-010101010101","released":false}"#);
+    assert_snapshot!(scene.ask("release", by(&first)), @r#"200 {"leaseId":"01010101-0101-4101-8101-010101010101","leftLine":false,"released":true}"#);
+    assert_snapshot!(scene.ask("release", by(&first)), @r#"200 {"leaseId":"01010101-0101-4101-8101-010101010101","leftLine":false,"released":false}"#);
     assert!(scene.ask("claim", by(&second)).starts_with("200"));
     // Nobody could verify a lease that nobody signed.
     assert_snapshot!(scene.ask("claim", format!(r#"{{"request":{first},"borrowUntil":"2026-06-08"}}"#)), @r#"404 {"code":"not-served","error":"this server was started without --key, so it signs nothing","hints":["claim the seat without `borrowUntil`, and renew it in time"],"message":"this server was started without --key, so it signs nothing"}"#);
@@ -201,9 +201,9 @@ fn machines_that_are_counted_show_the_proof_of_their_issuer() {
     let proof = format!(r#"{{"proof":{}}}"#, scene.bench.read("proof.json").trim());
     assert_snapshot!(scene.ask("claim", proof.clone()), @r#"200 {"lease":{"borrowed":false,"claimedAt":"2026-06-01T00:00:00Z","expiresAt":"2026-06-01T00:10:00Z","holder":"b845cc499bfda68a6a381be28503c826ae6ad5705bf0053f2af73b661b81935b","leaseId":"03030303-0303-4303-8303-030303030303","licenseId":"lic-1","renewedAt":"2026-06-01T00:00:00Z","username":null},"position":null,"proof":null}"#);
     assert!(scene.ask("renew", proof.clone()).starts_with("200"));
-    assert_snapshot!(scene.ask("release", proof.clone()), @r#"200 {"leaseId":"03030303-0303-4303-8303-030303030303","released":true}"#);
+    assert_snapshot!(scene.ask("release", proof.clone()), @r#"200 {"leaseId":"03030303-0303-4303-8303-030303030303","leftLine":false,"released":true}"#);
     // Who lost the answer is told the same.
-    assert_snapshot!(scene.ask("release", proof), @r#"200 {"leaseId":"03030303-0303-4303-8303-030303030303","released":false}"#);
+    assert_snapshot!(scene.ask("release", proof), @r#"200 {"leaseId":"03030303-0303-4303-8303-030303030303","leftLine":false,"released":false}"#);
 }
 
 #[test]

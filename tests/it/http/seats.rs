@@ -145,8 +145,8 @@ fn a_machine_that_crashed_gets_its_lease_again_and_renews_it() {
         (id.clone(), "2026-06-01T00:15:00Z".into())
     );
     let body = format!(r#"{{"proof":{}}}"#, scene.keep(&renewed, "renewed.json"));
-    assert_eq!(scene.release(body.clone()), format!(r#"200 {{"leaseId":"{id}","released":true}}"#));
-    assert_eq!(scene.release(body.clone()), format!(r#"200 {{"leaseId":"{id}","released":false}}"#));
+    assert_eq!(scene.release(body.clone()), format!(r#"200 {{"leaseId":"{id}","leftLine":false,"released":true}}"#));
+    assert_eq!(scene.release(body.clone()), format!(r#"200 {{"leaseId":"{id}","leftLine":false,"released":false}}"#));
     assert_snapshot!(scene.server.post("/api/v1/seats/renew", body).shown(), @r#"409 {"code":"lease-ended","error":"lease 01010101-0101-4101-8101-010101010101 has ended","hints":["claim a seat again"],"message":"lease 01010101-0101-4101-8101-010101010101 has ended"}"#);
     // Who did not renew in time has lost the seat, and may claim another.
     let lost = scene.claim("node-1", "");
@@ -200,6 +200,11 @@ fn seats_run_out_and_whoever_waits_is_next() {
     assert_eq!(shown.matches(r#""leases":[{"borrowed":false"#).count(), 1, "{shown}");
     let book = scene.bench.run(["ledger", "audit", "--ledger", "sqlite:book.db", "--action", "seat.released"]);
     assert!(book.stdout().contains(r#""reason":"forced""#) && book.stdout().contains("admin"), "{book}");
+    // Who does not want to wait any more holds nobody else up.
+    let leaves = format!(r#"{{"request":{}}}"#, scene.request("node-3"));
+    assert_eq!(scene.release(leaves.clone()), r#"200 {"leaseId":null,"leftLine":true,"released":false}"#);
+    assert!(scene.release(leaves).starts_with(r#"409 {"code":"lease-ended""#));
+    assert!(scene.claim("node-4", r#","wait":true"#).body.contains(r#""position":1"#));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use mintage::ledger::license_key::LicenseKey;
 use mintage::ledger::machine::Machine;
 use mintage::ledger::release::Heartbeat;
 use mintage::ledger::{Ledger, LedgerError};
-use mintage::operation::ledger::lease::{self, Draft, Drafting, Seated, Seats, Shown, Terms};
+use mintage::operation::ledger::lease::{self, Draft, Drafting, GivenUp, Seated, Seats, Shown, Terms};
 use mintage::operation::ledger::release::{self, GivenBack, Right};
 use mintage::operation::ledger::{audit, heartbeat, issue, seats};
 use mintage::operation::proof::Fresh;
@@ -270,7 +270,8 @@ fn a_machine_that_has_drifted_keeps_its_seat() {
             lease::release(&ledger, &by_ann(8), Some("lease-2"), lease::Right::Machine { license_id, machine })
         };
         assert_eq!(give_back(&host(9, 9, 9)).unwrap_err().code(), Code::Unauthorized);
-        assert_eq!(give_back(&host(2, 2, 1)), Ok(("lease-2".to_owned(), true)));
+        let given_up = GivenUp { lease_id: Some("lease-2".to_owned()), was_held: true, was_in_line: false };
+        assert_eq!(give_back(&host(2, 2, 1)), Ok(given_up));
         assert!(seats::holders(&ledger, "lic-1").unwrap().is_empty());
     }
 }
