@@ -9,6 +9,7 @@ mod align;
 
 mod fault;
 mod frame;
+mod html;
 mod lines;
 mod parts;
 mod printable;

@@ -20,6 +20,8 @@ pub enum Repair {
     EmptyLines(usize),
     /// Quotation marks, backticks or brackets around the text were removed.
     Enclosure,
+    /// HTML tags were removed, or entities decoded, in this many places.
+    Html(usize),
     /// This many JSON escapes were decoded.
     JsonEscapes(usize),
     /// The text was spread over this many lines, which are not the sender's.
@@ -59,6 +61,7 @@ impl fmt::Display for Repair {
             Self::ChecksMissing => f.write_str("the line checks were missing"),
             Self::EmptyLines(lines) => counted(f, "removed", lines, "empty line"),
             Self::Enclosure => f.write_str("removed quotation marks or brackets around the text"),
+            Self::Html(places) => counted(f, "removed HTML in", places, "place"),
             Self::JsonEscapes(count) => counted(f, "decoded", count, "JSON escape"),
             Self::Joined(lines) => counted(f, "joined", lines, "wrapped line"),
             Self::LineEnds(count) => counted(f, "changed", count, "CRLF or CR line end"),
@@ -88,6 +91,7 @@ pub(super) struct Tally {
     pub(super) checks_missing: bool,
     pub(super) empty_lines: usize,
     pub(super) enclosure: bool,
+    pub(super) html: usize,
     pub(super) json_escapes: usize,
     pub(super) joined: usize,
     pub(super) line_ends: usize,
@@ -112,6 +116,7 @@ impl Tally {
             some(self.zero_width, Repair::ZeroWidth),
             some(self.no_break_spaces, Repair::NoBreakSpaces),
             some(self.json_escapes, Repair::JsonEscapes),
+            some(self.html, Repair::Html),
             some(self.quotes, Repair::Quotes),
             some(self.bars, Repair::Bars),
             when(self.quoted_printable, Repair::QuotedPrintable),

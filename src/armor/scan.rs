@@ -1,5 +1,6 @@
 //! Reads pasted text into characters that know where they stood; drops what nobody sees and what mail puts before a line.
 
+use super::html;
 use super::repairs::Tally;
 
 /// A character and its place in the text as it was given.
@@ -56,10 +57,12 @@ fn is_no_break_space(char: char) -> bool {
     matches!(char, '\u{a0}' | '\u{202f}')
 }
 
-/// Reads the text: every line end is `\n`, nothing invisible is left, JSON escapes are decoded, no line is quoted.
+/// Reads the text: every line end is `\n`, nothing invisible is left, JSON escapes and HTML are decoded, no line is
+/// quoted.
 pub(super) fn read(text: &str, tally: &mut Tally) -> Vec<Glyph> {
     let glyphs = characters(text, tally);
     let glyphs = if text.contains('\\') { unescape(&glyphs, tally) } else { glyphs };
+    let glyphs = if text.contains(['<', '&']) { html::strip(&glyphs, &mut tally.html) } else { glyphs };
     unquote(&glyphs, tally)
 }
 

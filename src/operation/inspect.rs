@@ -73,6 +73,11 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
     mended.splice(..0, decoded.as_ref().ok().and_then(|(_, mended)| *mended));
     let text = text.as_ref();
     let start = text.trim_start_matches('\u{feff}').trim_start();
+    if let Some(token) = enclosed(start) {
+        let mut inspection = inspect(token.as_bytes(), None, now);
+        inspection.fact("found", "as the member `token` of a JSON object".to_owned());
+        return inspection;
+    }
     if start.starts_with('{') {
         let mut inspection = documents::inspect(start, now);
         mended.iter().for_each(|repair| inspection.fact("mended", repair.to_string()));
@@ -105,6 +110,21 @@ pub fn inspect(bytes: &[u8], passphrase: Option<&Passphrase>, now: Timestamp) ->
         }
         Err(refusal) => damaged(text, refusal, now),
     }
+}
+
+/// Finds the token of a line that `mint --batch` has written or `verify --batch` reads.
+fn enclosed(text: &str) -> Option<String> {
+    let members = json::parse(text.as_bytes()).ok().filter(|_| text.starts_with('{'))?.into_object("line").ok()?;
+    let has = |wanted: &str| members.iter().any(|(name, _)| name == wanted);
+    if has("kind") || has("payloadType") {
+        return None;
+    }
+    members.into_iter().find_map(|(name, value)| match value {
+        json::Value::String(token) if name == "token" && !token.trim_start().starts_with('{') => {
+            Some(token.into_owned())
+        }
+        _ => None,
+    })
 }
 
 /// Shows what can still be read of a text that is refused: every fault by its line, and the payload if it decodes.
@@ -156,7 +176,8 @@ impl Inspection {
         Self { kind, facts: Vec::new(), members: Vec::new(), refusal: None }
     }
 
-    fn unreadable(kind: &'static str, refusal: Refusal) -> Self {
+    /// Says why a text cannot be read.
+    pub fn unreadable(kind: &'static str, refusal: Refusal) -> Self {
         let mut inspection = Self::new(kind);
         inspection.refuse(refusal);
         inspection
@@ -211,4 +232,20 @@ impl Inspection {
 /// Returns the public key that a file or text holds, whatever its form; `None` when it holds none.
 fn public_key(bytes: &[u8]) -> Option<PublicKey> {
     PublicKey::from_file_bytes(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_found_in_a_line_of_a_batch() {
+        let kind = |text: &str| inspect(text.as_bytes(), None, Timestamp::EPOCH).kind;
+        let token =
+            format!("{}.{}==", STANDARD.encode(br#"{"exp":1,"iat":0,"licenseId":"l","tenantId":"t"}"#), "A".repeat(86));
+        assert_eq!(kind(&format!(r#"{{"row":1,"token":"{token}"}}"#)), "license");
+        // What says itself what it is, and what has no end, is shown as it is.
+        assert_eq!(kind(&format!(r#"{{"kind":"acme","token":"{token}"}}"#)), "json");
+        assert_eq!(kind(r#"{"token":"{}"}"#), "json");
+    }
 }

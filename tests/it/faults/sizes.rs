@@ -1,5 +1,6 @@
 //! Inputs without end: refused after a bounded number of bytes, in bounded memory.
 
+use insta::assert_snapshot;
 use serde_json::Value;
 
 use super::scene;
@@ -101,4 +102,20 @@ fn what_is_inspected_is_held_to_the_limit_of_its_kind() {
     }
     bench.write("large", envelope("revocations", 2 * mib));
     assert!(!bench.run(["inspect", "large"]).stderr().contains("are read"));
+}
+
+#[test]
+fn what_is_too_large_is_not_verified_either() {
+    let bench = scene();
+    bench.write("large", vec![0x7f; 131_073]);
+    assert_snapshot!(bench.run(["inspect", "large"]), @"
+    NOT VERIFIED: this is what the text claims; nothing has been checked
+    kind     unknown
+    refused  malformed: `large` is larger than the 131072 bytes that are read
+    NOT VERIFIED: this is what the text claims; nothing has been checked
+    ------- stderr -------
+    mintage: error[malformed]: `large` is larger than the 131072 bytes that are read
+    mintage: hint: name a document or a key; this is something else
+    [exit status: 1]
+    ");
 }

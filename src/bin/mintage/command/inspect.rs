@@ -5,10 +5,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use mintage::code::Code;
-use mintage::operation::inspect::{MAX_DOCUMENT_BYTES, inspect};
+use mintage::operation::inspect::{Inspection, MAX_DOCUMENT_BYTES, inspect};
 use mintage::operation::verify::MAX_TEXT_BYTES;
 use mintage::split;
 use mintage::time::Timestamp;
+use mintage::verdict::Refusal;
 use zeroize::Zeroizing;
 
 use crate::failure::Failure;
@@ -36,11 +37,21 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     process::keep_secrets();
-    let data = Zeroizing::new(match arguments.document.as_deref() {
-        None | Some("-") => read(Path::new("-"))?,
-        Some(document) if !Path::new(document).exists() && looks_like_text(document) => document.as_bytes().to_vec(),
-        Some(path) => read(Path::new(path))?,
-    });
+    let data = match arguments.document.as_deref() {
+        None | Some("-") => read(Path::new("-")),
+        Some(document) if !Path::new(document).exists() && looks_like_text(document) => {
+            Ok(document.as_bytes().to_vec())
+        }
+        Some(path) => read(Path::new(path)),
+    };
+    let data = match data {
+        Err(error) if error.is_too_large() => {
+            let refusal =
+                Refusal::new(error.code(), error).with_hint("name a document or a key; this is something else");
+            return show(&Inspection::unreadable("unknown", refusal), terminal);
+        }
+        data => Zeroizing::new(data?),
+    };
     if data.trim_ascii().is_empty() {
         return Err(Failure::new(Code::Malformed, "there is nothing to inspect")
             .hint("paste a token or name a file")
@@ -52,7 +63,10 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     };
     let now = clock::now()?;
     let now = arguments.at.as_deref().map_or(Ok(now), |at| Timestamp::parse_when(at, now))?;
-    let inspection = inspect(&data, passphrase.as_ref(), now);
+    show(&inspect(&data, passphrase.as_ref(), now), terminal)
+}
+
+fn show(inspection: &Inspection, terminal: &Terminal) -> anyhow::Result<ExitCode> {
     if terminal.json {
         terminal.data(format!("{}\n", inspection.to_json()).as_bytes())?;
     } else {
