@@ -281,7 +281,7 @@ fn a_version_that_is_not_that_of_the_build_is_told() {
         let minted = bench.answer(&["--manifest", "app.manifest", "--product-version", version]);
         assert_eq!(minted.status, Some(0), "{minted}");
         let said = format!(
-            "warning: the proof covers version {version}, and its manifest is of 1.2.0: who runs that build must name {version}"
+            "warning: the proof covers version {version}, and its manifest is of 1.2.0: beside that manifest it is refused"
         );
         assert_eq!(minted.stderr().contains(&said), warned, "{minted}");
     }

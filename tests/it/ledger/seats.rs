@@ -272,6 +272,8 @@ fn a_seat_is_lent_by_file_and_taken_back() {
     assert!(
         lend("node-1", &["--borrow-until", "2099-07-01", "--id", "lease-2"]).stderr().contains("lent seat lease-1")
     );
+    let shorter = lend("node-1", &["--borrow-until", "2099-05-01", "--id", "lease-3"]);
+    assert!(shorter.stderr().contains("the machine had it already, for longer than was asked now"), "{shorter}");
     assert_snapshot!(lend("node-2", &["--borrow-until", "2099-06-01", "--id", "lease-3"]), @r"
     ------- stderr -------
     mintage: error[seats-exhausted]: 1 of 1 seats of license lic-1 are taken

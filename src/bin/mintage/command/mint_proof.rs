@@ -171,12 +171,15 @@ pub(crate) fn run(arguments: &Arguments, terminal: &Terminal) -> anyhow::Result<
     {
         let covered = proof.product_version.as_deref().unwrap_or_default();
         terminal.warning(&format!(
-            "the proof covers version {covered}, and its manifest is of {build}: who runs that build must name {covered}"
+            "the proof covers version {covered}, and its manifest is of {build}: beside that manifest it is refused"
         ));
     }
     let (id, until) = (&proof.license_id, proof.expires_at);
     let what = if borrow_until.is_some() { "lent seat" } else { "minted proof" };
     terminal.note(&format!("{what} {} for license {id}, until {until}", proof.proof_id));
+    if borrow_until.is_some_and(|asked| asked < until) {
+        terminal.note("the machine had it already, for longer than was asked now");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -38,7 +38,7 @@ pub(crate) struct Activated {
     /// Where the product runs, such as `production`
     #[arg(long)]
     pub(crate) environment: Option<String>,
-    /// The version of the product that runs; that of --manifest if left out
+    /// The version of the product that runs; that of --manifest if left out, which must be covered beside it
     #[arg(long, value_name = "VERSION")]
     pub(crate) product_version: Option<String>,
     /// The manifest of the build that runs, which a proof may be bound to
